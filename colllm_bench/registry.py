@@ -1,0 +1,216 @@
+"""Names, and what they stand for: environments, algorithms, models.
+
+A name is looked up in this order: registered in this process, an entry point of an
+installed package (groups ``colllm_bench.envs`` and ``colllm_bench.algorithms``),
+``"module:Class"``, ``"./file.py:Class"``. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from colllm_bench.errors import ConfigError, unknown_name
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """An environment under a name.
+
+    Attributes:
+        name: short name, as in ``--env strategy``.
+        entry: ``"module:Class"`` of the PettingZoo ``ParallelEnv``.
+        summary: one line for ``--list``.
+        scripted: ``"module:Class"`` of its scripted expert, or None.
+        random: ``"module:Class"`` of its random team, or None.
+        demonstrations: ``"module:function"`` that yields chat transcripts for the built-in
+            model's corpus, or None.
+        version: versions the id: ``strategy`` with 0 is ``strategy_v0``.
+    """
+
+    name: str
+    entry: str
+    summary: str = ""
+    scripted: str | None = None
+    random: str | None = None
+    demonstrations: str | None = None
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}_v{self.version}"
+
+
+@dataclass(frozen=True)
+class AlgorithmSpec:
+    """An algorithm under a name; ``entry`` is the ``"module:Class"`` of its ``Algorithm``."""
+
+    name: str
+    entry: str
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that ships with the package; ``path`` is relative to the package folder."""
+
+    name: str
+    path: str
+    summary: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return Path(__file__).parent / self.path
+
+
+ENVS: dict[str, EnvSpec] = {
+    "strategy": EnvSpec(
+        name="strategy",
+        entry="colllm_bench.envs.strategy.env:StrategyEnv",
+        summary="a siege under fog, one front per agent; won only when every fort falls",
+        scripted="colllm_bench.envs.strategy.scripted:Expert",
+        random="colllm_bench.envs.strategy.scripted:Random",
+        demonstrations="colllm_bench.envs.strategy.scripted:demonstrations",
+    ),
+}
+ALGORITHMS: dict[str, AlgorithmSpec] = {
+    "mc": AlgorithmSpec(
+        "mc",
+        "colllm_bench.baselines.monte_carlo:MonteCarlo",
+        "Monte-Carlo returns minus a baseline from the same start (group = MAGRPO)",
+    ),
+    "cc": AlgorithmSpec(
+        "cc",
+        "colllm_bench.baselines.collm_cc:CentralizedCritic",
+        "CoLLM-CC: one critic over everybody's observations and actions, GAE",
+    ),
+    "dc": AlgorithmSpec(
+        "dc",
+        "colllm_bench.baselines.collm_dc:DecentralizedCritics",
+        "CoLLM-DC: each agent its own critic on its own history, GAE",
+    ),
+    "central": AlgorithmSpec(
+        "central",
+        "colllm_bench.baselines.centralized:CentralizedExecution",
+        "one master model writes every agent's action: centralized execution",
+    ),
+}
+MODELS: dict[str, ModelSpec] = {
+    "tiny": ModelSpec("tiny", "models/tiny", "the built-in language model, for CPUs (default)"),
+}
+
+
+def register_env(name: str, entry: str, **fields: Any) -> EnvSpec:
+    """Make ``name`` an environment of this process. ``entry`` is ``"module:Class"``."""
+    ENVS[name] = EnvSpec(name=name, entry=entry, **fields)
+    return ENVS[name]
+
+
+def register_algorithm(name: str, entry: str, summary: str = "") -> AlgorithmSpec:
+    """Make ``name`` an algorithm of this process. ``entry`` is ``"module:Class"``."""
+    ALGORITHMS[name] = AlgorithmSpec(name, entry, summary)
+    return ALGORITHMS[name]
+
+
+def env_spec(name: str) -> EnvSpec:
+    """The environment that ``name`` stands for (``strategy``, ``strategy_v0``, a path).
+
+    Raises:
+        ConfigError: for a name that is in no list; names the nearest.
+    """
+    for spec in ENVS.values():
+        if name in (spec.name, spec.id):
+            return spec
+    return _from_elsewhere("environment", "colllm_bench.envs", name, ENVS, EnvSpec)
+
+
+def algorithm_spec(name: str) -> AlgorithmSpec:
+    """The algorithm that ``name`` stands for. Raises ConfigError for an unknown one."""
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]
+    return _from_elsewhere("algorithm", "colllm_bench.algorithms", name, ALGORITHMS, AlgorithmSpec)
+
+
+def _from_elsewhere(kind: str, group: str, name: str, known: dict, spec_type: type):
+    points = {point.name: point for point in entry_points(group=group)}
+    if name in points:
+        found = points[name]
+        loaded = load(found.value, kind)
+        spec = loaded if isinstance(loaded, spec_type) else spec_type(name=name, entry=found.value)
+        return replace(spec, name=name)
+    if ":" in name:
+        return spec_type(name=name.rpartition(":")[2].lower(), entry=name)
+    raise unknown_name(kind, name, [*known, *points])
+
+
+def load(entry: str, kind: str) -> Any:
+    """The object behind ``"module:Name"`` or ``"./file.py:Name"``.
+
+    Raises:
+        ConfigError: the module, the file or the name is not there.
+    """
+    where, _, attribute = entry.rpartition(":")
+    if where.endswith(".py"):
+        module = _load_file(Path(where), kind)
+    else:
+        try:
+            module = importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"{kind} {entry!r}: no module {error.name!r}",
+                fix="install it, run from its folder, or give './file.py:Class'",
+            ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        names = [n for n, v in vars(module).items() if isinstance(v, type) and not n.startswith("_")]
+        raise unknown_name(f"class in {where}", attribute, names, "name a class of that file") from None
+
+
+def _load_file(path: Path, kind: str):
+    if not path.is_file():
+        raise ConfigError(f"{kind} file {str(path)!r} does not exist", fix="check the path")
+    digest = hashlib.sha1(str(path.resolve()).encode()).hexdigest()[:8]
+    name = f"_colllm_bench_file_{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it") from error
+    return module
+
+
+def env_class(name: str) -> Callable[..., Any]:
+    return load(env_spec(name).entry, "environment")
+
+
+def make(env: str, **options: Any):
+    """The environment as a PettingZoo ``ParallelEnv``.
+
+    Raises:
+        ConfigError: for an unknown name or an option that the environment does not take.
+    """
+    factory = env_class(env)
+    try:
+        return factory(**options)
+    except TypeError as error:
+        raise ConfigError(f"environment {env!r}: {error}", fix="see its documentation for its options") from error
+
+
+def make_aec(env: str, **options: Any):
+    """The environment in PettingZoo's AEC form, for tools that step agent by agent."""
+    from pettingzoo.utils import parallel_to_aec
+
+    return parallel_to_aec(make(env, **options))
