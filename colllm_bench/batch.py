@@ -1,0 +1,126 @@
+"""Episodes as tensors: the one place where ragged transcripts become rectangles.
+
+Rows are *agent-major*: row ``a * E + e`` is agent ``a`` in episode ``e``, so that the rows of
+one adapter are contiguous and equally many, and one batched product serves all adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+@dataclass
+class TokenBatch:
+    """Whole transcripts of a number of episodes, right-padded.
+
+    With N agents, E episodes, L the longest transcript and K action tokens in all:
+
+    Attributes:
+        ids: [N*E, L] token ids.
+        mask: [N*E, L] bool, True where there is a token.
+        action_mask: [N*E, L] bool, True at the tokens that an agent wrote. Flat tensors of
+            length K follow ``ids[action_mask]``: row by row, left to right.
+        agent: [N*E] the agent's index of each row.
+        turn: [K] running number of the turn (over the whole batch) of each action token.
+        agent_of_token: [K] the agent's index of each action token.
+        turns: the turns that ``turn`` counts.
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    action_mask: torch.Tensor
+    agent: torch.Tensor
+    turn: torch.Tensor
+    agent_of_token: torch.Tensor
+    turns: list[Turn]
+
+    def per_token(self, values: Sequence[float]) -> torch.Tensor:
+        """[K] float32: one value a turn, spread over the turn's action tokens."""
+        return torch.tensor(values, dtype=torch.float32, device=self.turn.device)[self.turn]
+
+    @property
+    def logprobs(self) -> torch.Tensor:
+        """[K] log-probabilities as sampled."""
+        flat = [x for turn in self.turns for x in turn.logprobs]
+        return torch.tensor(flat, dtype=torch.float32, device=self.turn.device)
+
+    @property
+    def advantages(self) -> torch.Tensor:
+        """[K] the turn's advantage on each of its action tokens."""
+        return self.per_token([turn.advantage for turn in self.turns])
+
+
+@dataclass
+class ValueBatch:
+    """Histories that a critic reads, right-padded.
+
+    Attributes:
+        ids: [R, L] token ids.
+        mask: [R, L] bool.
+        row, column: [V] where values are read: at the last token of an observation, before
+            any action of that turn.
+        slot: [R] which critic reads the row (0 for a centralized one, the agent's index for
+            decentralized ones). Rows of one slot are contiguous and equally many.
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    row: torch.Tensor
+    column: torch.Tensor
+    slot: torch.Tensor
+
+
+def transcript_ids(transcript: Transcript) -> tuple[list[int], list[bool]]:
+    """All ids of a transcript in order, and whether the agent wrote each."""
+    ids: list[int] = []
+    wrote: list[bool] = []
+    for turn in transcript.turns:
+        ids += turn.prompt_ids
+        wrote += [False] * len(turn.prompt_ids)
+        ids += turn.action_ids
+        wrote += [True] * len(turn.action_ids)
+    return ids, wrote
+
+
+def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """([R, L] ids, [R, L] bool mask) of ragged rows, padded on the right."""
+    longest = max((len(row) for row in rows), default=0)
+    ids = torch.full((len(rows), longest), value, dtype=torch.long)
+    mask = torch.zeros((len(rows), longest), dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
+        mask[i, : len(row)] = True
+    return ids.to(device), mask.to(device)
+
+
+def collate(episodes: Sequence[Episode], pad_id: int, device="cpu") -> TokenBatch:
+    """The transcripts of ``episodes``, agent-major, as one batch."""
+    agents = len(episodes[0].transcripts)
+    rows, wrote, agent, turns, turn_of, agent_of = [], [], [], [], [], []
+    for a in range(agents):
+        for episode in episodes:
+            transcript = episode.transcripts[a]
+            ids, flags = transcript_ids(transcript)
+            rows.append(ids)
+            wrote.append(flags)
+            agent.append(a)
+            for turn in transcript.turns:
+                turn_of += [len(turns)] * len(turn.action_ids)
+                agent_of += [a] * len(turn.action_ids)
+                turns.append(turn)
+    ids, mask = pad(rows, pad_id, device)
+    action_mask, _ = pad(wrote, 0, device)
+    return TokenBatch(
+        ids=ids,
+        mask=mask,
+        action_mask=action_mask.bool(),
+        agent=torch.tensor(agent, device=device),
+        turn=torch.tensor(turn_of, device=device, dtype=torch.long),
+        agent_of_token=torch.tensor(agent_of, device=device, dtype=torch.long),
+        turns=turns,
+    )
