@@ -1,0 +1,84 @@
+"""What a critic sees: from episodes to the histories it reads.
+
+A view is a function ``(episodes) -> list[History]``. ``local`` gives every agent its own
+history (CoLLM-DC); ``joint`` gives one critic everybody's observations and actions
+(CoLLM-CC). A view of your own is a function of the same form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from colllm_bench.batch import ValueBatch, pad
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+@dataclass(slots=True)
+class Read:
+    """A place in a history where the critic's value is read."""
+
+    column: int
+    """Position of the token; all later tokens are invisible to it (causal attention)."""
+    turns: list[Turn] = field(default_factory=list)
+    """The turns whose V(h_t) this is."""
+    finals: list[Transcript] = field(default_factory=list)
+    """The truncated transcripts whose bootstrap value this is."""
+
+
+@dataclass(slots=True)
+class History:
+    """One row of tokens that a critic reads."""
+
+    critic: int
+    """Which critic: 0 for a centralized one, the agent's index for decentralized ones."""
+    ids: list[int]
+    reads: list[Read]
+
+
+View = Callable[[Sequence[Episode]], list[History]]
+
+
+def local(episodes: Sequence[Episode]) -> list[History]:
+    """h_i: each agent's own observations and actions, read before each of its actions."""
+    histories = []
+    for a in range(len(episodes[0].transcripts)):
+        for episode in episodes:
+            histories.append(_history([episode.transcripts[a]], critic=a))
+    return histories
+
+
+def joint(episodes: Sequence[Episode]) -> list[History]:
+    """h: turn by turn all agents' observations, then all agents' actions; read once a turn,
+    after the last observation and before the first action."""
+    return [_history(episode.transcripts, critic=0) for episode in episodes]
+
+
+def _history(transcripts: Sequence[Transcript], critic: int) -> History:
+    ids: list[int] = []
+    reads: list[Read] = []
+    for t in range(max(len(transcript.turns) for transcript in transcripts)):
+        present = [x.turns[t] for x in transcripts if t < len(x.turns)]
+        for turn in present:
+            ids += turn.prompt_ids
+        reads.append(Read(column=len(ids) - 1, turns=present))
+        for turn in present:
+            ids += turn.action_ids
+    cut = [transcript for transcript in transcripts if transcript.final_prompt_ids]
+    if cut:
+        for transcript in cut:
+            ids += transcript.final_prompt_ids
+        reads.append(Read(column=len(ids) - 1, finals=cut))
+    # Nothing is read after the last observation: its actions would only cost compute.
+    return History(critic, ids[: reads[-1].column + 1], reads)
+
+
+def collate(histories: Sequence[History], pad_id: int, device="cpu") -> ValueBatch:
+    """Histories as one right-padded batch; values come back in the order of the reads."""
+    ids, mask = pad([history.ids for history in histories], pad_id, device)
+    places = [(row, read.column) for row, h in enumerate(histories) for read in h.reads]
+    row, column = torch.tensor(places, dtype=torch.long, device=device).reshape(-1, 2).unbind(1)
+    slot = torch.tensor([history.critic for history in histories], device=device)
+    return ValueBatch(ids=ids, mask=mask, row=row, column=column, slot=slot)
