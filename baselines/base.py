@@ -1,0 +1,125 @@
+"""What an algorithm is: who gets which credit, and what loss follows from it.
+
+An algorithm of your own is a subclass with a ``credit`` of its own, and, where it departs from
+PPO, a ``loss``. It never sees the trainer: rollouts, batches, optimizers, evaluation, records
+and resuming are the harness's (:mod:`colllm_bench.train`, :mod:`colllm_bench.learner`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from colllm_bench import losses
+from colllm_bench.batch import TokenBatch
+from colllm_bench.config import RunConfig
+from colllm_bench.returns import gae
+from colllm_bench.types import Episode
+from colllm_bench.views import View
+
+
+@dataclass
+class ActionBatch:
+    """What an actor's loss reads. K action tokens, row by row.
+
+    Attributes:
+        tokens: the transcripts; ``tokens.turn`` [K] numbers each token's turn.
+        old_logprobs: [K] log-probabilities as sampled.
+        advantages: [K] the turn's advantage on each of its tokens, normalized if asked.
+        weight: [K] sums to 1 over each policy's tokens in an optimizer step.
+        logprobs: [K] log-probabilities under the policy of now; carries the gradient.
+        entropy: [K] of the policy at each token, or None when no coefficient asks for it.
+        reference_logprobs: [K] under the frozen reference, or None likewise.
+    """
+
+    tokens: TokenBatch
+    old_logprobs: torch.Tensor
+    advantages: torch.Tensor
+    weight: torch.Tensor
+    logprobs: torch.Tensor
+    entropy: torch.Tensor | None = None
+    reference_logprobs: torch.Tensor | None = None
+
+
+class Algorithm:
+    """Base of all algorithms: PPO's clipped loss around a ``credit`` that subclasses give.
+
+    Args:
+        config: the run's configuration, resolved.
+        critic: a :class:`colllm_bench.critic_view.CriticView`, or None where ``view`` is None.
+    """
+
+    view: ClassVar[View | None] = None
+    """What the critic sees (:mod:`colllm_bench.views`); None: the algorithm has no critic."""
+    centralized_execution: ClassVar[bool] = False
+    """One master writes every agent's action (the environment is wrapped accordingly)."""
+    defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "epochs": 2, "group": 1}
+    """Values of :class:`RunConfig` fields whose own default is None."""
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Names of the algorithm-specific fields of :class:`RunConfig` that it reads, beside those
+    of the actor's loss; setting another one is refused, not ignored."""
+
+    def __init__(self, config: RunConfig, critic: Any = None):
+        self.config = config
+        self.critic = critic
+
+    def credit(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Write ``value``, ``return_`` and ``advantage`` into every turn; return metrics."""
+        raise TypeError(f"{type(self).__name__} must define credit(episodes)")
+
+    def loss(self, batch: ActionBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The actor's loss (a scalar, to be minimized) and metrics: PPO with optional KL to
+        the reference and entropy bonus."""
+        c = self.config
+        ratio = losses.log_ratios(batch.logprobs, batch.old_logprobs, batch.tokens.turn, c.ratio)
+        loss = losses.clipped_surrogate(ratio, batch.advantages, batch.weight, c.clip)
+        metrics = {
+            "policy_loss": loss.detach(),
+            "clip_fraction": losses.clip_fraction(ratio.detach(), batch.advantages, c.clip),
+            "kl": losses.approximate_kl(ratio.detach()).mean(),
+        }
+        if batch.entropy is not None:
+            loss = loss - c.entropy * (batch.weight * batch.entropy).sum()
+            metrics["entropy"] = batch.entropy.detach().mean()
+        if batch.reference_logprobs is not None:
+            # k3 with samples of the policy: KL(policy || reference), gradient through log pi.
+            toward = batch.reference_logprobs - batch.logprobs
+            penalty = (batch.weight * losses.approximate_kl(toward)).sum()
+            loss = loss + c.kl * penalty
+            metrics["reference_kl"] = penalty.detach()
+        return loss, metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold of the algorithm itself (parameters are the harness's)."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state_dict` gave."""
+
+
+class ActorCritic(Algorithm):
+    """GAE over turns with a critic; what the critic sees (``view``) is all that is left open."""
+
+    defaults = {"lr": 1e-3, "critic_lr": 2e-3, "epochs": 2, "critic_epochs": 2, "group": 1}
+    options = frozenset({"lam", "critic_lam", "critic_lr", "critic_epochs", "critic_warmup",
+                         "critic_model"})
+
+    def credit(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        c = self.config
+        self.critic.write_values(episodes)
+        for episode in episodes:
+            for transcript in episode.transcripts:
+                turns = transcript.turns
+                rewards = [turn.reward for turn in turns]
+                values = [turn.value for turn in turns]
+                # After a termination nothing follows; after a truncation the critic says what.
+                bootstrap = 0.0 if turns[-1].terminated else transcript.final_value
+                actor = gae(rewards, values, c.gamma, c.lam, bootstrap)
+                critic = gae(rewards, values, c.gamma, c.critic_lam, bootstrap)
+                for turn, advantage, error in zip(turns, actor, critic):
+                    turn.advantage = advantage
+                    turn.return_ = turn.value + error
+        return {}

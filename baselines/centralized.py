@@ -1,0 +1,17 @@
+"""Centralized execution: one master model reads every observation and writes every action.
+
+Not a team at all, but the protocol that decentralized teams are compared with: what could be
+had if everybody's text could be brought to one place at every turn.
+"""
+
+from __future__ import annotations
+
+from colllm_bench import views
+from colllm_bench.baselines.base import ActorCritic
+
+
+class CentralizedExecution(ActorCritic):
+    """PPO with GAE for the single master; its own history is the joint history."""
+
+    centralized_execution = True
+    view = staticmethod(views.local)

@@ -1,0 +1,126 @@
+"""Many episodes in lockstep: the only loop that calls ``env.step``.
+
+The loop knows environments and players, nothing of tensors. A *player* answers for all
+agents of all running episodes at once; :mod:`colllm_bench.players` has the language-model
+team and the scripted ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from colllm_bench.errors import RunError
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+class Player(Protocol):
+    """Who answers for the team. All methods work on the running episodes, in order."""
+
+    def begin(self, episodes: Sequence[Episode]) -> None:
+        """New episodes start; their transcripts hold the instructions and no turns."""
+
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        """Write ``action_text`` (and ids and log-probabilities) into each turn.
+
+        Args:
+            turns: [running episode][agent]; None where the agent has left. A turn is already
+                the last one of its transcript.
+        """
+
+    def keep(self, running: Sequence[int]) -> None:
+        """Only these positions of the running episodes go on."""
+
+    def observe_end(self, transcript: Transcript, observation: str) -> None:
+        """A transcript was truncated; this is what its agent would have seen next."""
+
+
+@dataclass
+class _Running:
+    env: Any
+    episode: Episode
+    observations: dict[str, Any]
+    infos: dict[str, dict]
+
+
+def text_of(observation: Any) -> str:
+    """The text of an observation: ``{"text": str}`` or a bare string."""
+    text = observation.get("text") if isinstance(observation, dict) else observation
+    if not isinstance(text, str):
+        raise RunError(f"an observation must be text or {{'text': text}}, got {observation!r:.80}")
+    return text
+
+
+def rollout(
+    envs: Sequence[Any], seeds: Sequence[int], groups: Sequence[int], player: Player
+) -> list[Episode]:
+    """Play one episode in each of ``envs`` (PettingZoo parallel environments) to its end.
+
+    Args:
+        envs: E environments of the same kind.
+        seeds: E seeds for ``reset``; equal seeds start from equal states.
+        groups: E group numbers, see :class:`colllm_bench.types.Episode`.
+        player: answers for the team.
+
+    Returns:
+        E episodes in the order of ``envs``; every turn holds its reward and its end flags.
+    """
+    running = [_start(env, seed, group) for env, seed, group in zip(envs, seeds, groups)]
+    episodes = [r.episode for r in running]
+    player.begin(episodes)
+    while running:
+        turns = [_next_turns(r) for r in running]
+        player.act(turns)
+        for r, own in zip(running, turns):
+            _step(r, own, player)
+        going = [i for i, r in enumerate(running) if r.env.agents]
+        if len(going) < len(running):
+            running = [running[i] for i in going]
+            player.keep(going)
+    return episodes
+
+
+def _start(env: Any, seed: int, group: int) -> _Running:
+    observations, infos = env.reset(seed=seed)
+    transcripts = [
+        Transcript(agent, i, infos.get(agent, {}).get("instructions", ""))
+        for i, agent in enumerate(env.possible_agents)
+    ]
+    return _Running(env, Episode(seed, group, transcripts), observations, infos)
+
+
+def _next_turns(running: _Running) -> list[Turn | None]:
+    turns: list[Turn | None] = []
+    for transcript in running.episode.transcripts:
+        turn = None
+        if transcript.agent in running.env.agents:
+            turn = Turn(observation=text_of(running.observations[transcript.agent]))
+            legal = running.infos.get(transcript.agent, {}).get("legal_actions")
+            turn.info = {"legal_actions": legal} if legal is not None else {}
+            transcript.turns.append(turn)
+        turns.append(turn)
+    return turns
+
+
+def _step(running: _Running, turns: Sequence[Turn | None], player: Player) -> None:
+    transcripts = running.episode.transcripts
+    actions = {x.agent: turn.action_text for x, turn in zip(transcripts, turns) if turn}
+    observations, rewards, terminated, truncated, infos = running.env.step(actions)
+    for transcript, turn in zip(transcripts, turns):
+        if turn is None:
+            continue
+        agent = transcript.agent
+        turn.reward = float(rewards[agent])
+        if turn.reward != turn.reward:
+            raise RunError(f"the environment gave agent {agent!r} a reward that is not a number")
+        turn.terminated = bool(terminated[agent])
+        turn.truncated = bool(truncated[agent]) and not turn.terminated
+        turn.info = infos.get(agent, {})
+        if turn.truncated:
+            player.observe_end(transcript, text_of(observations[agent]))
+        if "success" in turn.info:
+            running.episode.success = bool(turn.info["success"])
+        if turn.terminated or turn.truncated:
+            running.episode.score = dict(turn.info.get("score", {}))
+    running.observations, running.infos = observations, infos
