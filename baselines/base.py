@@ -49,7 +49,7 @@ class Algorithm:
 
     Args:
         config: the run's configuration, resolved.
-        critic: a :class:`colllm_bench.critic_view.CriticView`, or None where ``view`` is None.
+        critic: a :class:`colllm_bench.learner.CriticLearner`, or None where ``view`` is None.
     """
 
     view: ClassVar[View | None] = None

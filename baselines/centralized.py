@@ -14,4 +14,4 @@ class CentralizedExecution(ActorCritic):
     """PPO with GAE for the single master; its own history is the joint history."""
 
     centralized_execution = True
-    view = staticmethod(views.local)
+    view = views.LOCAL

@@ -14,4 +14,4 @@ class CentralizedCritic(ActorCritic):
     """``A_t = sum_l (gamma*lambda)^l delta_{t+l}``,
     ``delta_t = r_t + gamma*V(h_{t+1}) - V(h_t)`` with h the joint history."""
 
-    view = staticmethod(views.joint)
+    view = views.JOINT

@@ -12,4 +12,4 @@ from colllm_bench.baselines.base import ActorCritic
 class DecentralizedCritics(ActorCritic):
     """``delta_t = r_t + gamma*V_i(h_{i,t+1}) - V_i(h_{i,t})``, one advantage per agent."""
 
-    view = staticmethod(views.local)
+    view = views.LOCAL

@@ -109,6 +109,11 @@ class RunConfig:
     checkpoint_every: int = 5
     """iterations between checkpoints"""
 
+    @property
+    def iterations(self) -> int:
+        """Iterations of ``batch`` episodes that make up ``episodes`` (rounded up)."""
+        return -(-self.episodes // self.batch)
+
     def replace(self, **changes: Any) -> RunConfig:
         return dataclasses.replace(self, **changes)
 

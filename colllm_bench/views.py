@@ -1,8 +1,8 @@
 """What a critic sees: from episodes to the histories it reads.
 
-A view is a function ``(episodes) -> list[History]``. ``local`` gives every agent its own
-history (CoLLM-DC); ``joint`` gives one critic everybody's observations and actions
-(CoLLM-CC). A view of your own is a function of the same form.
+``LOCAL`` gives every agent's critic that agent's own history (CoLLM-DC); ``JOINT`` gives one
+critic everybody's observations and actions (CoLLM-CC). A view of your own is a
+:class:`View` around a function ``(episodes) -> list[History]``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,18 @@ class History:
     reads: list[Read]
 
 
-View = Callable[[Sequence[Episode]], list[History]]
+@dataclass(frozen=True)
+class View:
+    """What an algorithm's critics see.
+
+    Attributes:
+        histories: episodes to rows of tokens; rows of one critic contiguous, and as many for
+            each critic.
+        critics: number of agents to number of critics.
+    """
+
+    histories: Callable[[Sequence[Episode]], list[History]]
+    critics: Callable[[int], int]
 
 
 def local(episodes: Sequence[Episode]) -> list[History]:
@@ -54,6 +65,10 @@ def joint(episodes: Sequence[Episode]) -> list[History]:
     """h: turn by turn all agents' observations, then all agents' actions; read once a turn,
     after the last observation and before the first action."""
     return [_history(episode.transcripts, critic=0) for episode in episodes]
+
+
+LOCAL = View(local, critics=lambda agents: agents)
+JOINT = View(joint, critics=lambda agents: 1)
 
 
 def _history(transcripts: Sequence[Transcript], critic: int) -> History:

@@ -1,0 +1,115 @@
+"""Frozen teams on held-out tasks: trained, untrained, random, scripted.
+
+The tasks are the same for every run of an environment (they depend on no run's seed), and
+scores are normalized by the random and the scripted team on those same tasks: 0 is random,
+1 is the expert, and no run moves another's score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from colllm_bench import registry
+from colllm_bench.config import RunConfig
+from colllm_bench.environments import make_env
+from colllm_bench.intervals import mean_interval, wilson
+from colllm_bench.players import ScriptedPlayer, TeamPlayer
+from colllm_bench.rollout import Player, rollout
+from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.types import Episode
+
+
+def play_held_out(config: RunConfig, player: Player, *, scripted: bool = False) -> list[Episode]:
+    """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
+
+    Args:
+        player: who plays.
+        scripted: scripted players read the brief style and act for themselves, whatever the
+            run's style and protocol.
+    """
+    count, size = config.eval_episodes, min(config.batch, config.eval_episodes)
+    envs = [make_env(config, split="eval", scripted=scripted) for _ in range(size)]
+    episodes: list[Episode] = []
+    for first in range(0, count, size):
+        tasks = range(first, min(first + size, count))
+        seeds = [derive(0, "held-out", task) for task in tasks]
+        episodes += rollout(envs[: len(seeds)], seeds, list(tasks), player)
+    return episodes
+
+
+def evaluate_team(config: RunConfig, team: Any, *, temperature: float | None = None) -> list[Episode]:
+    """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
+    player = TeamPlayer(
+        team,
+        generator=torch_generator(config.seed, "evaluation", device=team.device),
+        temperature=config.temperature if temperature is None else temperature,
+        max_action_tokens=config.max_action_tokens,
+    )
+    return play_held_out(config, player)
+
+
+def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
+    """The environment's random and scripted teams on the held-out tasks; those it has."""
+    spec = registry.env_spec(config.env)
+    entries = {"random": spec.random, "scripted": spec.scripted}
+    return {
+        name: play_held_out(config, ScriptedPlayer(registry.load(entry, "policy")), scripted=True)
+        for name, entry in entries.items()
+        if entry
+    }
+
+
+def results(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """The bare results of a team's episodes, as they go into files: one number an episode."""
+    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    successes = [e.success for e in episodes]
+    return {
+        "returns": [e.return_ for e in episodes],
+        "successes": None if None in successes else [int(s) for s in successes],
+        "turns": [len(e.rewards) for e in episodes],
+        "invalid": fmean(bool(turn.info.get("invalid")) for turn in turns),
+    }
+
+
+def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """``summary.json``: score, return and success of each team, each with its 95% interval.
+
+    Args:
+        teams: :func:`results` of ``trained``, ``untrained``, ``random``, ``scripted``; the
+            last two may be missing, then there is no normalized score.
+    """
+    summary: dict[str, Any] = {
+        "env": config.env,
+        "algo": config.algo,
+        "agents": config.agents,
+        "seed": config.seed,
+        "model": config.model,
+        "episodes": config.iterations * config.batch,
+        "score": {},
+        "return": {},
+        "success": {},
+        "invalid": {name: team["invalid"] for name, team in teams.items()},
+        "held_out": teams,
+    }
+    floor, ceiling = (
+        fmean(teams[name]["returns"]) if name in teams else None for name in ("random", "scripted")
+    )
+    for name, team in teams.items():
+        returns = team["returns"]
+        summary["return"][name] = _interval(returns)
+        if floor is not None and ceiling is not None and ceiling > floor:
+            summary["score"][name] = _interval([(r - floor) / (ceiling - floor) for r in returns])
+        if team["successes"] is not None:
+            wins, n = sum(team["successes"]), len(team["successes"])
+            low, high = wilson(wins, n)
+            summary["success"][name] = {"mean": wins / n, "low": low, "high": high, "n": n}
+    return summary
+
+
+def _interval(values: Sequence[float]) -> dict[str, float]:
+    mean, low, high = mean_interval(values)
+    if len(values) < 2:
+        low = high = None  # one episode says nothing of the spread; JSON knows no infinity
+    return {"mean": mean, "low": low, "high": high, "n": len(values)}

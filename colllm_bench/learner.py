@@ -1,0 +1,223 @@
+"""From credited episodes to a step of the optimizer: micro-batches, weights, clipping.
+
+Nothing here depends on the algorithm but through ``Algorithm.loss``; nothing here plays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from colllm_bench import losses, views
+from colllm_bench.baselines.base import ActionBatch, Algorithm
+from colllm_bench.batch import TokenBatch, collate
+from colllm_bench.config import RunConfig
+from colllm_bench.seeding import torch_generator
+from colllm_bench.types import Episode
+
+
+def unit_weights(owner: torch.Tensor, owners: int, totals: torch.Tensor) -> torch.Tensor:
+    """[K] weight of each unit such that those of one owner sum to 1 over an optimizer step.
+
+    Args:
+        owner: [K] whose unit it is (a policy's or a critic's slot).
+        owners: how many owners there are.
+        totals: [owners] units of each in the whole step, all micro-batches together.
+    """
+    return 1.0 / totals.clamp(min=1)[owner].float()
+
+
+def clip_gradients(groups: dict[Any, list[torch.Tensor]], limit: float) -> float:
+    """Clip each owner's gradient to norm ``limit`` on its own; the mean norm before clipping.
+
+    One policy's outlier must not shrink its teammates' steps.
+    """
+    norms = [torch.nn.utils.clip_grad_norm_(tensors, limit) for tensors in groups.values()]
+    return float(torch.stack(norms).mean())
+
+
+class AdvantageScale:
+    """Divides advantages by their spread, but never by less than the running spread.
+
+    A batch in which every episode ends alike has advantages that are all noise; dividing by
+    their tiny standard deviation would make that noise as loud as a signal.
+    """
+
+    def __init__(self, enabled: bool, memory: float = 0.9):
+        self.enabled = enabled
+        self.memory = memory
+        self.running: float | None = None
+
+    def __call__(self, advantages: list[float]) -> tuple[float, float]:
+        """(shift, divisor) for this batch; moves the running spread."""
+        if not self.enabled or not advantages:
+            return 0.0, 1.0
+        n = len(advantages)
+        mean = sum(advantages) / n
+        spread = math.sqrt(sum((a - mean) ** 2 for a in advantages) / n)
+        before = spread if self.running is None else self.running
+        self.running = self.memory * before + (1 - self.memory) * spread
+        return mean, max(spread, self.running, 1e-8)
+
+
+class ActorLearner:
+    """Improves a team's policies with the loss of an algorithm."""
+
+    def __init__(self, team: Any, algorithm: Algorithm, config: RunConfig, micro_batch: int):
+        self.team, self.algorithm, self.config = team, algorithm, config
+        self.micro_batch = micro_batch
+        self.scale = AdvantageScale(config.normalize_advantages)
+        self.groups = team.parameters()
+        flat = [tensor for tensors in self.groups.values() for tensor in tensors]
+        self.optimizer = torch.optim.Adam(flat, lr=config.lr)
+        self.slot = torch.tensor(team.slot_of_agent, device=team.device)
+
+    def improve(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
+        """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
+        c, rows = self.config, []
+        generator = torch_generator(c.seed, "minibatches", iteration)
+        shift, divisor = self.scale(
+            [turn.advantage for e in episodes for x in e.transcripts for turn in x.turns]
+        )
+        cached: list[list[TokenBatch]] | None = None
+        for _ in range(c.epochs):
+            if cached is None or c.minibatches > 1:
+                cached = [self._collate(part) for part in self._split(episodes, generator)]
+            for micro in cached:
+                rows.append(self._step(micro, shift, divisor))
+            if c.target_kl is not None and rows[-1]["kl"] > c.target_kl:
+                break
+        means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
+        return {**means, "actor_steps": len(rows), "advantage_std": divisor}
+
+    def _split(self, episodes: Sequence[Episode], generator) -> Iterator[list[Episode]]:
+        parts = min(self.config.minibatches, len(episodes))
+        if parts == 1:
+            yield list(episodes)
+            return
+        order = torch.randperm(len(episodes), generator=generator).tolist()
+        for k in range(parts):
+            yield [episodes[i] for i in order[k::parts]]
+
+    def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
+        pad, device, size = self.team.prompts.pad_id, self.team.device, self.micro_batch
+        return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
+
+    def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
+        c, sums = self.config, defaultdict(float)
+        owner = [self.slot[tokens.agent_of_token] for tokens in micro]
+        slots = int(self.slot.max()) + 1
+        totals = torch.stack([torch.bincount(o, minlength=slots) for o in owner]).sum(0)
+        self.optimizer.zero_grad(set_to_none=True)
+        for tokens, who in zip(micro, owner):
+            scores = self.team.action_scores(
+                tokens, temperature=c.temperature, with_entropy=c.entropy != 0.0
+            )
+            reference = None
+            if c.kl != 0.0:
+                with torch.no_grad():
+                    reference = self.team.action_scores(
+                        tokens, temperature=c.temperature, reference=True
+                    ).logprobs
+            batch = ActionBatch(
+                tokens=tokens,
+                old_logprobs=tokens.logprobs,
+                advantages=(tokens.advantages - shift) / divisor,
+                weight=unit_weights(who, slots, totals),
+                logprobs=scores.logprobs,
+                entropy=scores.entropy,
+                reference_logprobs=reference,
+            )
+            loss, metrics = self.algorithm.loss(batch)
+            loss.backward()
+            share = len(who) / int(totals.sum())
+            for key, value in metrics.items():
+                # Losses are sums of weights and add up; the rest are means over tokens.
+                sums[key] += float(value) * (1.0 if key.endswith("loss") else share)
+        sums["actor_grad_norm"] = clip_gradients(self.groups, c.max_grad_norm)
+        self.optimizer.step()
+        return dict(sums)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"optimizer": self.optimizer.state_dict(), "scale": self.scale.running}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scale.running = state["scale"]
+
+
+class CriticLearner:
+    """A critic behind a view: writes values into episodes, and learns from their returns."""
+
+    def __init__(self, critic: Any, view: views.View, team: Any, config: RunConfig, micro_batch: int):
+        self.critic, self.view, self.team, self.config = critic, view, team, config
+        self.micro_batch = micro_batch
+        self.groups = critic.parameters()
+        flat = [tensor for tensors in self.groups.values() for tensor in tensors]
+        self.optimizer = torch.optim.Adam(flat, lr=config.critic_lr)
+
+    def _batches(self, episodes: Sequence[Episode]):
+        """(histories, their ValueBatch) for each micro-batch."""
+        for i in range(0, len(episodes), self.micro_batch):
+            histories = self.view.histories(episodes[i : i + self.micro_batch])
+            yield histories, views.collate(histories, self.team.prompts.pad_id, self.team.device)
+
+    @torch.no_grad()
+    def write_values(self, episodes: Sequence[Episode]) -> None:
+        """Write V(h_t) into every turn, and the bootstrap value of every cut transcript."""
+        for histories, batch in self._batches(episodes):
+            reads = [read for history in histories for read in history.reads]
+            for read, value in zip(reads, self.critic.values(batch).tolist()):
+                for turn in read.turns:
+                    turn.value = value
+                for transcript in read.finals:
+                    transcript.final_value = value
+
+    def fit(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """``config.critic_epochs`` steps of MSE to ``Turn.return_``; metrics of the first
+        (before any of them: the honest, out-of-sample fit) and the last."""
+        prepared = []
+        for histories, batch in self._batches(episodes):
+            reads = [(h.critic, read) for h in histories for read in h.reads]
+            kept = [i for i, (_, read) in enumerate(reads) if read.turns]
+            targets = [reads[i][1].turns[0].return_ for i in kept]
+            device = batch.ids.device
+            prepared.append((
+                batch,
+                torch.tensor(kept, device=device),
+                torch.tensor(targets, dtype=torch.float32, device=device),
+                torch.tensor([reads[i][0] for i in kept], device=device),
+            ))
+        slots = 1 + max(int(owner.max()) for *_, owner in prepared)
+        totals = sum(torch.bincount(owner, minlength=slots) for *_, owner in prepared)
+        first, norm, loss = None, 0.0, 0.0
+        for _ in range(self.config.critic_epochs):
+            self.optimizer.zero_grad(set_to_none=True)
+            loss, seen = 0.0, []
+            for batch, kept, targets, owner in prepared:
+                values = self.critic.values(batch)[kept]
+                part = losses.value_loss(values, targets, unit_weights(owner, slots, totals))
+                part.backward()
+                loss += float(part) / slots
+                seen.append(values.detach())
+            first = (torch.cat(seen), loss) if first is None else first
+            norm = clip_gradients(self.groups, self.config.max_grad_norm)
+            self.optimizer.step()
+        targets = torch.cat([targets for _, _, targets, _ in prepared])
+        return {
+            "explained_variance": losses.explained_variance(first[0], targets),
+            "value_loss": first[1],
+            "value_loss_last": loss,
+            "critic_grad_norm": norm,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.critic.load_state_dict(state["critic"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,190 @@
+"""The training loop, readable top to bottom: play -> credit -> loss -> step -> record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from colllm_bench.checks import check_config, load_algorithm, resolve
+from colllm_bench.config import RunConfig
+from colllm_bench.critic import Critic
+from colllm_bench.environments import make_env
+from colllm_bench.evaluate import evaluate_team, reference_teams, results, summarize_teams
+from colllm_bench.learner import ActorLearner, CriticLearner
+from colllm_bench.players import TeamPlayer
+from colllm_bench.rollout import rollout
+from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.team import Team
+from colllm_bench.types import Episode
+
+
+class Trainer:
+    """Everything a run holds in memory, and one method per step of the loop.
+
+    Args:
+        config: resolved (see :func:`colllm_bench.checks.resolve`).
+    """
+
+    def __init__(self, config: RunConfig):
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.config = config
+        algorithm = load_algorithm(config.algo)
+        self.envs = [make_env(config, split="train") for _ in range(config.batch)]
+        agents = list(self.envs[0].possible_agents)
+        critics = algorithm.view.critics(len(agents)) if algorithm.view else 0
+        generator = torch_generator(config.seed, "adapters")
+        self.team = Team.build(config, agents, generator=generator, critic_slots=critics)
+        micro_batch = config.micro_batch or config.batch
+        self.critic = None
+        if algorithm.view is not None:
+            critic = Critic.build(config, self.team, critics)
+            self.critic = CriticLearner(critic, algorithm.view, self.team, config, micro_batch)
+        self.algorithm = algorithm(config, critic=self.critic)
+        self.actor = ActorLearner(self.team, self.algorithm, config, micro_batch)
+
+    def play(self, iteration: int) -> list[Episode]:
+        """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
+        c = self.config
+        groups = [i // c.group for i in range(c.batch)]
+        seeds = [derive(c.seed, "task", iteration, group) for group in groups]
+        player = TeamPlayer(
+            self.team,
+            generator=torch_generator(c.seed, "actions", iteration, device=self.team.device),
+            temperature=c.temperature,
+            max_action_tokens=c.max_action_tokens,
+        )
+        return rollout(self.envs, seeds, groups, player)
+
+    def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
+        """Credit, the critic's fit, the actors' improvement; their metrics."""
+        metrics = dict(self.algorithm.credit(episodes) or {})
+        if self.critic is not None:
+            metrics |= self.critic.fit(episodes)
+            if iteration < self.config.critic_warmup:
+                return metrics  # a critic that knows nothing yet must not steer the actors
+        return metrics | self.actor.improve(episodes, iteration)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next iteration depends on; random streams derive from the seed."""
+        return {
+            "team": self.team.state_dict(),
+            "algorithm": self.algorithm.state_dict(),
+            "actor": self.actor.state_dict(),
+            "critic": self.critic.state_dict() if self.critic else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.team.load_state_dict(state["team"])
+        self.algorithm.load_state_dict(state["algorithm"])
+        self.actor.load_state_dict(state["actor"])
+        if self.critic:
+            self.critic.load_state_dict(state["critic"])
+
+
+def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Trainer:
+    """Train a team; with a run folder, record it and go on from its last checkpoint.
+
+    Args:
+        config: what to run; open questions are filled in by ``resolve``.
+        folder: a :class:`colllm_bench.record.RunFolder`, or None to record nothing.
+        listener: shows progress (:mod:`colllm_bench.progress`), or None.
+
+    Returns:
+        The trainer with the trained team.
+
+    Raises:
+        ConfigError: the configuration cannot be run.
+        RunError: writing failed; the folder stays resumable.
+    """
+    config = resolve(config)
+    check_config(config)
+    trainer = Trainer(config)
+    start = 0
+    if folder is not None:
+        found = folder.load_checkpoint()
+        if found is not None:
+            start, state = found
+            trainer.load_state_dict(state)
+        folder.rewind(start)
+        if start == 0:
+            folder.write_json("untrained.json", results(evaluate_team(config, trainer.team)))
+    if listener:
+        listener.start(config.iterations * config.batch, start * config.batch)
+    for iteration in range(start, config.iterations):
+        began = time.perf_counter()
+        episodes = trainer.play(iteration)
+        played = time.perf_counter()
+        learned = trainer.learn(episodes, iteration)
+        row = {"iteration": iteration, "episodes": (iteration + 1) * config.batch}
+        row |= describe(episodes) | learned
+        if folder is not None:
+            seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
+            _record(folder, trainer, row, episodes, seconds)
+        if listener:
+            listener.iteration(row, episodes)
+    if listener:
+        listener.close()
+    return trainer
+
+
+def describe(episodes: Sequence[Episode]) -> dict[str, float]:
+    """What an iteration's episodes were like: the numbers that come before any learning."""
+    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    row = {
+        "return": fmean(e.return_ for e in episodes),
+        "length": fmean(len(e.rewards) for e in episodes),
+        "invalid": fmean(bool(turn.info.get("invalid")) for turn in turns),
+        "agent_turns": len(turns),
+        "tokens": sum(len(turn.action_ids) for turn in turns),
+        # Of the sampled tokens, per turn: an unbiased estimate of the policy's entropy.
+        "sampled_entropy": -fmean(sum(turn.logprobs) for turn in turns),
+    }
+    if all(e.success is not None for e in episodes):
+        row["success"] = fmean(e.success for e in episodes)
+    return row
+
+
+def _record(folder: Any, trainer: Trainer, row: dict, episodes: list[Episode], seconds: dict):
+    """Write an iteration; its checkpoint last, so that a checkpoint never lacks its lines."""
+    config, iteration = trainer.config, row["iteration"]
+    folder.append_metrics(row)
+    folder.append_timing({"iteration": iteration, **seconds})
+    folder.append_episodes([
+        {
+            "iteration": iteration,
+            "seed": e.seed,
+            "group": e.group,
+            "return": e.return_,
+            "success": e.success,
+            "turns": len(e.rewards),
+            "score": e.score,
+        }
+        for e in episodes
+    ])
+    last = iteration + 1 == config.iterations
+    if last or (iteration + 1) % config.checkpoint_every == 0:
+        folder.write_transcript(f"iteration-{iteration:05d}", episodes[0])
+        folder.save_checkpoint(iteration + 1, trainer.state_dict())
+
+
+def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
+    """Evaluate the trained team and the reference teams, and write ``summary.json``.
+
+    Returns:
+        The summary (see :func:`colllm_bench.evaluate.summarize_teams`).
+    """
+    config = trainer.config
+    episodes = evaluate_team(config, trainer.team)
+    teams = {"trained": results(episodes), "untrained": folder.read_json("untrained.json")}
+    teams |= {name: results(played) for name, played in reference_teams(config).items()}
+    summary = summarize_teams(config, teams)
+    for k, episode in enumerate(episodes[:3]):
+        folder.write_transcript(f"held-out-{k}", episode)
+    trainer.team.save(folder.path / "team")
+    folder.write_summary(summary)
+    return summary
