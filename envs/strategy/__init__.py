@@ -1,0 +1,1 @@
+"""``strategy_v0``: a siege under fog. The environment is :class:`.env.StrategyEnv`."""

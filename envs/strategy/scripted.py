@@ -1,0 +1,190 @@
+"""Scripted commanders: each reads its own brief observation and writes one order.
+
+* :class:`Expert` knows the right order for each situation.
+* :class:`Random` draws uniformly among the orders.
+* :class:`Novice` plays the demonstrations that the built-in model is cloned from. In each
+  situation its *most likely* order is wrong, so that greedy play loses and reinforcement
+  learning has something to learn; cloning "expert plus uniform noise" leaves only a
+  sharpening job.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from colllm_bench.envs import central
+from colllm_bench.envs.strategy.env import StrategyEnv
+from colllm_bench.envs.strategy.rules import (
+    HOLD,
+    MARCH,
+    ORDERS,
+    SCOUT,
+    SEND,
+    STRIKE,
+    TRAIN,
+)
+
+from colllm_bench.errors import ConfigError
+
+RIGHT = {
+    "ambush": SCOUT,
+    "road": MARCH,
+    "weak": TRAIN,
+    "starved": HOLD,
+    "strong": STRIKE,
+    "guarded": HOLD,
+    "fallen": STRIKE,
+    "donor": SEND,
+}
+"""The right order in each situation (see :func:`situation`)."""
+
+WRONG = {
+    "ambush": MARCH,
+    "road": HOLD,
+    "weak": STRIKE,
+    "starved": STRIKE,
+    "strong": TRAIN,
+    "guarded": STRIKE,
+    "fallen": HOLD,
+    "donor": HOLD,
+}
+"""The novice's habit in each situation: rushes into ambushes, dawdles on a clear road,
+strikes while weak or while the reserve is in, trains on when strong (starving the others),
+rests once its own fort has fallen."""
+
+RIGHT_SHARE = 0.40
+WRONG_SHARE = 0.48
+"""How often a novice does the right thing, and gives in to its habit; the rest is spread."""
+
+
+def situation(observation: str) -> str:
+    """The decision that a brief observation asks for: a key of :data:`RIGHT`.
+
+    Raises:
+        ConfigError: for an observation that is not in the brief style.
+    """
+    words = observation.split("\n", 1)[0].split(" ")
+    if len(words) != 14 or words[0] != "left":
+        raise ConfigError(
+            f"scripted commanders cannot read {observation!r:.60}", allowed="style='brief'"
+        )
+    army, garrison, supply, sight = int(words[5]), words[7], int(words[11]), words[12]
+    if sight == "tracks":
+        return "ambush"
+    if sight == "clear":
+        return "road"
+    if sight in ("fallen", "lured"):
+        return "donor" if supply == 0 and army > 0 else "fallen"
+    if army < int(garrison):
+        return "weak" if supply else "starved"
+    return "guarded" if sight == "reserve" else "strong"
+
+
+class Expert:
+    """Plays :data:`RIGHT`. A share of ``skill`` below 1 gives in to the habit instead."""
+
+    skill = 1.0
+
+    def __init__(self, skill: float | None = None):
+        self.skill = self.skill if skill is None else skill
+
+    def reset(self, agent: str, instructions: str, seed: int) -> None:
+        """A new episode for ``agent``; all its luck comes from ``seed`` and its name."""
+        self.rng = random.Random(f"{seed} {agent}")
+
+    def act(self, observation: str, info: dict) -> str:
+        """One order for a brief observation."""
+        case = situation(observation)
+        if self.skill < 1.0 and self.rng.random() >= self.skill:
+            return WRONG[case]
+        return RIGHT[case]
+
+
+class Random(Expert):
+    """Draws uniformly among the six orders."""
+
+    def act(self, observation: str, info: dict) -> str:
+        return self.rng.choice(ORDERS)
+
+
+class Novice(Expert):
+    """Right with ``skill``, its habit with :data:`WRONG_SHARE`, any other order else."""
+
+    skill = RIGHT_SHARE
+
+    def act(self, observation: str, info: dict) -> str:
+        case = situation(observation)
+        draw = self.rng.random()
+        if draw < self.skill:
+            return RIGHT[case]
+        share = (1.0 - self.skill) / (1.0 - RIGHT_SHARE) * WRONG_SHARE
+        if draw < self.skill + share:
+            return WRONG[case]
+        return self.rng.choice([o for o in ORDERS if o not in (RIGHT[case], WRONG[case])])
+
+
+class GreedyNovice(Expert):
+    """The novice's most likely order, always: what a greedy clone of it does."""
+
+    skill = 0.0
+
+
+def play(env, commanders: list, seed: int) -> Iterator[tuple[dict, dict, dict]]:
+    """Play one episode; yields (observations, infos, actions) of each turn.
+
+    Args:
+        env: a strategy environment in the brief style.
+        commanders: one an agent.
+        seed: of the environment and the commanders.
+    """
+    observations, infos = env.reset(seed=seed)
+    for agent, commander in zip(env.possible_agents, commanders):
+        commander.reset(agent, infos[agent]["instructions"], seed)
+    while env.agents:
+        actions = {
+            agent: commander.act(observations[agent]["text"], infos[agent])
+            for agent, commander in zip(env.possible_agents, commanders)
+        }
+        yield observations, infos, actions
+        observations, _, _, _, infos = env.step(actions)
+
+
+TEAM_SIZES = (2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 8, 8, *range(2, 17))
+CENTRAL_SHARE = 0.2
+"""Share of the demonstrations in which one master writes every commander's order."""
+
+
+def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
+    """``count`` chat transcripts of novices: system, then user and assistant in turn.
+
+    Team sizes, levels and campaigns of the training split are mixed; one transcript an
+    episode, of one commander drawn by lot or (for a share) of a master, as
+    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    """
+    for _ in range(count):
+        agents = rng.choice(TEAM_SIZES)
+        env = StrategyEnv(agents=agents, level=rng.choice((1, 1, 2, 3)))
+        turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        names = env.possible_agents
+        if rng.random() < CENTRAL_SHARE:
+            told = [turns[0][1][agent]["instructions"] for agent in names]
+            system = central.join_instructions(told, env.style)
+            rows = [
+                (
+                    central.join_observations(
+                        range(1, agents + 1), [seen[agent]["text"] for agent in names]
+                    ),
+                    central.join_actions([done[agent] for agent in names]),
+                )
+                for seen, _, done in turns
+            ]
+        else:
+            agent = rng.choice(names)
+            system = turns[0][1][agent]["instructions"]
+            rows = [(seen[agent]["text"], done[agent]) for seen, _, done in turns]
+        chat = [{"role": "system", "content": system}]
+        for seen, done in rows:
+            chat.append({"role": "user", "content": seen})
+            chat.append({"role": "assistant", "content": done})
+        yield chat

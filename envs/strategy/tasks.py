@@ -1,0 +1,106 @@
+"""Procedural campaigns: endless, and split so that training never meets evaluation.
+
+A layout's canonical form is text with the fronts sorted, so that swapping commanders does
+not make a new task. Its CRC-32 decides its split, and a layout that belongs to the other
+split is drawn again: the two never meet, by construction.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from colllm_bench.envs.strategy.rules import Front, Settings, State
+
+from colllm_bench.errors import ConfigError
+
+LEVELS = {1: "easy", 2: "normal", 3: "hard"}
+SPLITS = ("train", "eval")
+AGENTS = range(2, 17)
+TURNS = range(16, 41)
+
+EVAL_SHARE = 5
+"""One layout in this many belongs to the evaluation split."""
+
+CALIBRATION = Path(__file__).with_name("calibration.json")
+
+
+@cache
+def _table() -> dict:
+    return json.loads(CALIBRATION.read_text(encoding="utf-8"))["levels"]
+
+
+@cache
+def settings(level: int, agents: int) -> Settings:
+    """The calibrated settings of a level for a number of fronts.
+
+    Raises:
+        ConfigError: for a level or a number of agents that does not exist.
+    """
+    if level not in LEVELS or isinstance(level, bool):
+        raise ConfigError(f"level={level!r}", allowed="1, 2 or 3", fix="level=1 is the easiest")
+    if agents not in AGENTS or isinstance(agents, bool):
+        raise ConfigError(f"agents={agents!r}", allowed="2 to 16", fix="agents=3 is the default")
+    row = _table()[str(level)][str(agents)]
+    return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+
+
+def split_of(layout: str) -> str:
+    """The split that a canonical layout belongs to."""
+    return "eval" if zlib.crc32(layout.encode()) % EVAL_SHARE == 0 else "train"
+
+
+def canonical(state: State) -> str:
+    """A state at day 0 as text that does not depend on the order of the fronts."""
+    fronts = sorted(
+        f"{''.join('x' if cell else '.' for cell in front.road)}/{front.army}"
+        f"/{front.garrison}/{front.wall}/{int(i in state.reserves)}"
+        for i, front in enumerate(state.fronts)
+    )
+    return f"{state.supply} {' '.join(fronts)}"
+
+
+def draw(
+    settings: Settings, agents: int, rng: Random, split: str = "train", turns: int | None = None
+) -> State:
+    """A new campaign of the split, from the generator.
+
+    Args:
+        settings: ranges to draw from.
+        agents: number of fronts.
+        rng: the episode's generator.
+        split: ``"train"`` or ``"eval"``.
+        turns: days, instead of the calibrated number.
+    """
+    while True:
+        state = _draw(settings, agents, rng)
+        if split_of(canonical(state)) == split:
+            state.turns = turns or settings.turns
+            return state
+
+
+def _draw(settings: Settings, agents: int, rng: Random) -> State:
+    thick = set(rng.sample(range(agents), settings.thick))
+    fronts = []
+    for i in range(agents):
+        cells = rng.randint(*settings.road)
+        ambushes = set(rng.sample(range(cells), min(cells, rng.randint(*settings.ambushes))))
+        front = Front(
+            road=[cell in ambushes for cell in range(cells)],
+            army=rng.randint(*settings.army),
+            garrison=rng.randint(*settings.garrison),
+            wall=settings.walls + (i in thick),
+        )
+        front.need = front.remaining()
+        fronts.append(front)
+    return State(
+        fronts=fronts,
+        supply=rng.randint(*settings.supply),
+        reserves=rng.sample(range(agents), settings.reserves),
+        turns=settings.turns,
+        income=settings.income,
+        breach=settings.breach,
+    )

@@ -1,0 +1,188 @@
+"""What commanders read and write.
+
+Two styles carry the same information. ``brief`` is for small models: fourteen words in fixed
+places, each one token of the built-in tokenizer. ``full`` is plain English with the rules.
+"""
+
+from __future__ import annotations
+
+from colllm_bench.envs.strategy.rules import ORDERS, RESULTS, Front, State
+
+STYLES = ("brief", "full")
+SIGHTS = {
+    "clear": "The road ahead looks clear.",
+    "tracks": "There are tracks on the road ahead: an ambush.",
+    "gate": "You stand at the gate; the enemy's reserve is elsewhere.",
+    "reserve": "You stand at the gate, and the enemy's reserve is in the fort.",
+    "fallen": "Your fort has fallen; the enemy's reserve is not here.",
+    "lured": "Your fort has fallen; the enemy's reserve has ridden here.",
+}
+"""What a commander sees, in one word and in plain English."""
+
+MESSAGE_LENGTH = 40
+"""Longest message to the other commanders, in characters."""
+MAX_ACTION = 4096
+"""Longest action that the action space contains, in characters."""
+MAX_OBSERVATION = 2048
+"""Longest observation, in characters: 15 messages included."""
+
+_ORDERS = frozenset(ORDERS)
+_EDGES = " \t.,;:!?\"'`*_~()[]{}<>#-=/\\"
+
+
+def sight(state: State, i: int) -> str:
+    """One of :data:`SIGHTS`: what commander ``i`` sees where the army stands."""
+    front = state.fronts[i]
+    if front.wall == 0:
+        return "lured" if i in state.reserves else "fallen"
+    if front.road:
+        return "tracks" if front.road[0] else "clear"
+    return "reserve" if i in state.reserves else "gate"
+
+
+def parse(text: object, messages: bool = False) -> tuple[str | None, str]:
+    """(order, message) of an action; the order is None if the text gives none.
+
+    The grammar is ``ORDER`` or ``ORDER | MESSAGE`` on the first line that is not blank; case,
+    and punctuation around the word, do not matter; lines below are ignored. The order must
+    stand alone: text that merely mentions an order ("do not strike yet") gives none, so
+    rambling never pays.
+    """
+    if not isinstance(text, str):
+        return None, ""
+    line = text[:MAX_ACTION].strip().partition("\n")[0]
+    head, _, tail = line.partition("|")
+    order = head.strip(_EDGES).lower()
+    if order not in _ORDERS:
+        return None, ""
+    return order, clean_message(tail) if messages and tail else ""
+
+
+def clean_message(text: str) -> str:
+    """A message as others see it: printable, one line, at most 40 characters.
+
+    The characters ``< > |`` are dropped, so that no message can imitate chat markup.
+    """
+    kept = "".join(c if c.isprintable() else " " for c in text[:200] if c not in "<>|")
+    return " ".join(kept.split())[:MESSAGE_LENGTH].strip()
+
+
+def brief(state: State, i: int) -> str:
+    """Fourteen words: days left, road, army, garrison, wall, supply, sight, last result."""
+    front = state.fronts[i]
+    road = len(front.road)
+    if road and not front.scouted:
+        garrison = wall = "?"
+    else:
+        garrison, wall = front.garrison, front.wall
+    return (
+        f"left {state.turns - state.day} road {road} army {front.army} garrison {garrison} "
+        f"wall {wall} supply {state.supply} {sight(state, i)} {front.result}"
+    )
+
+
+def full(state: State, i: int) -> str:
+    """The same information as :func:`brief`, in plain English."""
+    front = state.fronts[i]
+    left = state.turns - state.day
+    parts = [
+        RESULTS[front.result],
+        f"{left} {'day is' if left == 1 else 'days are'} left.",
+        _where(front),
+        f"Your army has {_count(front.army, 'troop')}; the shared pool has "
+        f"{_count(state.supply, 'wagon')} of supply.",
+        SIGHTS[sight(state, i)],
+    ]
+    return " ".join(parts)
+
+
+def _where(front: Front) -> str:
+    if front.road and not front.scouted:
+        return f"The gate is {_count(len(front.road), 'cell')} away; the fort is still unseen."
+    if front.wall == 0:
+        return f"The fort, once held by a garrison of {front.garrison}, is yours."
+    place = f"The gate is {_count(len(front.road), 'cell')} away" if front.road else "You are there"
+    return (
+        f"{place}; the fort has a garrison of {front.garrison} and "
+        f"{_count(front.wall, 'wall segment')} left."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def observe(state: State, style: str, inbox: list[tuple[int, str]] | None = None) -> list[str]:
+    """Every commander's observation, in order of the fronts.
+
+    Args:
+        state: the campaign.
+        style: ``"brief"`` or ``"full"``.
+        inbox: (front's index, message) of the last day; shown to all others.
+    """
+    write = brief if style == "brief" else full
+    texts = [write(state, i) for i in range(len(state.fronts))]
+    for sender, message in inbox or ():
+        for i in range(len(texts)):
+            if i != sender:
+                texts[i] += f"\nfrom front {sender + 1}: {message}"
+    return texts
+
+
+def brief_instructions(state: State, i: int, level: int, messages: bool) -> str:
+    """A handful of words: which front, of how many, which level, how many days."""
+    text = f"front {i + 1} of {len(state.fronts)} level {level} turns {state.turns}"
+    return text + " messages" if messages else text
+
+
+def full_instructions(state: State, i: int, level: int, messages: bool) -> str:
+    """Role, rules and grammar in plain English."""
+    n = len(state.fronts)
+    rules = [
+        f"You are commander {i + 1} of {n} in a siege that lasts {state.turns} days. Each "
+        f"commander has a front of their own: a road of a few cells that leads to an enemy fort. "
+        f"You win together, and only if all {n} forts have fallen before the days run out. You "
+        f"see your own front and the shared supply pool, not the other fronts.",
+        "Every day each commander gives one order, all at the same time:",
+        "march: move one cell along the road. Marching into an ambush costs two troops and "
+        "the day.",
+        "scout: clear an ambush on the next cell, and see the fort's garrison and walls.",
+        "train: turn one wagon of supply into one troop (at most 6). All commanders draw on "
+        "one pool; if it is empty the day is wasted.",
+        "strike: only at the gate. If your army is at least the garrison and the enemy's reserve "
+        "is not there, one wall segment falls; otherwise you are repelled and lose one troop. The "
+        "fort falls with its last segment.",
+        "hold: do nothing.",
+        "send: give up one troop to put one wagon into the pool.",
+        f"The enemy has {_count(len(state.reserves), 'mobile reserve')}. At night they ride to "
+        f"fronts that struck that day, drawn by lot; if nobody struck they stay. When your fort "
+        f"has fallen you can still strike as a feint, to lure a reserve away from the others.",
+    ]
+    if state.breach:
+        rules.append(
+            "The last wall segment of a fort falls only if another front also strikes on the same "
+            "day or struck the day before, or if all the other forts have fallen."
+        )
+    rules.append("Answer with one order and nothing else: " + ", ".join(ORDERS) + ".")
+    if messages:
+        rules.append(
+            f"You may add a message of at most {MESSAGE_LENGTH} characters for the other "
+            f"commanders after a bar, for example: strike | at the gate, need supply."
+        )
+    return "\n".join(rules)
+
+
+def everything(state: State) -> str:
+    """The whole state, a line a front, what is hidden from commanders included."""
+    lines = [
+        f"day {state.day} of {state.turns} supply {state.supply} income {state.income}/10 "
+        f"reserves {' '.join(str(at + 1) for at in state.reserves)} "
+        f"struck {' '.join(str(i + 1) for i in state.struck) or '-'}"
+    ]
+    for i, front in enumerate(state.fronts):
+        road = "".join("x" if cell else "." for cell in front.road) or "-"
+        lines.append(
+            f"front {i + 1} road {road} army {front.army} garrison {front.garrison} "
+            f"wall {front.wall} scouted {int(front.scouted)} {sight(state, i)} {front.result}"
+        )
+    return "\n".join(lines)
