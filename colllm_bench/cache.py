@@ -1,0 +1,106 @@
+"""Keys and values of whole transcripts, kept from turn to turn.
+
+Column equals position: row r's token at position p lies in column p, whatever the other rows
+do. Rows of different lengths leave no holes; what a short row has behind its end is junk that
+the causal mask hides until real tokens overwrite it. Writing is in place into buffers that
+grow by half, where ``DynamicCache`` copies everything at every step.
+"""
+
+from __future__ import annotations
+
+import torch
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+_FIRST_COLUMNS = 64
+
+
+class RowLayer(CacheLayerMixin):
+    """One attention layer's part of a :class:`RowCache`; ``keys`` is [rows, heads, columns, d]."""
+
+    is_sliding = False
+    is_croppable = False
+
+    def __init__(self, owner: RowCache):
+        super().__init__()
+        self.owner = owner
+
+    def lazy_initialization(self, key_states, value_states):
+        self.dtype, self.device = key_states.dtype, key_states.device
+        self.keys, self.values = (
+            x.new_zeros(*x.shape[:2], self.owner.columns, x.shape[3])
+            for x in (key_states, value_states)
+        )
+        self.is_initialized = True
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        owner = self.owner
+        if self.keys.shape[2] < owner.columns:
+            self.keys = _wider(self.keys, owner.columns)
+            self.values = _wider(self.values, owner.columns)
+        owner.write(self.keys, key_states)
+        owner.write(self.values, value_states)
+        return self.keys[:, :, : owner.stop], self.values[:, :, : owner.stop]
+
+    def get_mask_sizes(self, query_length):
+        return self.owner.stop, 0
+
+    def get_seq_length(self):
+        return self.owner.start
+
+    def get_max_length(self):
+        return -1
+
+
+class RowCache(Cache):
+    """A cache whose rows have lengths of their own.
+
+    Before every forward call :meth:`place` says where each row's new tokens go.
+    """
+
+    def __init__(self, layers: int):
+        super().__init__(layers=[])
+        self.columns = 0
+        self.start = self.stop = 0
+        self.layers = [RowLayer(self) for _ in range(layers)]
+
+    def place(self, starts: torch.Tensor, tokens: int, longest: int, uniform: bool) -> None:
+        """The next forward call writes ``tokens`` columns of each row from ``starts`` [rows].
+
+        Args:
+            longest: the largest of ``starts``.
+            uniform: whether all of ``starts`` are equal.
+        """
+        self.start, self.stop = longest, longest + tokens
+        self._starts, self._uniform, self._flat = starts, uniform, {}
+        if self.stop > self.columns:
+            self.columns = max(self.stop, _FIRST_COLUMNS, self.columns * 3 // 2)
+
+    def write(self, buffer: torch.Tensor, new: torch.Tensor) -> None:
+        """Put ``new`` [rows, heads, tokens, d] into its places in ``buffer``."""
+        rows, heads, tokens, width = new.shape
+        if self._uniform:
+            buffer[:, :, self.start : self.stop] = new
+            return
+        flat = self._flat.get(heads)
+        if flat is None:
+            device = new.device
+            lines = torch.arange(rows * heads, device=device).view(rows, heads, 1) * self.columns
+            steps = torch.arange(tokens, device=device)
+            flat = (lines + self._starts.view(-1, 1, 1) + steps).reshape(-1)
+            self._flat[heads] = flat
+        buffer.view(-1, width).index_copy_(0, flat, new.reshape(-1, width))
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Only ``rows`` go on."""
+        for layer in self.layers:
+            if layer.is_initialized:
+                layer.keys = layer.keys.index_select(0, rows)
+                layer.values = layer.values.index_select(0, rows)
+
+
+def _wider(x: torch.Tensor, columns: int) -> torch.Tensor:
+    wider = x.new_zeros(*x.shape[:2], columns, x.shape[3])
+    wider[:, :, : x.shape[2]] = x
+    return wider

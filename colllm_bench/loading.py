@@ -1,0 +1,164 @@
+"""From a model's name to a model: built-in names, folders and hub ids, and what can go wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colllm_bench.errors import ConfigError
+from colllm_bench.registry import MODELS
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass
+class LoadedModel:
+    """A causal language model and what belongs to it.
+
+    Attributes:
+        model: in ``train`` mode with every dropout at 0, frozen nowhere.
+        tokenizer: with a chat template and a padding id.
+        name: what the user called it; adapters on disk name their base by ``source``.
+        source: folder or hub id that ``from_pretrained`` takes.
+        context_length: most positions, or None where the configuration names no limit.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+    source: str
+    context_length: int | None
+
+
+def resolve_device(device: str) -> torch.device:
+    """``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``). Raises ConfigError for one that is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {device!r}", allowed="auto, cpu, cuda, cuda:N") from error
+    if wanted.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device {device!r} was asked for, but this PyTorch sees no CUDA GPU",
+            allowed="auto, cpu",
+            fix="use --device auto, or install a CUDA build of torch and a driver",
+        )
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {device!r} does not exist", allowed=f"cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        )
+    return wanted
+
+
+def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 on CUDA and float32 on the CPU. Raises ConfigError for others."""
+    if dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if dtype not in DTYPES:
+        raise ConfigError(f"unknown dtype {dtype!r}", allowed="auto, " + ", ".join(DTYPES))
+    return DTYPES[dtype]
+
+
+def load_base(
+    name: str,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    chat_template: str | None = None,
+    gradient_checkpointing: bool = False,
+) -> LoadedModel:
+    """Load a causal language model by built-in name, folder or hub id.
+
+    Raises:
+        ConfigError: no such model, no model in the folder, no chat template, no such device.
+    """
+    place = resolve_device(str(device))
+    kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
+    source = _source(name)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = _pretrained(AutoTokenizer, name, source)
+    model = _pretrained(AutoModelForCausalLM, name, source, dtype=kind)
+    prepare_tokenizer(tokenizer, chat_template)
+    prepare_model(model, gradient_checkpointing)
+    model.to(place)
+    return LoadedModel(model, tokenizer, name, source, context_length(model.config))
+
+
+def _source(name: str) -> str:
+    if name in MODELS:
+        folder = MODELS[name].folder
+        if not (folder / "config.json").is_file():
+            raise ConfigError(
+                f"the built-in model {name!r} is not in this installation ({folder})",
+                fix="python -m colllm_bench.pretrain makes it",
+            )
+        return str(folder)
+    path = Path(name)
+    if path.exists() or name.startswith((".", "/", "~")):
+        path = path.expanduser()
+        if not (path / "config.json").is_file():
+            raise ConfigError(
+                f"{name!r} is not a model folder: no config.json in it",
+                allowed="a folder of save_pretrained, a hub id, " + ", ".join(sorted(MODELS)),
+            )
+        return str(path)
+    return name
+
+
+def _pretrained(factory: Any, name: str, source: str, **options: Any) -> Any:
+    try:
+        return factory.from_pretrained(source, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"model {name!r} cannot be loaded: {reason}",
+            allowed="a hub id, a folder of save_pretrained, " + ", ".join(sorted(MODELS)),
+            fix="check the name, the folder, or the network (and a login for gated models)",
+        ) from error
+
+
+def prepare_tokenizer(tokenizer: Any, chat_template: str | None) -> None:
+    """Give the tokenizer the template of the file, if one is named, and a padding id."""
+    if chat_template is not None:
+        try:
+            tokenizer.chat_template = Path(chat_template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"chat template {chat_template!r} cannot be read: {error}",
+                fix="name a Jinja file",
+            ) from error
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        # Never seen by a model here: padding is masked by position, not by its id.
+        tokenizer.pad_token = tokenizer.eos_token
+
+
+def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
+    """No dropout anywhere, so that the sampled and the trained distribution are one; and
+    ``train`` mode, without which transformers skips gradient checkpointing silently."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for field in ("dropout", "attention_dropout", "layerdrop", "activation_dropout"):
+            if isinstance(getattr(module, field, None), float):
+                setattr(module, field, 0.0)
+    model.train()
+    if gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise ConfigError(
+            f"{type(model).__name__} does not support gradient checkpointing",
+            fix="leave out --gradient-checkpointing and use a smaller micro_batch",
+        )
+
+
+def context_length(config: Any) -> int | None:
+    """Most positions of a model, by the names that configurations use."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    for field in ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx"):
+        value = getattr(text, field, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None

@@ -1,0 +1,329 @@
+"""A team of language models: one frozen base, one adapter per agent (or a copy per agent).
+
+>>> team = Team.build(config, ["general_0", "general_1"], generator=generator)
+>>> session = team.session(64, generator=generator, temperature=1.0, max_action_tokens=8)
+>>> actions = session.act(prompts)                  # plays: one call a turn
+>>> scores = team.action_scores(batch)              # learns: one forward a batch
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from colllm_bench.adapters import AdapterSet, Selection, attach
+from colllm_bench.batch import TokenBatch
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
+from colllm_bench.loading import LoadedModel, load_base
+from colllm_bench.prompts import PromptBuilder
+from colllm_bench.session import Session
+
+
+@dataclass
+class ActionScores:
+    """Log-probabilities [K] of a batch's action tokens, and the policy's entropy [K] there
+    (None unless asked for); float32, row by row, left to right."""
+
+    logprobs: torch.Tensor
+    entropy: torch.Tensor | None = None
+
+
+class Gather:
+    """Lets a model compute logits at chosen places only.
+
+    A hook on the output embedding picks hidden states before it runs, so whatever an
+    architecture does to its logits afterwards (soft caps, scales) still happens.
+    """
+
+    def __init__(self, model: torch.nn.Module):
+        self.places: tuple[torch.Tensor, torch.Tensor] | None = None
+        model.get_output_embeddings().register_forward_pre_hook(self._pick)
+
+    def _pick(self, _module, args):
+        return (args[0][self.places].unsqueeze(0),) if self.places is not None else None
+
+    def logits(self, model: torch.nn.Module, places, **inputs: Any) -> torch.Tensor:
+        """[P, vocabulary] at ``places``, a pair of row [P] and column [P]."""
+        self.places = places
+        try:
+            return model(**inputs).logits[0]
+        finally:
+            self.places = None
+
+
+@dataclass
+class Lane:
+    """Rows that run through one model together; ``rows`` None means all of them."""
+
+    model: torch.nn.Module
+    gather: Gather
+    rows: torch.Tensor | None
+    adapters: AdapterSet | None = None
+    selection: Selection | None = None
+
+    def logits(self, places, **inputs: Any) -> torch.Tensor:
+        if self.adapters is None:
+            return self.gather.logits(self.model, places, **inputs)
+        with self.adapters.using(self.selection):
+            return self.gather.logits(self.model, places, **inputs)
+
+
+class Team:
+    """Policies of all agents. Build with :meth:`build`.
+
+    Attributes:
+        model: the base (with ``tuning="full"``, the untrained reference).
+        tokenizer, prompts, device: as loaded; prompts is the :class:`PromptBuilder`.
+        agents: names, in the order of the environment's ``possible_agents``.
+        slot_of_agent: the policy that each agent plays: several share one under ``share``.
+        critic_slots: adapter slots behind the actors' that critics may use.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        config: RunConfig,
+        agents: Sequence[str],
+        *,
+        generator: torch.Generator,
+        critic_slots: int = 0,
+        roles: Sequence[str] | None = None,
+    ):
+        self.loaded, self.config, self.agents = loaded, config, list(agents)
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.device = next(self.model.parameters()).device
+        self.prompts = PromptBuilder(self.tokenizer, loaded.context_length)
+        self.slot_of_agent = assign_slots(config.share, self.agents, roles)
+        self.slots = 1 + max(self.slot_of_agent)
+        self.adapters: AdapterSet | None = None
+        self.copies: list[torch.nn.Module] = []
+        self.critic_slots: list[int] = []
+        self._gathers: dict[int, Gather] = {}
+        if config.tuning == "lora":
+            self.critic_slots = list(range(self.slots, self.slots + critic_slots))
+            self.adapters = attach(
+                self.model, self.slots + critic_slots, config.lora_rank, config.lora_alpha, generator
+            )
+        elif config.tuning == "full":
+            self.copies = [copy.deepcopy(self.model) for _ in range(self.slots)]
+            self.model.requires_grad_(False)
+        else:
+            raise ConfigError(f"unknown tuning {config.tuning!r}", allowed="lora, full")
+        for model in (self.model, *self.copies):
+            self._gathers[id(model)] = Gather(model)
+            if config.gradient_checkpointing:
+                enable_checkpointing(model, self.adapters)
+
+    @classmethod
+    def build(
+        cls,
+        config: RunConfig,
+        agents: Sequence[str],
+        *,
+        generator: torch.Generator,
+        critic_slots: int = 0,
+        roles: Sequence[str] | None = None,
+    ) -> Team:
+        """Load ``config.model`` and give it a policy per agent.
+
+        Args:
+            generator: draws the adapters' A matrices; nothing else is random.
+            critic_slots: adapter slots for critics on the same base.
+            roles: each agent's role, for ``share="role"``.
+        """
+        loaded = load_base(
+            config.model,
+            device=config.device,
+            dtype=config.dtype,
+            chat_template=config.chat_template,
+            gradient_checkpointing=config.gradient_checkpointing,
+        )
+        return cls(
+            loaded, config, agents, generator=generator, critic_slots=critic_slots, roles=roles
+        )
+
+    # -- playing
+
+    def session(
+        self,
+        episodes: int,
+        *,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        max_action_tokens: int,
+        **options: Any,
+    ) -> Session:
+        """A :class:`Session` that plays ``episodes`` episodes with the policies of now."""
+        return Session(
+            self,
+            episodes,
+            generator=generator,
+            temperature=temperature,
+            max_action_tokens=max_action_tokens,
+            **options,
+        )
+
+    def lanes(self, agent: torch.Tensor, *, reference: bool = False) -> list[Lane]:
+        """How rows run through models. ``agent`` [rows] is the agent's index of each row."""
+        slots = torch.tensor(self.slot_of_agent, device=agent.device)[agent]
+        if self.adapters is not None or reference:
+            selection = None
+            if self.adapters is not None and not reference:
+                selection = self.adapters.select(slots)
+            return [Lane(self.model, self._gathers[id(self.model)], None, self.adapters, selection)]
+        return [
+            Lane(model, self._gathers[id(model)], (slots == slot).nonzero()[:, 0])
+            for slot, model in enumerate(self.copies)
+        ]
+
+    # -- learning
+
+    def action_scores(
+        self,
+        batch: TokenBatch,
+        *,
+        temperature: float = 1.0,
+        with_entropy: bool = False,
+        reference: bool = False,
+    ) -> ActionScores:
+        """Score a batch's action tokens under the policies of now: one forward for all agents.
+
+        Args:
+            batch: whole transcripts.
+            temperature: of the sampling distribution that is scored; positive.
+            with_entropy: also the entropy of the distribution at each action token.
+            reference: score the frozen base instead (adapters off), for KL penalties.
+
+        Returns:
+            Scores with gradients, unless ``reference``.
+        """
+        if not temperature > 0:
+            raise ConfigError(
+                f"temperature {temperature} gives no distribution to train", allowed="above 0"
+            )
+        rows, columns = batch.action_mask.nonzero(as_tuple=True)
+        targets = batch.ids[rows, columns]
+        parts: list[tuple[torch.Tensor, ...]] = []
+        order = []
+        for lane in self.lanes(batch.agent, reference=reference):
+            ids, own_rows, own = batch.ids, rows, slice(None)
+            if lane.rows is not None:
+                place = torch.full((len(batch.ids),), -1, device=rows.device)
+                place[lane.rows] = torch.arange(len(lane.rows), device=rows.device)
+                own = (place[rows] >= 0).nonzero()[:, 0]
+                ids, own_rows = batch.ids[lane.rows], place[rows[own]]
+                order.append(own)
+            # Right padding is never seen by the tokens before it, so no mask is needed, and
+            # attention takes its causal path. A token is predicted from the one before.
+            logits = lane.logits((own_rows, columns[own] - 1), input_ids=ids, use_cache=False)
+            parts.append(score_tokens(logits, targets[own], temperature, with_entropy))
+        logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
+        if order:
+            back = torch.argsort(torch.cat(order))
+            logprobs = logprobs[back]
+            entropy = entropy[back] if entropy is not None else None
+        return ActionScores(logprobs, entropy)
+
+    # -- parameters
+
+    def parameters(self) -> dict[str, list[torch.nn.Parameter]]:
+        """The trainable tensors of each policy, under the names of :meth:`policy_names`."""
+        if self.adapters is not None:
+            own = [self.adapters.parameters(slot) for slot in range(self.slots)]
+        else:
+            own = [[p for p in model.parameters() if p.requires_grad] for model in self.copies]
+        return dict(zip(self.policy_names(), own))
+
+    def policy_names(self) -> list[str]:
+        """One name per policy: that of its first agent."""
+        return [self.agents[self.slot_of_agent.index(slot)] for slot in range(self.slots)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Trained tensors of the actors, and of the critics in the slots behind them."""
+        if self.adapters is not None:
+            return self.adapters.state_dict()
+        return {
+            f"{slot}.{name}": tensor.detach().clone()
+            for slot, model in enumerate(self.copies)
+            for name, tensor in model.state_dict().items()
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Copy what :meth:`state_dict` gave."""
+        if self.adapters is not None:
+            self.adapters.load_state_dict(state)
+            return
+        for slot, model in enumerate(self.copies):
+            prefix = f"{slot}."
+            own = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+            model.load_state_dict(own)
+
+    def save(self, folder: str | Path) -> None:
+        """One folder per agent: a PEFT adapter, or a whole model with ``tuning="full"``. Each
+        loads alone, without this package."""
+        for agent, slot in zip(self.agents, self.slot_of_agent):
+            own = Path(folder) / agent
+            if self.adapters is not None:
+                self.adapters.save_peft(own, slot, self.loaded.source)
+            else:
+                self.copies[slot].save_pretrained(own)
+            self.tokenizer.save_pretrained(own)
+
+    def load(self, folder: str | Path) -> None:
+        """Read what :meth:`save` wrote into this team. Raises ConfigError if it does not fit."""
+        for slot, name in enumerate(self.policy_names()):
+            own = Path(folder) / name
+            if self.adapters is not None:
+                self.adapters.load_peft(own, slot)
+            else:
+                kind = type(self.copies[slot])
+                self.copies[slot].load_state_dict(kind.from_pretrained(own).state_dict())
+
+
+def assign_slots(share: str, agents: Sequence[str], roles: Sequence[str] | None) -> list[int]:
+    """The policy of each agent: its own, everybody's, or its role's."""
+    if share == "none":
+        return list(range(len(agents)))
+    if share == "all":
+        return [0] * len(agents)
+    if share == "role":
+        if roles is None or len(roles) != len(agents):
+            raise ConfigError(
+                "share='role' needs a role for every agent, and this environment gives none",
+                allowed="none, all",
+            )
+        order = list(dict.fromkeys(roles))
+        return [order.index(role) for role in roles]
+    raise ConfigError(f"unknown share {share!r}", allowed="none, all, role")
+
+
+def score_tokens(
+    logits: torch.Tensor, targets: torch.Tensor, temperature: float, with_entropy: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Log-probability [K] of ``targets`` and entropy [K] of ``softmax(logits / temperature)``,
+    in float32; ``logits`` is [K, vocabulary]."""
+    logits = logits.float()
+    if temperature != 1.0:
+        logits = logits / temperature
+    total = torch.logsumexp(logits, dim=-1)
+    logprobs = logits.gather(1, targets[:, None])[:, 0] - total
+    if not with_entropy:
+        return logprobs, None
+    mean = (torch.softmax(logits, dim=-1) * logits).sum(-1)
+    return logprobs, total - mean
+
+
+def enable_checkpointing(model: Any, adapters: AdapterSet | None) -> None:
+    """Recompute each block's activations in the backward pass, under the adapters that the
+    forward pass chose."""
+    options = {"context_fn": adapters.checkpoint_contexts} if adapters is not None else {}
+    function = functools.partial(checkpoint, use_reentrant=False, **options)
+    model._set_gradient_checkpointing(enable=True, gradient_checkpointing_func=function)
