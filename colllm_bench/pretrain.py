@@ -42,7 +42,7 @@ class PretrainConfig:
     """width"""
     layers: int = 2
     """layers"""
-    heads: int = 4
+    heads: int = 2
     """attention heads"""
     intermediate: int = 192
     """width of the feed-forward layers"""
@@ -80,11 +80,16 @@ def corpus(seed: int) -> Iterator[list[dict[str, str]]]:
 
 def train_tokenizer(config: PretrainConfig):
     """A byte-level BPE with a chat template: any text can be encoded, and comes back whole."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    # As GPT-2 cuts text, but "army=2" is one piece: a label and its value become one token.
+    pieces = Regex(r" ?[a-z]+=[^\s=]+| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+")
+    backend.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(pieces, "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
     backend.decoder = decoders.ByteLevel()
     chats = itertools.islice(corpus(config.seed), 3000)
     texts = [message["content"] for chat in chats for message in chat]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from random import Random
 from typing import Any
 
-from colllm_bench.envs.strategy import rules, tasks, text
+from colllm_bench.envs.strategy import render, rules, tasks, text
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
@@ -17,7 +18,80 @@ REWARDS = ("sparse", "milestone", "dense")
 
 
 class StrategyEnv(ParallelEnv):
-    """A siege under fog."""
+    """A siege under fog: every commander storms a fort, and all forts must fall in time.
+
+    Each agent commands a front: a road of a few cells, ambushes on it, that leads to an enemy
+    fort with walls and a garrison. All give one order a day, at the same time; the war is won
+    only if **all** forts have fallen before the days run out. Commanders see their own front
+    and the shared supply, not each other. What couples them:
+
+    * ``supply``: one pool; whoever trains more than needed starves the others.
+    * the enemy's ``reserve``: at night it rides to a front that struck, so that every strike
+      draws it on oneself and frees the others. A commander whose fort has fallen can still
+      strike as a feint, and ``send`` troops back as supply: deeds that only teammates profit from.
+    * at level 3 a fort's last wall falls only if another front strikes too, that day or
+      the day before (or if all other forts have fallen).
+
+    ================  =====================================================================
+    Id                strategy_v0 (``pettingzoo.make("parallel", "colllm/strategy-v0")``)
+    Import            from colllm_bench.envs.strategy.env import parallel_env
+    Forms             parallel (simultaneous orders), AEC
+    Agents            2 to 16, default 3: front_1 to front_16
+    Levels            1 easy, 2 normal, 3 hard; default 1
+    Turns             16 to 40; default by level and agents: 18, 24, 34 for three
+    Action            TextSpace(max_length=4096)
+    Observation       Dict(text: TextSpace(max_length=2048))
+    Orders            march, scout, train, strike, hold, send
+    Rewards           sparse, milestone, dense; default sparse
+    Styles            brief, full; default brief
+    Splits            train, eval; default train
+    Render modes      ansi, human, rgb_array
+    ================  =====================================================================
+
+    **Orders.** ``march``: a cell on; into an ambush it costs two troops and the day. ``scout``:
+    clears an ambush on the next cell, shows the fort. ``train``: one wagon of supply becomes one
+    troop (at most 6); lots decide when wagons are short. ``strike``: at the gate, with an army
+    of at least the garrison and the reserve elsewhere, breaks one wall segment; otherwise
+    repelled, minus one troop. ``hold``: nothing. ``send``: one troop becomes one wagon.
+
+    **Actions** are text: one order, alone on the first line (see :func:`text.parse`), and with
+    ``messages=True`` optionally ``| message``, shown to all others next day. Anything else is an
+    order to do nothing: the day is lost, ``infos[agent]["invalid"]`` is True, ``notice`` and
+    the next observation say so. It never pays.
+
+    **Observations** in ``brief`` are eight words in fixed places, ``left=13 road=2 army=4
+    garrison=? wall=? supply=5 tracks trained``: days left, cells to the gate, troops, garrison and
+    wall segments of the fort (``?`` until scouted or at the gate), wagons, what is seen there
+    (clear, tracks, gate, reserve, fallen, lured), what came of the last order. ``full`` says
+    the same in plain English, with the rules in the instructions.
+
+    **Rewards** are the team's, the same for each agent. ``sparse``: 1 for the victory.
+    ``milestone``: 0.5 / agents for each fort as it falls, 0.5 for the victory. ``dense``: the
+    sparse reward plus ``Phi(s') - Phi(s)``, Phi the share of steps done (cells, walls, missing
+    troops; 0 at the start and, by definition, in terminal states), potential-based
+    shaping with gamma = 1, which keeps optimal policies optimal (Ng, Harada, Russell: Policy
+    invariance under reward transformations, ICML 1999). Running out of days is a defeat and part
+    of the task: ``terminated``. Only ``max_cycles`` truncates.
+
+    **Infos**: ``instructions`` (at reset), ``legal_actions``, ``invalid``, ``notice``, ``score``
+    (``win``, ``forts``, ``progress``: floats from 0 to 1), ``success`` (at the end).
+
+    Args:
+        agents: commanders, 2 to 16.
+        turns: days, 16 to 40; None: as calibrated for the level and the number of agents.
+        level: 1, 2 or 3: longer roads and more walls, scarcer supply, more reserves, breaches.
+        reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
+        messages: whether orders may carry a message of up to 40 characters.
+        style: ``"brief"`` or ``"full"``.
+        split: ``"train"`` or ``"eval"``: campaigns that never meet.
+        render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
+        max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
+
+    Raises:
+        ConfigError: a value that is not allowed.
+
+    Version History: v0: first release (calibration.json belongs to the version).
+    """
 
     metadata = {
         "name": "strategy_v0",
@@ -64,6 +138,7 @@ class StrategyEnv(ParallelEnv):
         self.campaign: rules.State | None = None
         self._rng = Random()
         self._inbox: list[tuple[int, str]] = []
+        self._orders: list[str | None] | None = None
 
     def observation_space(self, agent: str) -> spaces.Dict:
         return self.observation_spaces[agent]
@@ -85,7 +160,7 @@ class StrategyEnv(ParallelEnv):
             self.settings, len(self.possible_agents), self._rng, self.split, self.turns
         )
         self.agents = list(self.possible_agents)
-        self._inbox = []
+        self._inbox, self._orders = [], None
         write = text.brief_instructions if self.style == "brief" else text.full_instructions
         score = self._score()
         infos = {}
@@ -114,7 +189,7 @@ class StrategyEnv(ParallelEnv):
         campaign, agents = self.campaign, self.agents
         parsed = [text.parse(actions.get(agent), self.messages) for agent in agents]
         self._inbox = [(i, message) for i, (_, message) in enumerate(parsed) if message]
-        orders = [order for order, _ in parsed]
+        orders = self._orders = [order for order, _ in parsed]
         before = self._potential()
         fallen = campaign.fallen()
         rules.play_day(campaign, orders, self._rng)
@@ -123,7 +198,7 @@ class StrategyEnv(ParallelEnv):
         cut = not over and self.max_cycles is not None and campaign.day >= self.max_cycles
         score = self._score()
         infos = {}
-        for agent, order in zip(agents, orders):
+        for agent, order in zip(agents, orders, strict=True):
             infos[agent] = _info(score, order is None)
             if over or cut:
                 infos[agent]["success"] = campaign.won
@@ -140,7 +215,7 @@ class StrategyEnv(ParallelEnv):
 
     def _observations(self) -> dict[str, dict[str, str]]:
         texts = text.observe(self.campaign, self.style, self._inbox)
-        return {agent: {"text": t} for agent, t in zip(self.possible_agents, texts)}
+        return {agent: {"text": t} for agent, t in zip(self.possible_agents, texts, strict=True)}
 
     def _potential(self) -> float:
         """Phi of the dense reward: progress while the campaign runs, 0 once it is over."""
@@ -168,6 +243,22 @@ class StrategyEnv(ParallelEnv):
         return text.everything(self.campaign)
 
     def render(self):
+        """The campaign, hidden parts included, as ``render_mode`` asks.
+
+        Returns:
+            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
+        """
+        if self.render_mode is None:
+            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
+            return None
+        if self.campaign is None:
+            raise RuntimeError("render() before reset()")
+        if self.render_mode == "rgb_array":
+            return render.rgb_array(self.campaign, self._orders)
+        picture = render.ansi(self.campaign, self._orders)
+        if self.render_mode == "ansi":
+            return picture
+        print(picture, flush=True)
         return None
 
     def close(self) -> None:

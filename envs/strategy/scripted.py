@@ -65,11 +65,12 @@ def situation(observation: str) -> str:
         ConfigError: for an observation that is not in the brief style.
     """
     words = observation.split("\n", 1)[0].split(" ")
-    if len(words) != 14 or words[0] != "left":
+    if len(words) != 8 or not words[0].startswith("left="):
         raise ConfigError(
             f"scripted commanders cannot read {observation!r:.60}", allowed="style='brief'"
         )
-    army, garrison, supply, sight = int(words[5]), words[7], int(words[11]), words[12]
+    army, garrison, supply = (words[k].partition("=")[2] for k in (2, 3, 5))
+    army, supply, sight = int(army), int(supply), words[6]
     if sight == "tracks":
         return "ambush"
     if sight == "clear":
@@ -139,12 +140,12 @@ def play(env, commanders: list, seed: int) -> Iterator[tuple[dict, dict, dict]]:
         seed: of the environment and the commanders.
     """
     observations, infos = env.reset(seed=seed)
-    for agent, commander in zip(env.possible_agents, commanders):
+    for agent, commander in zip(env.possible_agents, commanders, strict=True):
         commander.reset(agent, infos[agent]["instructions"], seed)
     while env.agents:
         actions = {
             agent: commander.act(observations[agent]["text"], infos[agent])
-            for agent, commander in zip(env.possible_agents, commanders)
+            for agent, commander in zip(env.possible_agents, commanders, strict=True)
         }
         yield observations, infos, actions
         observations, _, _, _, infos = env.step(actions)

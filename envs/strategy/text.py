@@ -1,12 +1,12 @@
 """What commanders read and write.
 
-Two styles carry the same information. ``brief`` is for small models: fourteen words in fixed
-places, each one token of the built-in tokenizer. ``full`` is plain English with the rules.
+Two styles carry the same information. ``brief`` is for small models: eight words in fixed places,
+each one token of the built-in tokenizer. ``full`` is plain English with the rules.
 """
 
 from __future__ import annotations
 
-from colllm_bench.envs.strategy.rules import ORDERS, RESULTS, Front, State
+from colllm_bench.envs.strategy.rules import ORDERS, RESULTS, SUPPLY_CAP, Front, State
 
 STYLES = ("brief", "full")
 SIGHTS = {
@@ -68,7 +68,11 @@ def clean_message(text: str) -> str:
 
 
 def brief(state: State, i: int) -> str:
-    """Fourteen words: days left, road, army, garrison, wall, supply, sight, last result."""
+    """Eight words: days left, road, army, garrison, wall, supply, sight, last result.
+
+    Few and unmistakable: a label and its value are one word, hence one token, so transcripts
+    stay short and a small model need not count places.
+    """
     front = state.fronts[i]
     road = len(front.road)
     if road and not front.scouted:
@@ -76,8 +80,8 @@ def brief(state: State, i: int) -> str:
     else:
         garrison, wall = front.garrison, front.wall
     return (
-        f"left {state.turns - state.day} road {road} army {front.army} garrison {garrison} "
-        f"wall {wall} supply {state.supply} {sight(state, i)} {front.result}"
+        f"left={state.turns - state.day} road={road} army={front.army} garrison={garrison} "
+        f"wall={wall} supply={state.supply} {sight(state, i)} {front.result}"
     )
 
 
@@ -148,12 +152,14 @@ def full_instructions(state: State, i: int, level: int, messages: bool) -> str:
         "the day.",
         "scout: clear an ambush on the next cell, and see the fort's garrison and walls.",
         "train: turn one wagon of supply into one troop (at most 6). All commanders draw on "
-        "one pool; if it is empty the day is wasted.",
+        "one pool; if there are too few wagons lots are drawn, and those left out waste the day.",
         "strike: only at the gate. If your army is at least the garrison and the enemy's reserve "
         "is not there, one wall segment falls; otherwise you are repelled and lose one troop. The "
         "fort falls with its last segment.",
         "hold: do nothing.",
         "send: give up one troop to put one wagon into the pool.",
+        f"Every ten days {_count(state.income, 'wagon')} arrive in the pool, "
+        f"which holds at most {SUPPLY_CAP}.",
         f"The enemy has {_count(len(state.reserves), 'mobile reserve')}. At night they ride to "
         f"fronts that struck that day, drawn by lot; if nobody struck they stay. When your fort "
         f"has fallen you can still strike as a feint, to lure a reserve away from the others.",
