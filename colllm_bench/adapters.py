@@ -103,12 +103,11 @@ class Selection:
         """Forget weights read so far: the adapters were changed."""
         self._tensors.clear()
 
-    def narrowed(self, slots: torch.Tensor) -> Selection:
-        """A selection of fewer rows; the weights read so far stay when the runs do."""
-        other = Selection(slots, self.merge)
+    def sharing(self, other: Selection) -> Selection:
+        """This selection, with the weights that ``other`` has read when both have its runs."""
         if other.slots == self.slots:
-            other._tensors = self._tensors
-        return other
+            self.merge, self._tensors = other.merge, other._tensors
+        return self
 
     def tensors(self, layer: StackedLoRA) -> tuple:
         """(a, b, merged) of each run, detached, in the base's dtype."""
@@ -152,15 +151,11 @@ class StackedLoRA(nn.Module):
         device = base.weight.device
         self.a = torch.zeros(slots, rank, self.in_features, device=device)
         self.b = torch.zeros(slots, self.out_features, rank, device=device)
-        # Leaves are views of the stacks: an optimizer's step on one slot is seen by all.
+        # Leaves are views of the stacks: an optimizer's step on one of them changes the stack.
+        # They stand in a plain list, so that they do not become parameters of the base.
         self.leaves = [
             (nn.Parameter(self.a[i]), nn.Parameter(self.b[i])) for i in range(slots)
         ]
-        self._leaves_hidden()
-
-    def _leaves_hidden(self) -> None:
-        # In a list, so that the module does not register them as parameters of the base.
-        assert not any(isinstance(x, nn.Parameter) for x in vars(self).values())
 
     @property
     def matrix(self) -> torch.Tensor:

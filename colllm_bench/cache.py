@@ -8,6 +8,9 @@ grow by half, where ``DynamicCache`` copies everything at every step.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
@@ -98,6 +101,60 @@ class RowCache(Cache):
             if layer.is_initialized:
                 layer.keys = layer.keys.index_select(0, rows)
                 layer.values = layer.values.index_select(0, rows)
+
+
+@dataclass(frozen=True)
+class AttentionLayout:
+    """What a model's layers may look back at: ``{"full_attention": None}``, a window, or both.
+
+    Attributes:
+        windows: for each kind of layer, how many tokens it sees (None: all before it).
+    """
+
+    windows: dict[str, int | None]
+
+    @classmethod
+    def of(cls, config: Any) -> AttentionLayout | None:
+        """The layout of a configuration; None if it has layers that are no attention, or
+        attention of another shape (chunks, linear attention, state spaces)."""
+        window = getattr(config, "sliding_window", None)
+        kinds = set(getattr(config, "layer_types", None) or ())
+        if not kinds:
+            kinds = {"sliding_attention" if window else "full_attention"}
+        if not kinds <= {"full_attention", "sliding_attention"}:
+            return None
+        windows = {k: window if k == "sliding_attention" else None for k in sorted(kinds)}
+        return cls(windows)
+
+    def mask(
+        self, positions: torch.Tensor, start: int | None, stop: int, dtype: torch.dtype
+    ) -> torch.Tensor | dict[str, torch.Tensor] | None:
+        """The additive mask of new tokens against the columns of a :class:`RowCache`.
+
+        Args:
+            positions: [rows, T] of the new tokens.
+            start: where they start, if all rows start alike, else None.
+            stop: columns in all.
+
+        Returns:
+            [rows or 1, 1, T, stop]; one of each kind for models that mix kinds; None where
+            transformers' own causal default is the same and faster.
+        """
+        narrow = any(w is not None and w < stop for w in self.windows.values())
+        if start is not None:
+            if start == 0 or (positions.shape[1] == 1 and not narrow):
+                return None
+            positions = positions[:1]
+        masks = {}
+        for kind, window in self.windows.items():
+            here = positions[:, None, :, None]
+            columns = torch.arange(stop, device=positions.device)
+            hidden = columns > here
+            if window is not None and window < stop:
+                hidden |= columns <= here - window
+            mask = torch.zeros(hidden.shape, dtype=dtype, device=positions.device)
+            masks[kind] = mask.masked_fill_(hidden, torch.finfo(dtype).min)
+        return masks if len(masks) > 1 else mask
 
 
 def _wider(x: torch.Tensor, columns: int) -> torch.Tensor:

@@ -16,8 +16,10 @@ from torch import nn
 
 from colllm_bench.adapters import AdapterSet, attach
 from colllm_bench.batch import ValueBatch
+from colllm_bench.checkpointing import enable_checkpointing, training_mode
 from colllm_bench.config import RunConfig
-from colllm_bench.loading import load_base
+from colllm_bench.errors import ConfigError
+from colllm_bench.loading import LoadedModel, load_base
 
 
 class Critic:
@@ -27,12 +29,19 @@ class Critic:
         models: the backbone of each critic; a single one serves all through ``adapters``.
         adapters: its adapters, or None when whole models are trained.
         slots: the adapter slot of each critic.
+        checkpointing: recompute activations in the backward pass.
     """
 
     def __init__(
-        self, models: list[nn.Module], adapters: AdapterSet | None, slots: list[int], device
+        self,
+        models: list[nn.Module],
+        adapters: AdapterSet | None,
+        slots: list[int],
+        device: torch.device,
+        checkpointing: bool = False,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
+        self.checkpointing = checkpointing
         width = models[0].get_output_embeddings().weight.shape[1]
         # Zero: the first values are 0 everywhere, and the first advantages plain returns.
         self.weights = [nn.Parameter(torch.zeros(width, device=device)) for _ in slots]
@@ -49,8 +58,10 @@ class Critic:
             team: lends its base, when it was built with that many ``critic_slots``.
             generator: draws the adapters of a separate backbone.
         """
+        again = config.gradient_checkpointing
         if config.critic_model is None and len(team.critic_slots) >= slots:
-            return cls([team.model], team.adapters, team.critic_slots[:slots], team.device)
+            own = team.critic_slots[:slots]
+            return cls([team.model], team.adapters, own, team.device, again)
         loaded = load_base(
             config.critic_model or config.model,
             device=str(team.device),
@@ -58,13 +69,18 @@ class Critic:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
         )
+        require_same_vocabulary(team, loaded)
         if config.tuning == "full":
             models = [loaded.model, *(copy.deepcopy(loaded.model) for _ in range(slots - 1))]
-            return cls(models, None, list(range(slots)), team.device)
+            for model in models if again else ():
+                enable_checkpointing(model, None)
+            return cls(models, None, list(range(slots)), team.device, again)
         if generator is None:
             generator = torch.Generator(device=team.device).manual_seed(config.seed)
         adapters = attach(loaded.model, slots, config.lora_rank, config.lora_alpha, generator)
-        return cls([loaded.model], adapters, list(range(slots)), team.device)
+        if again:
+            enable_checkpointing(loaded.model, adapters)
+        return cls([loaded.model], adapters, list(range(slots)), team.device, again)
 
     def values(self, batch: ValueBatch) -> torch.Tensor:
         """[V] float32: V(history) at the batch's places, in their order."""
@@ -89,10 +105,10 @@ class Critic:
         weights, biases = torch.stack(self.weights), torch.cat(self.biases)
         return (hidden.float() * weights[which]).sum(-1) + biases[which]
 
-    @staticmethod
-    def _hidden(model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    def _hidden(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
-        return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        with training_mode(model, self.checkpointing):
+            return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
 
     def parameters(self) -> dict[int, list[nn.Parameter]]:
         """The trainable tensors of each critic."""
@@ -101,9 +117,7 @@ class Critic:
             if self.adapters is not None:
                 own = self.adapters.parameters(slot)
             else:
-                head = self.models[i].get_output_embeddings().weight
-                tied = self.models[i].get_input_embeddings().weight is head
-                own = [p for p in self.models[i].parameters() if tied or p is not head]
+                own = backbone_parameters(self.models[i])
             groups[i] = [*own, self.weights[i], self.biases[i]]
         return groups
 
@@ -135,3 +149,20 @@ class Critic:
         from safetensors.torch import load_file
 
         self.load_state_dict(load_file(str(Path(folder) / "critic.safetensors")))
+
+
+def backbone_parameters(model: Any) -> list[nn.Parameter]:
+    """All parameters that a value depends on: the output embedding only where it is tied."""
+    inputs = model.get_input_embeddings().weight
+    unused = [p for p in model.get_output_embeddings().parameters() if p is not inputs]
+    return [p for p in model.parameters() if all(p is not other for other in unused)]
+
+
+def require_same_vocabulary(team: Any, loaded: LoadedModel) -> None:
+    """Critics read the actors' token ids: a backbone with another tokenizer cannot."""
+    if team.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
+        raise ConfigError(
+            f"critic model {loaded.name!r} has another vocabulary than {team.loaded.name!r}",
+            allowed="a model with the actors' tokenizer",
+            fix="leave out --critic-model, or choose one of the same family",
+        )

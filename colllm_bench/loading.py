@@ -19,7 +19,7 @@ class LoadedModel:
     """A causal language model and what belongs to it.
 
     Attributes:
-        model: in ``train`` mode with every dropout at 0, frozen nowhere.
+        model: in ``eval`` mode with every dropout at 0, frozen nowhere.
         tokenizer: with a chat template and a padding id.
         name: what the user called it; adapters on disk name their base by ``source``.
         source: folder or hub id that ``from_pretrained`` takes.
@@ -80,7 +80,9 @@ def load_base(
     kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
     source = _source(name)
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # one bar is shown at a time, and it is the run's
     tokenizer = _pretrained(AutoTokenizer, name, source)
     model = _pretrained(AutoModelForCausalLM, name, source, dtype=kind)
     prepare_tokenizer(tokenizer, chat_template)
@@ -138,15 +140,14 @@ def prepare_tokenizer(tokenizer: Any, chat_template: str | None) -> None:
 
 
 def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
-    """No dropout anywhere, so that the sampled and the trained distribution are one; and
-    ``train`` mode, without which transformers skips gradient checkpointing silently."""
+    """No dropout anywhere, so that the sampled and the trained distribution are one."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
         for field in ("dropout", "attention_dropout", "layerdrop", "activation_dropout"):
             if isinstance(getattr(module, field, None), float):
                 setattr(module, field, 0.0)
-    model.train()
+    model.eval()
     if gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise ConfigError(
             f"{type(model).__name__} does not support gradient checkpointing",

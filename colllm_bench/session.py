@@ -12,7 +12,10 @@ from typing import Any
 
 import torch
 
-from colllm_bench.cache import RowCache
+from colllm_bench.cache import AttentionLayout, RowCache
+from colllm_bench.errors import ConfigError
+
+REUSE = ("session", "turn", "none")
 
 
 class Session:
@@ -28,9 +31,13 @@ class Session:
         temperature: tokens are drawn from softmax(logits / temperature), nothing cut off;
             0 takes the most probable token.
         max_action_tokens: an action that has no end token by then is cut off.
-        reuse: keep keys and values between turns. Without, every turn encodes the whole
-            transcript anew (for measuring what reuse is worth).
+        reuse: how long keys and values are kept: ``session``; ``turn`` (every turn encodes the
+            whole transcript anew); ``none`` (every token does: for architectures whose
+            caches cannot hold rows of different lengths). None: what the model allows.
         end_ids: ids that end an action; default: the prompt builder's.
+
+    Raises:
+        ConfigError: a negative temperature, no room for an action, an unknown ``reuse``.
     """
 
     def __init__(
@@ -41,27 +48,27 @@ class Session:
         generator: torch.Generator,
         temperature: float,
         max_action_tokens: int,
-        reuse: bool = True,
+        reuse: str | None = None,
         end_ids: Sequence[int] | None = None,
     ):
-        self.team, self.generator = team, generator
+        if not temperature >= 0:
+            raise ConfigError(f"temperature {temperature}", allowed="0 (greedy) or above")
+        if max_action_tokens < 1:
+            raise ConfigError(f"max_action_tokens {max_action_tokens}", allowed="at least 1")
+        self.reuse = reuse or ("session" if team.caches_rows else "none")
+        if self.reuse not in REUSE:
+            raise ConfigError(f"unknown reuse {reuse!r}", allowed=", ".join(REUSE))
+        self.team, self.generator, self.device = team, generator, team.device
         self.temperature, self.max_action_tokens = float(temperature), max_action_tokens
-        self.reuse, self.device = reuse, team.device
         ends = sorted(team.prompts.end_ids if end_ids is None else end_ids)
-        self._ends = torch.tensor(ends, device=self.device)
+        self._ends = torch.tensor(ends, device=self.device, dtype=torch.long)
         self.agents, self.episodes = len(team.agents), episodes
-        self._transcripts: list[list[int]] = [[] for _ in range(self.agents * episodes)]
-        self._pending: list[list[int]] = [[] for _ in range(self.agents * episodes)]
-        self._lengths = [0] * (self.agents * episodes)
-        self._open_lanes()
-
-    def _open_lanes(self) -> None:
-        agent = torch.arange(self.agents, device=self.device).repeat_interleave(self.episodes)
-        self._lanes = self.team.lanes(agent)
-        self._caches = [self._new_cache() for _ in self._lanes]
-
-    def _new_cache(self) -> RowCache:
-        return RowCache(self.team.model.config.get_text_config().num_hidden_layers)
+        rows = self.agents * episodes
+        # Ids that the cache does not hold: the last action's end, or without reuse everything.
+        self._carried: list[list[int]] = [[] for _ in range(rows)]
+        self._lengths = [0] * rows
+        self._lanes = team.lanes(self._agent_of_row())
+        self._renew_caches()
 
     @torch.no_grad()
     def act(
@@ -79,134 +86,142 @@ class Session:
         Raises:
             ConfigError: a transcript would exceed the model's context.
         """
-        feeds = [
-            [] if new is None else pending + list(new)
-            for pending, new in zip(self._pending, new_ids)
-        ]
         acting = [new is not None for new in new_ids]
         if not any(acting):
-            return [None] * len(feeds)
-        longest = max(map(sum, zip(self._lengths, map(len, feeds))))
+            return [None] * len(acting)
+        feeds = [
+            carried + list(new) if new is not None else []
+            for carried, new in zip(self._carried, new_ids)
+        ]
+        longest = max(n + len(feed) for n, feed in zip(self._lengths, feeds))
         self.team.prompts.require_context(longest + self.max_action_tokens)
-        self._remember(feeds)
-        sampled = self._sample_actions(feeds, acting)
-        for row, result in enumerate(sampled):
+        if self.reuse == "none":
+            steps = self._recompute(feeds, acting)
+        else:
+            steps = self._extend(feeds, acting)
+        tokens, logprobs, wrote = (torch.stack(x, 1) for x in zip(*steps))
+        counts = wrote.sum(1).tolist()
+        results = zip(acting, tokens.tolist(), logprobs.tolist(), counts)
+        out = [(ids[:n], lps[:n]) if acts else None for acts, ids, lps, n in results]
+        for row, result in enumerate(out):
             if result is not None:
-                self._pending[row] = result[0][-1:]
-                self._remember_action(row, result[0])
-        return sampled
+                self._carry(row, feeds[row], result[0])
+        return out
 
     def keep(self, episodes: Sequence[int]) -> None:
         """Only these positions of the running episodes go on; the others' rows are dropped."""
         rows = [a * self.episodes + e for a in range(self.agents) for e in episodes]
-        index = torch.tensor(rows, device=self.device)
-        self._transcripts = [self._transcripts[row] for row in rows]
-        self._pending = [self._pending[row] for row in rows]
+        self._carried = [self._carried[row] for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
-        old_lanes, old_caches = self._lanes, self._caches
         self.episodes = len(episodes)
-        self._open_lanes()
-        for lane, cache, before in zip(self._lanes, old_caches, old_lanes):
+        before = self._lanes
+        self._lanes = self.team.lanes(self._agent_of_row())
+        for lane, old, cache in zip(self._lanes, before, self._caches):
             if lane.rows is None:
-                cache.keep(index)
+                lane.selection = old.narrowed(lane)
+                own = rows
             else:
-                place = {row: i for i, row in enumerate(before.rows.tolist())}
+                place = {row: i for i, row in enumerate(old.rows.tolist())}
                 own = [place[rows[i]] for i in lane.rows.tolist()]
-                cache.keep(torch.tensor(own, device=self.device))
-        self._caches = old_caches
+            cache.keep(torch.tensor(own, device=self.device, dtype=torch.long))
 
-    # -- bookkeeping of one turn
+    # -- one turn
 
-    def _remember(self, feeds: list[list[int]]) -> None:
-        if self.reuse:
-            return
-        for row, feed in enumerate(feeds):
-            self._transcripts[row] += feed
-            self._lengths[row] = 0
-            feeds[row] = list(self._transcripts[row]) if feed else []
-        self._caches = [self._new_cache() for _ in self._lanes]
-
-    def _remember_action(self, row: int, ids: list[int]) -> None:
-        if self.reuse:
-            return
-        self._transcripts[row] += ids[:-1]
-
-    def _sample_actions(self, feeds: list[list[int]], acting: list[bool]):
-        rows, steps = len(feeds), []
-        counts = torch.tensor([len(feed) for feed in feeds], device=self.device)
-        lengths = torch.tensor(self._lengths, device=self.device)
-        live = torch.tensor(acting, device=self.device)
-        logits = self._forward(self._rectangle(feeds), lengths, counts)
-        lengths = lengths + counts
-        for step in range(self.max_action_tokens):
+    def _extend(self, feeds: list[list[int]], acting: list[bool]) -> list[tuple]:
+        """Feed and sample with the cache; a (tokens, logprobs, wrote) [rows] each step."""
+        if self.reuse == "turn":
+            self._renew_caches()
+        starts = list(self._lengths)
+        ids = self._rectangle(feeds)
+        logits = self._cached_logits(ids, starts, [len(feed) for feed in feeds])
+        lengths = [start + len(feed) for start, feed in zip(starts, feeds)]
+        live, steps = torch.tensor(acting, device=self.device), []
+        while True:
             tokens, logprobs = self._draw(logits)
             steps.append((tokens, logprobs, live))
             live = live & ~torch.isin(tokens, self._ends)
-            if step + 1 == self.max_action_tokens or not bool(live.any()):
+            going = live.tolist()
+            if len(steps) == self.max_action_tokens or not any(going):
                 break
-            # Rows that have ended run along; what they write is overwritten by their next turn.
-            logits = self._forward(tokens[:, None], lengths, None)
-            lengths = lengths + live
-        self._lengths = lengths.tolist()
-        tokens, logprobs, wrote = (torch.stack(x, 1) for x in zip(*steps))
-        counted = zip(acting, tokens.tolist(), logprobs.tolist(), wrote.sum(1).tolist())
-        out = [(ids[:n], lps[:n]) if acts else None for acts, ids, lps, n in counted]
-        assert len(out) == rows
-        return out
+            # Rows that have ended run along; what they write, their next turn overwrites.
+            logits = self._cached_logits(tokens[:, None], lengths, None)
+            lengths = [n + goes for n, goes in zip(lengths, going)]
+        self._lengths = lengths
+        return steps
 
-    def _rectangle(self, feeds: list[list[int]]) -> torch.Tensor:
-        width, pad = max(map(len, feeds)), self.team.prompts.pad_id
-        filled = [feed + [pad] * (width - len(feed)) for feed in feeds]
-        return torch.tensor(filled, device=self.device)
+    def _recompute(self, feeds: list[list[int]], acting: list[bool]) -> list[tuple]:
+        """Like :meth:`_extend`, every step a forward over whole transcripts."""
+        texts = [list(feed) or carried or [0] for feed, carried in zip(feeds, self._carried)]
+        live, steps = torch.tensor(acting, device=self.device), []
+        while True:
+            ids = self._rectangle(texts)
+            last = torch.tensor([len(text) - 1 for text in texts], device=self.device)
+            tokens, logprobs = self._draw(self._over_lanes(
+                lambda lane, _, pick: lane.logits(
+                    (torch.arange(len(ids[pick]), device=self.device), last[pick]),
+                    input_ids=ids[pick], use_cache=False,
+                )
+            ))
+            steps.append((tokens, logprobs, live))
+            live = live & ~torch.isin(tokens, self._ends)
+            if len(steps) == self.max_action_tokens or not bool(live.any()):
+                return steps
+            for text, token, goes in zip(texts, tokens.tolist(), live.tolist()):
+                if goes:
+                    text.append(token)
+
+    def _carry(self, row: int, feed: list[int], action: list[int]) -> None:
+        if self.reuse == "session":
+            self._carried[row] = action[-1:]
+        else:
+            self._carried[row] = feed + action
+
+    def _renew_caches(self) -> None:
+        config = self.team.model.config.get_text_config()
+        self._caches = [RowCache(config.num_hidden_layers) for _ in self._lanes]
+        self._lengths = [0] * len(self._lengths)
+
+    def _agent_of_row(self) -> torch.Tensor:
+        return torch.arange(self.agents, device=self.device).repeat_interleave(self.episodes)
+
+    def _rectangle(self, rows: list[list[int]]) -> torch.Tensor:
+        width, pad = max(map(len, rows)), self.team.prompts.pad_id
+        return torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self.device)
 
     # -- model
 
-    def _forward(
-        self, ids: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor | None
-    ) -> torch.Tensor:
-        """[rows, vocabulary] logits after each row's last new token.
-
-        ``ids`` [rows, T] are right-padded; ``counts`` [rows] says how many are real (None: all).
-        """
+    def _over_lanes(self, logits_of) -> torch.Tensor:
+        """[rows, vocabulary] from ``logits_of(lane, cache, rows of the lane)``."""
         out = None
         for lane, cache in zip(self._lanes, self._caches):
-            pick = slice(None) if lane.rows is None else lane.rows
-            own = self._lane_logits(
-                lane, cache, ids[pick], starts[pick], None if counts is None else counts[pick]
-            )
             if lane.rows is None:
-                return own
+                return logits_of(lane, cache, slice(None))
+            own = logits_of(lane, cache, lane.rows)
             if out is None:
-                out = own.new_zeros(len(ids), own.shape[-1])
+                out = own.new_zeros(self.agents * self.episodes, own.shape[-1])
             out[lane.rows] = own
         return out
 
-    def _lane_logits(self, lane, cache, ids, starts, counts) -> torch.Tensor:
-        rows, width = ids.shape
-        low, high = (int(x) for x in torch.aminmax(starts))
-        cache.place(starts, width, high, low == high)
-        positions = starts[:, None] + torch.arange(width, device=ids.device)
-        mask = self._mask(positions[:1] if low == high else positions, cache.stop)
-        limit = self.team.prompts.context_length
-        if limit is not None:  # padding behind a row's end may lie beyond the model's positions
-            positions = positions.clamp(max=limit - 1)
-        last = torch.zeros_like(starts) + width - 1 if counts is None else (counts - 1).clamp(min=0)
-        return lane.logits(
-            (torch.arange(rows, device=ids.device), last),
-            input_ids=ids,
-            position_ids=positions,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-        )
+    def _cached_logits(
+        self, ids: torch.Tensor, starts: list[int], counts: list[int] | None
+    ) -> torch.Tensor:
+        """[rows, vocabulary] logits after each row's last new token.
 
-    def _mask(self, positions: torch.Tensor, stop: int) -> torch.Tensor:
-        """[rows or 1, 1, T, stop] additive: a token sees the columns up to its position."""
-        columns = torch.arange(stop, device=self.device)
-        hidden = columns > positions[:, None, :, None]
-        dtype = self.team.model.dtype
-        mask = torch.zeros(hidden.shape, dtype=dtype, device=self.device)
-        return mask.masked_fill_(hidden, torch.finfo(dtype).min)
+        ``ids`` [rows, T] are right-padded, ``starts`` are the rows' lengths before them, and
+        ``counts`` says how many are real (None: all).
+        """
+        width = ids.shape[1]
+        starts = torch.tensor(starts, device=self.device)
+        if counts is None:
+            last = torch.full_like(starts, width - 1)
+        else:
+            last = (torch.tensor(counts, device=self.device) - 1).clamp_(min=0)
+        return self._over_lanes(
+            lambda lane, cache, pick: cached_forward(
+                lane, cache, ids[pick], starts[pick], last[pick], self.team.layout,
+                self.team.prompts.context_length,
+            )
+        )
 
     def _draw(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A token [rows] from each row's distribution and its log-probability [rows]."""
@@ -219,10 +234,62 @@ class Session:
         else:
             # The inverse of the distribution function, in double so that no token of zero
             # probability is hit by rounding; far fewer random numbers than torch.multinomial.
-            reach = torch.cumsum((logits - total).exp(), -1, dtype=torch.float64)
+            reach = torch.cumsum((logits - total).exp_(), -1, dtype=torch.float64)
             point = torch.rand(
                 len(logits), 1, generator=self.generator, device=logits.device, dtype=torch.float64
             )
             tokens = torch.searchsorted(reach, point * reach[:, -1:], right=True)[:, 0]
-            tokens = tokens.clamp(max=logits.shape[-1] - 1)
+            tokens = tokens.clamp_(max=logits.shape[-1] - 1)
         return tokens, (logits.gather(1, tokens[:, None]) - total)[:, 0]
+
+
+def cached_forward(
+    lane: Any,
+    cache: RowCache,
+    ids: torch.Tensor,
+    starts: torch.Tensor,
+    last: torch.Tensor,
+    layout: AttentionLayout,
+    context_length: int | None,
+) -> torch.Tensor:
+    """Append ``ids`` [rows, T] to the rows of a cache; [rows, vocabulary] logits at ``last``.
+
+    Args:
+        starts: [rows] each row's length so far: where its first new token stands.
+        last: [rows] the column of ``ids`` whose logits are wanted.
+    """
+    rows, width = ids.shape
+    low, high = (int(x) for x in torch.aminmax(starts))
+    cache.place(starts, width, high, low == high)
+    positions = starts[:, None] + torch.arange(width, device=ids.device)
+    mask = layout.mask(positions, high if low == high else None, cache.stop, lane.model.dtype)
+    if context_length is not None:
+        # Padding behind a row's end may lie beyond the positions that the model knows.
+        positions = positions.clamp(max=context_length - 1)
+    return lane.logits(
+        (torch.arange(rows, device=ids.device), last),
+        input_ids=ids,
+        position_ids=positions,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+    )
+
+
+@torch.no_grad()
+def cache_agrees(lane: Any, layout: AttentionLayout, context_length: int | None) -> bool:
+    """Whether ``lane`` computes the same for ragged rows in two pieces as in one."""
+    device, width = lane.model.device, 10
+    size = lane.model.get_input_embeddings().num_embeddings
+    ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
+    first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
+    cache = RowCache(lane.model.config.get_text_config().num_hidden_layers)
+    zeros = torch.zeros_like(first)
+    cached_forward(lane, cache, ids[:, :6], zeros, first - 1, layout, context_length)
+    piece = torch.stack([row[n : n + 4] for row, n in zip(ids, first.tolist())])
+    split = cached_forward(lane, cache, piece, first, second - 1, layout, context_length)
+    rows = torch.arange(2, device=device)
+    whole = lane.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
+    # A wrong cache is off by the logits' own spread; rounding by far less.
+    allowed = 1e-3 if whole.dtype == torch.float32 else 0.15
+    return bool((split - whole).float().abs().max() <= allowed * whole.float().std())

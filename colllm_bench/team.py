@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from colllm_bench.adapters import AdapterSet, Selection, attach
 from colllm_bench.batch import TokenBatch
+from colllm_bench.cache import AttentionLayout
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.checkpointing import enable_checkpointing, training_mode
 from colllm_bench.loading import LoadedModel, load_base
 from colllm_bench.prompts import PromptBuilder
-from colllm_bench.session import Session
+from colllm_bench.session import Session, cache_agrees
 
 
 @dataclass
@@ -70,10 +71,17 @@ class Lane:
     selection: Selection | None = None
 
     def logits(self, places, **inputs: Any) -> torch.Tensor:
+        """[P, vocabulary] at ``places``, with the rows' adapters on."""
         if self.adapters is None:
             return self.gather.logits(self.model, places, **inputs)
         with self.adapters.using(self.selection):
             return self.gather.logits(self.model, places, **inputs)
+
+    def narrowed(self, lane: Lane) -> Selection | None:
+        """The selection for ``lane``, which has fewer of these rows."""
+        if lane.selection is None:
+            return None
+        return lane.selection.sharing(self.selection)
 
 
 class Team:
@@ -121,6 +129,7 @@ class Team:
             self._gathers[id(model)] = Gather(model)
             if config.gradient_checkpointing:
                 enable_checkpointing(model, self.adapters)
+        self.layout = AttentionLayout.of(self.model.config.get_text_config())
 
     @classmethod
     def build(
@@ -184,6 +193,18 @@ class Team:
             for slot, model in enumerate(self.copies)
         ]
 
+    @functools.cached_property
+    def caches_rows(self) -> bool:
+        """Whether the model computes the same with a :class:`RowCache` as without: tried out,
+        not looked up, because any architecture may be loaded."""
+        if self.layout is None:
+            return False
+        lane = Lane(self.model, self._gathers[id(self.model)], None)
+        try:
+            return cache_agrees(lane, self.layout, self.loaded.context_length)
+        except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            return False
+
     # -- learning
 
     def action_scores(
@@ -223,7 +244,8 @@ class Team:
                 order.append(own)
             # Right padding is never seen by the tokens before it, so no mask is needed, and
             # attention takes its causal path. A token is predicted from the one before.
-            logits = lane.logits((own_rows, columns[own] - 1), input_ids=ids, use_cache=False)
+            with training_mode(lane.model, self.config.gradient_checkpointing):
+                logits = lane.logits((own_rows, columns[own] - 1), input_ids=ids, use_cache=False)
             parts.append(score_tokens(logits, targets[own], temperature, with_entropy))
         logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
         if order:
@@ -319,11 +341,3 @@ def score_tokens(
         return logprobs, None
     mean = (torch.softmax(logits, dim=-1) * logits).sum(-1)
     return logprobs, total - mean
-
-
-def enable_checkpointing(model: Any, adapters: AdapterSet | None) -> None:
-    """Recompute each block's activations in the backward pass, under the adapters that the
-    forward pass chose."""
-    options = {"context_fn": adapters.checkpoint_contexts} if adapters is not None else {}
-    function = functools.partial(checkpoint, use_reentrant=False, **options)
-    model._set_gradient_checkpointing(enable=True, gradient_checkpointing_func=function)

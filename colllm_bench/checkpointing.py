@@ -1,0 +1,38 @@
+"""Activation checkpointing that really engages, whatever the mode a model was left in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from colllm_bench.adapters import AdapterSet
+
+
+def enable_checkpointing(model: Any, adapters: AdapterSet | None) -> None:
+    """Recompute each block's activations in the backward pass, under the adapters that the
+    forward pass chose. Takes effect inside :func:`training_mode` only."""
+    options = {"context_fn": adapters.checkpoint_contexts} if adapters is not None else {}
+    function = functools.partial(checkpoint, use_reentrant=False, **options)
+    model._set_gradient_checkpointing(enable=True, gradient_checkpointing_func=function)
+
+
+@contextmanager
+def training_mode(model: torch.nn.Module, checkpointing: bool) -> Iterator[None]:
+    """``train`` mode where checkpointing is wanted and gradients are taken.
+
+    transformers checkpoints in ``train`` mode only, and there drops the cache that a rollout
+    needs; dropout being 0, nothing else differs between the modes.
+    """
+    if not (checkpointing and torch.is_grad_enabled()):
+        yield
+        return
+    model.train()
+    try:
+        yield
+    finally:
+        model.eval()

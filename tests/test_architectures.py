@@ -1,0 +1,70 @@
+"""Eight families of models: they play, score, learn and criticize alike."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from colllm_bench import views
+from colllm_bench.critic import Critic
+from helpers import batch_of, build_team, config_for, play, shake
+
+FAMILIES = ["Llama", "Qwen2", "Qwen3", "GPT2", "Mistral", "Gemma", "Gemma2", "Phi", "OPT"]
+WINDOWED = [
+    ("Mistral", {"sliding_window": 16}),
+    ("Gemma2", {"sliding_window": 16}),
+    ("Qwen2", {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1}),
+]
+
+
+def parity(team, episodes, **options) -> float:
+    batch = batch_of(team, episodes)
+    with torch.no_grad():
+        scores = team.action_scores(batch, **options)
+    assert len(scores.logprobs) == sum(len(x.turns) and sum(map(lambda t: len(t.action_ids), x.turns))
+                                       for e in episodes for x in e.transcripts)
+    return (scores.logprobs - batch.logprobs).abs().max().item()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sampled_equals_scored(model_folder, family):
+    team = build_team(model_folder(family), 2)
+    shake(team)
+    assert team.caches_rows
+    assert parity(team, play(team, drop={0: [2, 0]})) < 1e-4
+    assert parity(team, play(team, turns=2, reuse="none")) < 1e-4
+
+
+@pytest.mark.parametrize("family,changes", WINDOWED)
+def test_windows_shorter_than_transcripts(model_folder, family, changes):
+    team = build_team(model_folder(family, **changes), 2)
+    wide = build_team(model_folder(family), 2)
+    for each in (team, wide):
+        shake(each)
+    assert team.caches_rows
+    episodes = play(team, turns=4, drop={1: [2, 0]})
+    assert parity(team, episodes) < 1e-4
+    assert parity(wide, episodes) > 1e-2  # the window matters here
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_moves_what_it_should(model_folder, family, tuning):
+    team = build_team(model_folder(family), 2, critics=1, tuning=tuning)
+    critic = Critic.build(config_for(model_folder(family), tuning=tuning), team, 1)
+    batch = batch_of(team, episodes := play(team, turns=2))
+    values = views.collate(views.joint(episodes), team.prompts.pad_id)
+    groups = {**team.parameters(), **{f"critic {i}": g for i, g in critic.parameters().items()}}
+    tensors = [tensor for group in groups.values() for tensor in group]
+    before = [tensor.detach().clone() for tensor in tensors]
+    frozen = {n: p.detach().clone() for n, p in team.model.named_parameters()}
+    optimizer = torch.optim.Adam(tensors, lr=1e-2)
+    for _ in range(3):  # B is zero at first, so A gets a gradient from the second step on
+        optimizer.zero_grad()
+        loss = -team.action_scores(batch).logprobs.mean() + (critic.values(values) - 1).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+    still = [i for i, (old, new) in enumerate(zip(before, tensors)) if torch.equal(old, new)]
+    assert not still
+    for name, parameter in team.model.named_parameters():
+        assert torch.equal(parameter, frozen[name]), name
