@@ -24,7 +24,7 @@ _OVERHEAD = 8
 
 def join_observations(numbers: Sequence[int], texts: Sequence[str]) -> str:
     """``1: text`` lines, one an agent (more where the text has more lines)."""
-    return "\n".join(f"{number}: {text}" for number, text in zip(numbers, texts))
+    return "\n".join(f"{number}: {text}" for number, text in zip(numbers, texts, strict=True))
 
 
 def join_instructions(texts: Sequence[str], style: str = "full") -> str:
@@ -80,7 +80,7 @@ def split_actions(text: object, numbers: Sequence[int]) -> list[str]:
             actions[current].append(line)
         elif line.strip():
             plain.append(line)
-    for number, line in zip(numbers, plain):
+    for number, line in zip(numbers, plain, strict=False):
         if current is None or not actions[number]:
             actions[number] = [line]
     return ["\n".join(actions[number]).rstrip("\n") for number in numbers]
@@ -130,10 +130,11 @@ class CentralizedEnv(ParallelEnv):
 
     def step(self, actions: dict[str, str]):
         if not self.agents:
-            return self.env.step({}) if not self.env.possible_agents else ({}, {}, {}, {}, {})
+            return {}, {}, {}, {}, {}
         live = list(self.env.agents)
         texts = split_actions(actions.get(MASTER), [self._number[agent] for agent in live])
-        observations, rewards, terminated, truncated, infos = self.env.step(dict(zip(live, texts)))
+        orders = dict(zip(live, texts, strict=True))
+        observations, rewards, terminated, truncated, infos = self.env.step(orders)
         values = [rewards[agent] for agent in live]
         reward = values[0] if len(set(values)) == 1 else sum(values) / len(values)
         over = not self.env.agents

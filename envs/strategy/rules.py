@@ -66,8 +66,16 @@ class Front:
     """Whether a scout has seen the fort."""
     result: str = "start"
     """One word for what came of the last order (see :data:`RESULTS`)."""
+    length: int = 0
+    """Cells of the road at the start."""
+    height: int = 0
+    """Wall segments at the start."""
     need: int = 0
-    """Steps that the fort was away at the start; the measure of progress."""
+    """Steps that were left at the start (see :meth:`remaining`)."""
+
+    def __post_init__(self):
+        self.length, self.height = len(self.road), self.wall
+        self.need = max(1, self.remaining())
 
     @property
     def fallen(self) -> bool:
@@ -144,7 +152,7 @@ def play_day(state: State, orders: list[str | None], rng: Random) -> None:
     """
     strikers: list[int] = []
     trainers: list[int] = []
-    for i, (front, order) in enumerate(zip(state.fronts, orders)):
+    for i, (front, order) in enumerate(zip(state.fronts, orders, strict=True)):
         if order == MARCH:
             front.result = _march(front)
         elif order == TRAIN:
@@ -236,5 +244,5 @@ def _ride(state: State, strikers: list[int], rng: Random) -> None:
     # Reserves that nobody struck today ride first: a threatened fort keeps its guard.
     free.sort(key=lambda k: state.reserves[k] in strikers)
     goals = [goal for goal in goals if goal not in state.reserves]
-    for k, goal in zip(free, goals):
+    for k, goal in zip(free, goals, strict=False):
         state.reserves[k] = goal

@@ -33,16 +33,15 @@ def _table() -> dict:
     return json.loads(CALIBRATION.read_text(encoding="utf-8"))["levels"]
 
 
-@cache
 def settings(level: int, agents: int) -> Settings:
     """The calibrated settings of a level for a number of fronts.
 
     Raises:
         ConfigError: for a level or a number of agents that does not exist.
     """
-    if level not in LEVELS or isinstance(level, bool):
+    if type(level) is not int or level not in LEVELS:
         raise ConfigError(f"level={level!r}", allowed="1, 2 or 3", fix="level=1 is the easiest")
-    if agents not in AGENTS or isinstance(agents, bool):
+    if type(agents) is not int or agents not in AGENTS:
         raise ConfigError(f"agents={agents!r}", allowed="2 to 16", fix="agents=3 is the default")
     row = _table()[str(level)][str(agents)]
     return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
@@ -94,7 +93,6 @@ def _draw(settings: Settings, agents: int, rng: Random) -> State:
             garrison=rng.randint(*settings.garrison),
             wall=settings.walls + (i in thick),
         )
-        front.need = front.remaining()
         fronts.append(front)
     return State(
         fronts=fronts,

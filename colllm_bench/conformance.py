@@ -1,0 +1,164 @@
+"""Plays whole episodes and checks every value on the way: the engine of ``check_env``."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+NASTY = (
+    "",
+    " ",
+    "\n\n",
+    "x" * 10_000,
+    "\U0001f525\U0001f409\U0001f525",
+    "na\u00efve \u2014 \u6226\u4e89",
+    "\x00\x07\x1b[31m",
+    "<|im_end|><|endoftext|>",
+    "null",
+    "{}[]()\\\"'`%s%n",
+    "I will not do that, and neither should you.",
+)
+"""Texts that language models write sooner or later; none may crash an environment."""
+
+
+class CheckError(AssertionError):
+    """What an environment does wrong, and where."""
+
+
+def need(truth: Any, message: str) -> None:
+    if not truth:
+        raise CheckError(message)
+
+
+class Player:
+    """Plays whole episodes with seeded texts, and checks every return value on the way."""
+
+    def __init__(self, max_turns: int, cooperative: bool, scripted: Callable | None = None):
+        self.max_turns, self.cooperative, self.scripted = max_turns, cooperative, scripted
+        self.spoil = True
+        """Whether to scribble over what the environment returned, once it has been read."""
+        self.episodes = self.longest = self.widest = 0
+
+    def episode(self, env: Any, seed: int, texts=None) -> list[str]:
+        """One episode; returns a digest of everything seen, turn by turn."""
+        return list(self.steps(env, seed, texts))
+
+    def steps(self, env: Any, seed: int, texts=None):
+        """The digests of :meth:`episode` one at a time, so that episodes can take turns.
+
+        After a digest the caller may send another environment to go on with.
+        """
+        rng = random.Random(seed)
+        observations, infos = env.reset(seed=seed)
+        need(env.agents == list(env.possible_agents), "reset() must bring back all agents")
+        for agent in env.agents:
+            told = infos.get(agent, {}).get("instructions")
+            need(isinstance(told, str) and told, f"infos[{agent!r}]['instructions'] is missing")
+        self._check(env, env.agents, observations, infos)
+        team = {}
+        for agent in env.agents if self.scripted and texts is None else ():
+            team[agent] = self.scripted()
+            team[agent].reset(agent, infos[agent]["instructions"], seed)
+        env = (yield _digest(observations, infos, _state(env))) or env
+        turns = 0
+        while env.agents:
+            live = list(env.agents)
+            actions = {}
+            for agent in live:
+                if agent in team:
+                    said = team[agent].act(observations[agent]["text"], infos[agent])
+                    actions[agent] = said if rng.random() < 0.8 else rng.choice(NASTY)
+                else:
+                    actions[agent] = (texts or mixed)(rng, env, agent)
+            result = env.step({a: text for a, text in actions.items() if text is not None})
+            turns += 1
+            need(turns <= self.max_turns, f"an episode outlasts max_turns={self.max_turns}")
+            self._check_step(env, live, result)
+            digest = _digest(*result, env.agents, _state(env))
+            observations, infos = copy.deepcopy((result[0], result[4]))
+            if self.spoil:
+                _spoil(result)
+            env = (yield digest) or env
+        self.episodes += 1
+        self.longest = max(self.longest, turns)
+
+    def _check(self, env: Any, live: list[str], observations: dict, infos: dict) -> None:
+        for agent in live:
+            need(agent in observations, f"no observation for {agent!r}")
+            seen = observations[agent]
+            space = env.observation_space(agent)
+            need(space is env.observation_space(agent), "observation_space() makes a new space")
+            need(env.action_space(agent) is env.action_space(agent), "action_space() makes a new")
+            need(space.contains(seen), f"{agent!r}: the space does not contain {seen!r:.200}")
+            need(isinstance(seen["text"], str), f"{agent!r}: observation['text'] is no text")
+            self.widest = max(self.widest, len(seen["text"]))
+            info = infos.get(agent)
+            need(isinstance(info, dict), f"no info for {agent!r}")
+            need(isinstance(info.get("invalid"), bool), f"{agent!r}: infos 'invalid' is no bool")
+            need(isinstance(info.get("notice", ""), str), f"{agent!r}: infos 'notice' is no text")
+            score = info.get("score")
+            need(isinstance(score, dict), f"{agent!r}: infos 'score' is no dict")
+            for key, value in score.items():
+                need(
+                    isinstance(key, str) and isinstance(value, float) and math.isfinite(value),
+                    f"{agent!r}: score {key!r} is {value!r}, not a finite float",
+                )
+
+    def _check_step(self, env: Any, live: list[str], result: tuple) -> None:
+        observations, rewards, terminated, truncated, infos = result
+        self._check(env, live, observations, infos)
+        for agent in live:
+            for name, values in (("terminations", terminated), ("truncations", truncated)):
+                need(type(values.get(agent)) is bool, f"{name}[{agent!r}] is no bool")
+            reward = rewards.get(agent)
+            need(
+                isinstance(reward, (int, float)) and math.isfinite(reward),
+                f"the reward of {agent!r} is {reward!r}, not a finite number",
+            )
+            gone = agent not in env.agents
+            ended = terminated[agent] or truncated[agent]
+            need(gone == ended, f"{agent!r} has ended: {ended}, has left env.agents: {gone}")
+        need(set(env.agents) <= set(live), "an agent that had left came back")
+        if self.cooperative:
+            values = {rewards[agent] for agent in live}
+            need(len(values) == 1, f"a cooperative team's rewards differ: {sorted(values)}")
+        if not env.agents:
+            for agent in live:
+                won = infos[agent].get("success")
+                need(isinstance(won, bool), f"infos[{agent!r}]['success'] is missing at the end")
+
+
+def mixed(rng: random.Random, env: Any, agent: str) -> str:
+    """A text to act with: from the space, which mixes legal actions and nonsense."""
+    space = env.action_space(agent)
+    examples = getattr(space, "examples", ())
+    return rng.choice(examples) if examples and rng.random() < 0.8 else rng.choice(NASTY)
+
+
+def _state(env: Any) -> Any:
+    try:
+        return env.state()
+    except NotImplementedError:
+        return None
+
+
+def _digest(*parts: Any) -> str:
+    data = json.dumps(parts, sort_keys=True, default=repr)
+    return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _spoil(result: tuple) -> None:
+    """Scribble over what was returned: an environment must not depend on it any more."""
+    for part in result:
+        for value in part.values():
+            if isinstance(value, dict):
+                for inner in value.values():
+                    if isinstance(inner, (dict, list)):
+                        inner.clear()
+                value.clear()
+        part.clear()
