@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
-
 from colllm_bench.errors import ConfigError
 from colllm_bench.testing import CheckError, check_env
 

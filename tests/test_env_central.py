@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from colllm_bench.envs.central import (
     MASTER,
     CentralizedEnv,

@@ -6,9 +6,6 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from colllm_bench.envs.central import CentralizedEnv
-from colllm_bench.envs.strategy import env as strategy
-from colllm_bench.envs.strategy.scripted import Expert
 from pettingzoo.test import (
     api_test,
     max_cycles_test,
@@ -18,6 +15,9 @@ from pettingzoo.test import (
     seed_test,
 )
 
+from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.strategy import env as strategy
+from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.testing import check_env
 
 SIZES = (2, 3, 4, 8, 16)

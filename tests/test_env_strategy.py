@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+
+import colllm_bench
 from colllm_bench.envs.strategy import rules, tasks, text
 from colllm_bench.envs.strategy.env import REWARDS, StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert, Novice, play
-
-import colllm_bench
 from colllm_bench.errors import ConfigError
 
 
@@ -290,6 +290,7 @@ def test_render_modes(capsys):
 
 def test_made_by_name_and_by_pettingzoo():
     import pettingzoo
+
     from colllm_bench.envs import register_pettingzoo
 
     assert colllm_bench.make("strategy_v0", agents=4).num_agents == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+
 from colllm_bench.envs.strategy import rules
 from colllm_bench.envs.strategy.rules import Front, State, play_day
 

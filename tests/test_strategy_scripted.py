@@ -6,6 +6,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from colllm_bench.envs.strategy import rules, tasks
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import (
@@ -21,7 +22,6 @@ from colllm_bench.envs.strategy.scripted import (
     play,
     situation,
 )
-
 from colllm_bench.errors import ConfigError
 
 

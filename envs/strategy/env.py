@@ -6,11 +6,11 @@ import warnings
 from random import Random
 from typing import Any
 
-from colllm_bench.envs.strategy import render, rules, tasks, text
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
+from colllm_bench.envs.strategy import render, rules, tasks, text
 from colllm_bench.errors import ConfigError
 from colllm_bench.spaces import TextSpace
 

@@ -24,7 +24,6 @@ from colllm_bench.envs.strategy.rules import (
     STRIKE,
     TRAIN,
 )
-
 from colllm_bench.errors import ConfigError
 
 RIGHT = {

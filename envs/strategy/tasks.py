@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 
 from colllm_bench.envs.strategy.rules import Front, Settings, State
-
 from colllm_bench.errors import ConfigError
 
 LEVELS = {1: "easy", 2: "normal", 3: "hard"}
