@@ -1,0 +1,79 @@
+"""Checkpoint files: whole, the last two kept, a torn one passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from colllm_bench import files
+
+KEPT = 2
+"""The newest, and the one before it should a failing disk tear the newest."""
+
+
+def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
+    """Write the state that ``iteration`` starts from; where it lies.
+
+    Raises:
+        RunError, ConfigError: no space, no permission; earlier checkpoints stay.
+    """
+    path = folder / f"iteration-{iteration:06d}.pt"
+    files.atomic_write(path, lambda file: _write(state, file))
+    for old in found(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load(folder: Path) -> tuple[int, dict[str, Any]] | None:
+    """(iteration, state) of the newest whole checkpoint, or None; tensors on the CPU.
+
+    Torn ones are removed, so that the lines after the one taken can be forgotten too.
+    """
+    paths = found(folder)
+    if not paths:
+        return None
+    import torch
+
+    for path in reversed(paths):
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # torch says "torn" in many ways
+            path.unlink(missing_ok=True)
+            continue
+        return int(path.stem.rpartition("-")[2]), state
+    return None
+
+
+def found(folder: Path) -> list[Path]:
+    """Checkpoint files, oldest first."""
+    return sorted(folder.glob("iteration-*.pt"))
+
+
+class _Watched:
+    """Remembers the system's own error: torch reports a failed write as its own, unnamed."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _write(state: dict[str, Any], file: BinaryIO) -> None:
+    import torch
+
+    watched = _Watched(file)
+    try:
+        torch.save(state, watched)
+    except Exception:
+        if watched.error is not None:
+            raise watched.error from None
+        raise

@@ -1,0 +1,45 @@
+"""An episode as a person reads it."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+def episode_text(episode: Episode) -> str:
+    """All that the team saw and said, turn by turn, with rewards and (if any) values."""
+    verdict = {True: "success", False: "no success", None: "no verdict"}[episode.success]
+    lengths = [len(transcript.turns) for transcript in episode.transcripts]
+    parts = [
+        f"episode with seed {episode.seed}: {verdict}, return {episode.return_:g}, "
+        f"{max(lengths)} turns, {len(lengths)} agents"
+    ]
+    if episode.score:
+        parts.append("score: " + ", ".join(f"{k} {v:g}" for k, v in episode.score.items()))
+    for transcript in episode.transcripts:
+        parts.append(f"\n--- instructions to {transcript.agent} ---\n{transcript.instructions}")
+    for t in range(max(lengths)):
+        parts.append(f"\n--- turn {t + 1} ---")
+        for transcript in episode.transcripts:
+            if t < len(transcript.turns):
+                parts.append(_turn_text(transcript, transcript.turns[t]))
+    return "\n".join(parts) + "\n"
+
+
+def _turn_text(transcript: Transcript, turn: Turn) -> str:
+    notes = []
+    if turn.info and turn.info.get("invalid"):
+        notes.append("invalid")
+    if turn.reward:
+        notes.append(f"reward {turn.reward:g}")
+    if turn.value is not None:
+        notes.append(f"value {turn.value:.3f}")
+    if turn.advantage is not None:
+        notes.append(f"advantage {turn.advantage:+.3f}")
+    end = "terminated" if turn.terminated else "truncated" if turn.truncated else None
+    notes += [end] if end else []
+    seen = indent(turn.observation, "    ")
+    said = indent(turn.action_text or "", "  > ", lambda line: True) or "  > "
+    tail = f"\n    [{', '.join(notes)}]" if notes else ""
+    return f"{transcript.agent}\n{seen}\n{said}{tail}"
