@@ -34,13 +34,14 @@ class LoadedModel:
 
 
 def resolve_device(device: str) -> torch.device:
-    """``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``). Raises ConfigError for one that is not there."""
+    """``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``). Raises ConfigError for an absent one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
-        raise ConfigError(f"unknown device {device!r}", allowed="auto, cpu, cuda, cuda:N") from error
+        allowed = "auto, cpu, cuda, cuda:N"
+        raise ConfigError(f"unknown device {device!r}", allowed=allowed) from error
     if wanted.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             f"device {device!r} was asked for, but this PyTorch sees no CUDA GPU",
@@ -48,9 +49,8 @@ def resolve_device(device: str) -> torch.device:
             fix="use --device auto, or install a CUDA build of torch and a driver",
         )
     if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device {device!r} does not exist", allowed=f"cuda:0 to cuda:{torch.cuda.device_count() - 1}"
-        )
+        last = torch.cuda.device_count() - 1
+        raise ConfigError(f"device {device!r} does not exist", allowed=f"cuda:0 to cuda:{last}")
     return wanted
 
 

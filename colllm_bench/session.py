@@ -154,14 +154,7 @@ class Session:
         texts = [list(feed) or carried or [0] for feed, carried in zip(feeds, self._carried)]
         live, steps = torch.tensor(acting, device=self.device), []
         while True:
-            ids = self._rectangle(texts)
-            last = torch.tensor([len(text) - 1 for text in texts], device=self.device)
-            tokens, logprobs = self._draw(self._over_lanes(
-                lambda lane, _, pick: lane.logits(
-                    (torch.arange(len(ids[pick]), device=self.device), last[pick]),
-                    input_ids=ids[pick], use_cache=False,
-                )
-            ))
+            tokens, logprobs = self._draw(self._whole_logits(texts))
             steps.append((tokens, logprobs, live))
             live = live & ~torch.isin(tokens, self._ends)
             if len(steps) == self.max_action_tokens or not bool(live.any()):
@@ -222,6 +215,17 @@ class Session:
                 self.team.prompts.context_length,
             )
         )
+
+    def _whole_logits(self, texts: list[list[int]]) -> torch.Tensor:
+        """[rows, vocabulary] logits after each of ``texts``, without a cache."""
+        ids = self._rectangle(texts)
+        last = torch.tensor([len(text) - 1 for text in texts], device=self.device)
+
+        def logits_of(lane, _cache, pick):
+            places = (torch.arange(len(ids[pick]), device=self.device), last[pick])
+            return lane.logits(places, input_ids=ids[pick], use_cache=False)
+
+        return self._over_lanes(logits_of)
 
     def _draw(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A token [rows] from each row's distribution and its log-probability [rows]."""

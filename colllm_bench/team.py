@@ -17,12 +17,13 @@ from typing import Any
 
 import torch
 
-from colllm_bench.adapters import AdapterSet, Selection, attach
+from colllm_bench.adapters import AdapterSet, attach
 from colllm_bench.batch import TokenBatch
 from colllm_bench.cache import AttentionLayout
+from colllm_bench.checkpointing import enable_checkpointing, training_mode
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.checkpointing import enable_checkpointing, training_mode
+from colllm_bench.lanes import Gather, Lane, score_tokens
 from colllm_bench.loading import LoadedModel, load_base
 from colllm_bench.prompts import PromptBuilder
 from colllm_bench.session import Session, cache_agrees
@@ -35,53 +36,6 @@ class ActionScores:
 
     logprobs: torch.Tensor
     entropy: torch.Tensor | None = None
-
-
-class Gather:
-    """Lets a model compute logits at chosen places only.
-
-    A hook on the output embedding picks hidden states before it runs, so whatever an
-    architecture does to its logits afterwards (soft caps, scales) still happens.
-    """
-
-    def __init__(self, model: torch.nn.Module):
-        self.places: tuple[torch.Tensor, torch.Tensor] | None = None
-        model.get_output_embeddings().register_forward_pre_hook(self._pick)
-
-    def _pick(self, _module, args):
-        return (args[0][self.places].unsqueeze(0),) if self.places is not None else None
-
-    def logits(self, model: torch.nn.Module, places, **inputs: Any) -> torch.Tensor:
-        """[P, vocabulary] at ``places``, a pair of row [P] and column [P]."""
-        self.places = places
-        try:
-            return model(**inputs).logits[0]
-        finally:
-            self.places = None
-
-
-@dataclass
-class Lane:
-    """Rows that run through one model together; ``rows`` None means all of them."""
-
-    model: torch.nn.Module
-    gather: Gather
-    rows: torch.Tensor | None
-    adapters: AdapterSet | None = None
-    selection: Selection | None = None
-
-    def logits(self, places, **inputs: Any) -> torch.Tensor:
-        """[P, vocabulary] at ``places``, with the rows' adapters on."""
-        if self.adapters is None:
-            return self.gather.logits(self.model, places, **inputs)
-        with self.adapters.using(self.selection):
-            return self.gather.logits(self.model, places, **inputs)
-
-    def narrowed(self, lane: Lane) -> Selection | None:
-        """The selection for ``lane``, which has fewer of these rows."""
-        if lane.selection is None:
-            return None
-        return lane.selection.sharing(self.selection)
 
 
 class Team:
@@ -117,8 +71,9 @@ class Team:
         self._gathers: dict[int, Gather] = {}
         if config.tuning == "lora":
             self.critic_slots = list(range(self.slots, self.slots + critic_slots))
+            slots = self.slots + critic_slots
             self.adapters = attach(
-                self.model, self.slots + critic_slots, config.lora_rank, config.lora_alpha, generator
+                self.model, slots, config.lora_rank, config.lora_alpha, generator
             )
         elif config.tuning == "full":
             self.copies = [copy.deepcopy(self.model) for _ in range(self.slots)]
@@ -202,7 +157,7 @@ class Team:
         lane = Lane(self.model, self._gathers[id(self.model)], None)
         try:
             return cache_agrees(lane, self.layout, self.loaded.context_length)
-        except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        except Exception:  # a foreign architecture may refuse the cache in any way it likes
             return False
 
     # -- learning
@@ -325,19 +280,3 @@ def assign_slots(share: str, agents: Sequence[str], roles: Sequence[str] | None)
         order = list(dict.fromkeys(roles))
         return [order.index(role) for role in roles]
     raise ConfigError(f"unknown share {share!r}", allowed="none, all, role")
-
-
-def score_tokens(
-    logits: torch.Tensor, targets: torch.Tensor, temperature: float, with_entropy: bool
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Log-probability [K] of ``targets`` and entropy [K] of ``softmax(logits / temperature)``,
-    in float32; ``logits`` is [K, vocabulary]."""
-    logits = logits.float()
-    if temperature != 1.0:
-        logits = logits / temperature
-    total = torch.logsumexp(logits, dim=-1)
-    logprobs = logits.gather(1, targets[:, None])[:, 0] - total
-    if not with_entropy:
-        return logprobs, None
-    mean = (torch.softmax(logits, dim=-1) * logits).sum(-1)
-    return logprobs, total - mean

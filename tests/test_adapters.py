@@ -6,11 +6,11 @@ import json
 
 import pytest
 import torch
+from conftest import make_config, make_model
+from helpers import batch_of, build_team, play, shake
 
 from colllm_bench.adapters import attach
 from colllm_bench.errors import ConfigError
-from conftest import make_config, make_model
-from helpers import batch_of, build_team, play, shake
 
 IDS = torch.arange(6 * 9).view(6, 9) * 11 % 320
 
@@ -48,7 +48,9 @@ def test_off_and_fresh_equal_the_plain_base(architecture):
     assert set(model.state_dict()) == set(plain.state_dict())
 
 
-@pytest.mark.parametrize("slots", [[0, 0, 1, 1, 2, 2], [2, 2, 2, 0, 0, 0], [0, 1, 1, 2, 0, 1], [1] * 6])
+@pytest.mark.parametrize(
+    "slots", [[0, 0, 1, 1, 2, 2], [2, 2, 2, 0, 0, 0], [0, 1, 1, 2, 0, 1], [1] * 6]
+)
 @pytest.mark.parametrize("architecture", ["Llama", "GPT2"])
 def test_mixed_rows_equal_one_slot_after_another(architecture, slots):
     model, adapters = adapted(architecture)
@@ -127,7 +129,8 @@ def test_peft_loads_a_saved_slot_with_equal_outputs(architecture, tmp_path):
     fill(adapters)
     model.save_pretrained(tmp_path / "base")
     adapters.save_peft(tmp_path / "one", 1, str(tmp_path / "base"))
-    theirs = PeftModel.from_pretrained(make_model(make_config(architecture)), tmp_path / "one").eval()
+    base = make_model(make_config(architecture))
+    theirs = PeftModel.from_pretrained(base, tmp_path / "one").eval()
     with torch.no_grad():
         expected = theirs(input_ids=IDS).logits
     torch.testing.assert_close(logits(model, adapters, [1] * 6), expected, atol=1e-4, rtol=1e-4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench import views
 from colllm_bench.critic import Critic
-from helpers import batch_of, build_team, config_for, play, shake
 
 FAMILIES = ["Llama", "Qwen2", "Qwen3", "GPT2", "Mistral", "Gemma", "Gemma2", "Phi", "OPT"]
 WINDOWED = [
@@ -21,8 +21,8 @@ def parity(team, episodes, **options) -> float:
     batch = batch_of(team, episodes)
     with torch.no_grad():
         scores = team.action_scores(batch, **options)
-    assert len(scores.logprobs) == sum(len(x.turns) and sum(map(lambda t: len(t.action_ids), x.turns))
-                                       for e in episodes for x in e.transcripts)
+    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    assert len(scores.logprobs) == sum(len(turn.action_ids) for turn in turns)
     return (scores.logprobs - batch.logprobs).abs().max().item()
 
 
@@ -61,7 +61,7 @@ def test_training_moves_what_it_should(model_folder, family, tuning):
     optimizer = torch.optim.Adam(tensors, lr=1e-2)
     for _ in range(3):  # B is zero at first, so A gets a gradient from the second step on
         optimizer.zero_grad()
-        loss = -team.action_scores(batch).logprobs.mean() + (critic.values(values) - 1).pow(2).mean()
+        loss = (critic.values(values) - 1).pow(2).mean() - team.action_scores(batch).logprobs.mean()
         loss.backward()
         optimizer.step()
     still = [i for i, (old, new) in enumerate(zip(before, tensors)) if torch.equal(old, new)]

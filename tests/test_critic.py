@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import make_config, make_model, make_tokenizer
+from helpers import build_team, config_for, play
 
 from colllm_bench import views
 from colllm_bench.critic import Critic
 from colllm_bench.errors import ConfigError
-from conftest import make_config, make_model, make_tokenizer
-from helpers import build_team, config_for, play
 
 CASES = {
     "shared base": dict(critics=2),

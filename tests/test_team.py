@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
+from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench.errors import ConfigError
 from colllm_bench.team import assign_slots
-from helpers import batch_of, build_team, config_for, play, shake
 
 
 def gap(team, episodes, **options):

@@ -1,0 +1,173 @@
+"""The arithmetic of stacked LoRA: a linear layer whose rows choose among low-rank updates.
+
+LoRA (Hu et al. 2021, eq. 3): ``y = x W^T + s (x A^T) B^T`` with ``s = alpha / rank``; here A is
+``[slots, rank, in]``, B is ``[slots, out, rank]``, and every row of a batch has a slot.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class _LoRALinear(torch.autograd.Function):
+    """A grouped LoRA layer with the gradients written out.
+
+    With merged weights ``W_i = W + s B_i A_i`` forward and input gradient are one product each,
+    and the gradients of A and B still come from products of width ``rank``: autograd through
+    the merge would compute the gradient of the whole of ``W_i`` first.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, a, b, merged, scale, slots, *leaves):
+        # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, out, r].
+        ctx.save_for_backward(x, weight if merged is None else merged, a, b)
+        ctx.scale, ctx.slots, ctx.merged = scale, slots, merged is not None
+        ctx.dtypes = [leaf.dtype for leaf in leaves]
+        return _project(x, weight, bias, a, b, merged, scale)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weight, a, b = ctx.saved_tensors
+        narrow = torch.bmm(grad, b).mul_(ctx.scale)
+        dx = None
+        if ctx.needs_input_grad[0]:
+            if ctx.merged:
+                dx = torch.bmm(grad, weight)
+            else:
+                dx = torch.matmul(grad, weight).baddbmm_(narrow, a)
+        da = torch.bmm(narrow.transpose(1, 2), x)
+        db = torch.bmm(grad.transpose(1, 2), torch.bmm(x, a.transpose(1, 2))).mul_(ctx.scale)
+        used = sorted(set(ctx.slots))
+        if len(used) < len(ctx.slots):  # several runs of one slot: their gradients add up
+            place = torch.tensor([used.index(slot) for slot in ctx.slots], device=x.device)
+            da = da.new_zeros(len(used), *da.shape[1:]).index_add_(0, place, da)
+            db = db.new_zeros(len(used), *db.shape[1:]).index_add_(0, place, db)
+            grads = [*da.unbind(0), *db.unbind(0)]
+        else:
+            at = {slot: i for i, slot in enumerate(ctx.slots)}
+            grads = [da[at[slot]] for slot in used] + [db[at[slot]] for slot in used]
+        grads = [g.to(dtype) for g, dtype in zip(grads, ctx.dtypes)]
+        return dx, None, None, None, None, None, None, None, *grads
+
+
+def _project(x, weight, bias, a, b, merged, scale):
+    if merged is not None:
+        if bias is None:
+            return torch.bmm(x, merged.transpose(1, 2))
+        return torch.baddbmm(bias, x, merged.transpose(1, 2))
+    narrow = torch.bmm(x, a.transpose(1, 2))
+    return F.linear(x, weight, bias).baddbmm_(narrow, b.transpose(1, 2), alpha=scale)
+
+
+class Selection:
+    """Which slot each row of a batch uses, and the tensors that follow from it.
+
+    Adapter weights are read when a layer first runs under the selection and kept until
+    :meth:`refresh`: a rollout keeps one selection, a training step makes a new one.
+
+    Args:
+        slots: [rows] the slot of each row.
+        merge: build merged weights.
+    """
+
+    def __init__(self, slots: torch.Tensor, merge: bool):
+        values, counts = torch.unique_consecutive(slots, return_counts=True)
+        size = math.gcd(*counts.tolist())
+        runs = torch.repeat_interleave(values, counts // size)
+        self.slots: tuple[int, ...] = tuple(runs.tolist())
+        self.used = sorted(set(self.slots))
+        self.rows = len(slots)
+        self.tokens = 1
+        self.merge = merge
+        first = self.slots[0]
+        ordered = self.slots == tuple(range(first, first + len(self.slots)))
+        self.index = slice(first, first + len(self.slots)) if ordered else runs
+        self._tensors: dict[int, tuple] = {}
+
+    def refresh(self) -> None:
+        """Forget weights read so far: the adapters were changed."""
+        self._tensors.clear()
+
+    def sharing(self, other: Selection) -> Selection:
+        """This selection, with the weights that ``other`` has read when both have its runs."""
+        if other.slots == self.slots:
+            self.merge, self._tensors = other.merge, other._tensors
+        return self
+
+    def tensors(self, layer: StackedLoRA) -> tuple:
+        """(a, b, merged) of each run, detached, in the base's dtype."""
+        found = self._tensors.get(id(layer))
+        if found is None:
+            with torch.no_grad():
+                dtype = layer.weight.dtype
+                a, b = layer.a[self.index].to(dtype), layer.b[self.index].to(dtype)
+                merged = None
+                if self.merge:
+                    merged = torch.baddbmm(layer.matrix, b, a, alpha=layer.scale)
+            found = self._tensors[id(layer)] = (a, b, merged)
+        return found
+
+
+class Choice:
+    """The selection of the moment; all layers of an :class:`AdapterSet` share one."""
+
+    selection: Selection | None = None
+
+
+class StackedLoRA(nn.Module):
+    """A linear layer of the base with one low-rank update per slot.
+
+    ``weight`` and ``bias`` stay the base's own, under their own names, so the base's
+    ``state_dict`` and ``save_pretrained`` do not change; A and B belong to the
+    :class:`AdapterSet`.
+
+    Args:
+        base: an ``nn.Linear``, or transformers' ``Conv1D`` (GPT-2), whose weight is [in, out].
+        slots, rank, scale: how many adapters, their rank, and ``alpha / rank``.
+        choice: where to look for the selection.
+    """
+
+    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, choice: Choice):
+        super().__init__()
+        self.transposed = not isinstance(base, nn.Linear)
+        self.weight, self.bias = base.weight, base.bias
+        self.out_features, self.in_features = self.matrix.shape
+        self.scale, self._choice = scale, choice
+        device = base.weight.device
+        self.a = torch.zeros(slots, rank, self.in_features, device=device)
+        self.b = torch.zeros(slots, self.out_features, rank, device=device)
+        # Leaves are views of the stacks: an optimizer's step on one of them changes the stack.
+        # They stand in a plain list, so that they do not become parameters of the base.
+        self.leaves = [
+            (nn.Parameter(self.a[i]), nn.Parameter(self.b[i])) for i in range(slots)
+        ]
+
+    @property
+    def matrix(self) -> torch.Tensor:
+        """The base's weight as [out, in]."""
+        return self.weight.T if self.transposed else self.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        selection = self._choice.selection
+        if selection is None:
+            return F.linear(x, self.matrix, self.bias)
+        if x.shape[0] != selection.rows and x.shape[0] != selection.rows * selection.tokens:
+            raise RuntimeError(
+                f"a linear layer got {tuple(x.shape)} for {selection.rows} rows of "
+                f"{selection.tokens} tokens: this architecture mixes rows before it"
+            )
+        a, b, merged = selection.tensors(self)
+        grouped = x.reshape(len(selection.slots), -1, self.in_features)
+        if torch.is_grad_enabled():
+            leaves = [self.leaves[i][0] for i in selection.used]
+            leaves += [self.leaves[i][1] for i in selection.used]
+            y = _LoRALinear.apply(
+                grouped, self.matrix, self.bias, a, b, merged, self.scale, selection.slots, *leaves
+            )
+        else:
+            y = _project(grouped, self.matrix, self.bias, a, b, merged, self.scale)
+        return y.reshape(*x.shape[:-1], self.out_features)
