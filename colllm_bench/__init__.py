@@ -9,6 +9,13 @@ The public names, loaded when first used so that ``import colllm_bench`` costs n
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
+
+# In a checkout that is not installed, envs/, baselines/ and leaderboard/ lie beside this folder
+# and not in it; `python -m colllm_bench.run` from the repository's root finds them all the same.
+_beside = Path(__file__).parent.parent
+if (_beside / "pyproject.toml").is_file() and (_beside / "baselines" / "base.py").is_file():
+    __path__.append(str(_beside))
 
 __version__ = "0.1.0"
 

@@ -108,6 +108,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [row for _, row in _whole_lines(path)]
 
 
+def lines_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """Whole rows from the byte ``offset`` on, and the offset after them."""
+    found = list(_whole_lines(path, offset))
+    return [row for _, row in found], found[-1][0] if found else offset
+
+
 def truncate_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> int:
     """Cut the file at its first line that is torn or not to be kept; how many lines stay."""
     kept, end = 0, 0
@@ -122,12 +128,13 @@ def truncate_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> int:
     return kept
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _whole_lines(path: Path, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
     """(offset of the line's end, row) up to the first line that is not whole."""
     if not path.exists():
         return
-    end = 0
+    end = start
     with open(path, "rb") as file:
+        file.seek(start)
         for line in file:
             try:
                 row = json.loads(line) if line.endswith(b"\n") else None

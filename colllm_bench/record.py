@@ -33,6 +33,9 @@ from colllm_bench.provenance import environment, peak_memory
 from colllm_bench.transcripts import episode_text
 from colllm_bench.types import Episode
 
+MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every"})
+"""Fields that a resumed run may set anew: memory and pace, nothing that is learned (rounding
+aside), so that a run that ran out of memory need not be lost."""
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
 
 
@@ -73,6 +76,7 @@ class RunFolder:
         check_free(path)
         folder = cls(path, config)
         check_free(path)  # again, now that nobody else can come between
+        (path / "error.txt").unlink(missing_ok=True)
         files.write_json(path / "environment.json", environment())
         # Last, because its presence makes the folder a run that can be resumed.
         files.write_json(path / "config.json", _config_json(config))
@@ -92,9 +96,16 @@ class RunFolder:
         """
         path = Path(path)
         recorded = read_config(path)
-        if config is not None and files.plain(config.to_dict()) != recorded.to_dict():
-            raise _changed(path, recorded, config)
-        folder = cls(path, recorded)
+        changed = _changes(recorded, config or recorded)
+        if changed.keys() - MAY_CHANGE:
+            named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
+            raise ConfigError(
+                f"{path} was started with another configuration: {named}",
+                fix=f"--resume {path} alone, or --name NAME for a new run",
+            )
+        folder = cls(path, config or recorded)
+        if changed:
+            files.write_json(path / "config.json", _config_json(config))
         for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
             stray.unlink(missing_ok=True)  # what a killed process was writing
         folder._note_environment()
@@ -184,8 +195,9 @@ class RunFolder:
     def write_error(self, text: str) -> None:
         """Keep a failure's traceback; silent where even that cannot be written."""
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             files.write_text(self.path / "error.txt", text)
-        except (ConfigError, RunError):
+        except (ConfigError, RunError, OSError):
             pass  # the failure is told on the terminal in any case
 
     # -- checkpoints
@@ -260,10 +272,11 @@ def check_free(path: str | Path) -> None:
 
 
 def _leftover(entry: Path) -> bool:
-    """What a run that was killed before it began leaves behind."""
+    """What a run that was killed or failed before it learned anything leaves behind."""
     if entry.is_dir():
         return entry.name in ("checkpoints", "transcripts") and not any(entry.iterdir())
-    return entry.name == "environment.json" or (entry.name[0] == "." and entry.suffix == ".tmp")
+    started = entry.name in ("environment.json", "error.txt")
+    return started or (entry.name[0] == "." and entry.suffix == ".tmp")
 
 
 def _config_json(config: RunConfig) -> dict[str, Any]:
@@ -272,11 +285,7 @@ def _config_json(config: RunConfig) -> dict[str, Any]:
     return {"version": __version__, "digest": config.digest, "config": config.to_dict()}
 
 
-def _changed(path: Path, recorded: RunConfig, config: RunConfig) -> ConfigError:
-    old, new = recorded.to_dict(), files.plain(config.to_dict())
-    keys = [key for key in old if files.plain(old[key]) != new[key]]
-    changes = ", ".join(f"{key} was {old[key]!r}, is now {new[key]!r}" for key in keys)
-    return ConfigError(
-        f"{path} was started with another configuration: {changes}",
-        fix=f"--resume {path} alone, or --name NAME for a new run",
-    )
+def _changes(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Fields that differ, with both values."""
+    before, after = files.plain(old.to_dict()), files.plain(new.to_dict())
+    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}

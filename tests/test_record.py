@@ -185,6 +185,14 @@ def test_resume_names_each_changed_key_with_both_values(folder):
     assert "batch" not in text
 
 
+def test_resume_may_change_what_decides_memory_alone(folder):
+    folder.close()
+    smaller = CONFIG.replace(micro_batch=8, gradient_checkpointing=True)
+    with RunFolder.resume(folder.path, smaller) as resumed:
+        assert resumed.config.micro_batch == 8
+    assert read_config(folder.path) == smaller
+
+
 def test_resume_on_another_machine_is_noted(folder, monkeypatch):
     folder.close()
     monkeypatch.setattr("colllm_bench.record.environment", lambda: {"python": "9.9"})

@@ -1,0 +1,260 @@
+"""The command line, generated from :class:`RunConfig`; shared by every command. No torch."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import signal
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ColllmError, ConfigError, unknown_name
+from colllm_bench.fielddocs import field_docs
+
+SHORTHANDS: dict[str, type] = {"level": int, "turns": int, "reward": str, "messages": bool}
+"""Options of the built-in environments with a flag of their own."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with the nearest option."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(allow_abbrev=False, argument_default=argparse.SUPPRESS, **settings)
+
+    def error(self, message: str) -> typing.NoReturn:
+        raise ConfigError(message, fix=f"see {self.prog} --help")
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """The options that were given, and no others.
+
+        Raises:
+            ConfigError: an unknown option (with the nearest), a value of the wrong kind.
+        """
+        args, extra = self.parse_known_args(argv)
+        if extra:
+            self._refuse(extra[0])
+        return args
+
+    def _refuse(self, given: str) -> typing.NoReturn:
+        if not given.startswith("-"):
+            raise ConfigError(f"unexpected argument {given!r}", fix=f"see {self.prog} --help")
+        name = given.partition("=")[0]
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(f"unknown option {name!r}", fix=f"{hint}see {self.prog} --help")
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """A flag for every field of :class:`RunConfig`, its docstring as help, and ``--config``."""
+    kinds, documented = _kinds(), field_docs(RunConfig)
+    groups: dict[str, Any] = {}
+    for field in fields(RunConfig):
+        doc = documented[field.name]
+        if doc.group not in groups:
+            groups[doc.group] = parser.add_argument_group(doc.group)
+        group, flag, kind = groups[doc.group], _flag(field.name), kinds[field.name]
+        default = None if field.default is MISSING else field.default
+        help_text = doc.text.replace("%", "%%")
+        if default is not None:
+            help_text += f" (default: {default})"
+        if kind is dict:
+            group.add_argument(
+                "--env-option", metavar="KEY=VALUE", action="append", dest=field.name,
+                help="a " + help_text.replace("options", "option").replace("pairs", "pair"),
+            )
+            for name, short in SHORTHANDS.items():
+                _add(group, f"--{name}", short, f"the same as --env-option {name}=...")
+        else:
+            _add(group, flag, kind, help_text)
+    groups["run"].add_argument(
+        "--config", metavar="FILE.toml", help="settings by field name; flags go before it"
+    )
+
+
+def _add(group: Any, flag: str, kind: type, help_text: str) -> None:
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
+    else:
+        letters = {int: "N", float: "X", str: "NAME"}
+        group.add_argument(flag, type=kind, metavar=letters[kind], help=help_text)
+
+
+def build_config(
+    args: argparse.Namespace, also: Sequence[str] = (), base: RunConfig | None = None
+) -> tuple[RunConfig, dict[str, Any]]:
+    """The configuration: defaults, below the file, below the flags.
+
+    Args:
+        args: from :meth:`Parser.parse`.
+        also: keys that the file may have beside the fields.
+        base: instead of the defaults (a recorded run's).
+
+    Returns:
+        The configuration, and the values of ``also`` that the file has.
+
+    Raises:
+        ConfigError: the file cannot be read, has an unknown key or a value of the wrong kind.
+    """
+    given = vars(args)
+    settings = (base or RunConfig()).to_dict()
+    options = dict(settings.pop("env_options"))
+    file = read_toml(given["config"], also) if "config" in given else {}
+    options |= file.pop("env_options", {})
+    options |= {name: file.pop(name) for name in SHORTHANDS if name in file}
+    others = {name: file.pop(name) for name in also if name in file}
+    settings |= file
+    options |= dict(map(_pair, given.get("env_options", [])))
+    options |= {name: given[name] for name in SHORTHANDS if name in given}
+    settings |= {name: given[name] for name in settings if name in given}
+    return RunConfig(**settings, env_options=options), others
+
+
+def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
+    """Settings of a TOML file, keys with ``_`` or ``-``, each of its field's kind."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
+    except ValueError as error:
+        raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
+    kinds = _kinds() | SHORTHANDS
+    settings = {}
+    for key, value in data.items():
+        name = key.replace("-", "_")
+        if name in kinds:
+            settings[name] = _of_kind(path, key, value, kinds[name])
+        elif name in also:
+            settings[name] = value
+        else:
+            raise unknown_name(f"setting in {path}", key, [*kinds, *also], "see --help")
+    return settings
+
+
+def _of_kind(path: str, key: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ConfigError(
+            f"{key} = {value!r} in {path} is of the wrong kind",
+            allowed={int: "a whole number", float: "a number", str: "a text in quotes",
+                     bool: "true or false", dict: "a table"}[kind],
+        )
+    return value
+
+
+def to_toml(config: RunConfig) -> str:
+    """The configuration as a file for ``--config``; fields that are None are left out."""
+    lines, tables = [], []
+    for name, value in config.to_dict().items():
+        if isinstance(value, dict):
+            tables += [f"\n[{name}]"] + [f"{k} = {json.dumps(v)}" for k, v in value.items()]
+        elif value is not None:
+            lines.append(f"{name} = {json.dumps(value)}")
+    return "\n".join(lines + tables) + "\n"
+
+
+def parse_seeds(text: str | int | list) -> list[int]:
+    """``"0,1,2"``, ``"0:3"`` (3 is not in it) or a TOML list, as seeds.
+
+    Raises:
+        ConfigError: something else, none, or one twice.
+    """
+    seeds: list[int] = []
+    try:
+        for part in text if isinstance(text, list) else str(text).split(","):
+            first, colon, last = str(part).partition(":")
+            seeds += range(int(first or 0), int(last)) if colon else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ConfigError(
+            f"--seeds {text!r} names no seeds, or one twice", allowed="0,1,2 or 0:3",
+            fix="--seeds 0:3",
+        )
+    return seeds
+
+
+def execute(
+    main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None
+) -> int:
+    """Run a command; failures become one line on stderr and an exit code.
+
+    2 for what the user asked for and cannot have, 1 for failures while running, 130 and 143
+    for Ctrl-C and SIGTERM. With ``--debug`` among ``argv``, exceptions pass through.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        signal.signal(signal.SIGTERM, _terminated)
+    except ValueError:
+        pass  # not in the main thread: whoever called us sees to signals
+    try:
+        return main(argv) or 0
+    except (ColllmError, KeyboardInterrupt, Exception) as error:
+        if "--debug" in argv:
+            raise
+        return _tell(error)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler's Ctrl-C."""
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise Terminated
+
+
+def _tell(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        say(str(error) or "interrupted")
+        return 143 if isinstance(error, Terminated) else 130
+    if isinstance(error, ColllmError):
+        say(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # `--list | head`: nobody reads on, and nothing is wrong
+        return 0
+    reason = " ".join(str(error).split()) or "no message"
+    say(f"error: {type(error).__name__}: {reason}; run with --debug for the traceback")
+    return 1
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal; stdout is for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(
+            f"--env-option {text!r} is no pair", allowed="KEY=VALUE", fix="--env-option level=2"
+        )
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _kinds() -> dict[str, type]:
+    """The plain type of every field: ``float | None`` is float, ``dict[str, Any]`` dict."""
+    kinds = {}
+    for name, hint in typing.get_type_hints(RunConfig).items():
+        inner = [part for part in typing.get_args(hint) if part is not type(None)]
+        plain = hint if typing.get_origin(hint) is dict or not inner else inner[0]
+        kinds[name] = typing.get_origin(plain) or plain
+    return kinds

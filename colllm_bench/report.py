@@ -1,0 +1,74 @@
+"""What a finished run says: a short table, and where its files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from colllm_bench import files
+from colllm_bench.progress import duration
+
+TEAMS = {
+    "random": "random team",
+    "untrained": "untrained model",
+    "trained": "trained team",
+    "scripted": "scripted expert",
+}
+
+
+def teams_table(summary: dict[str, Any]) -> Table:
+    """The teams of a ``summary.json``: the first measure with its 95% interval, then the rest."""
+    titles = {"success": "win rate", "return": "return", "score": "score"}
+    shown = [key for key in titles if summary[key]]
+    table = plain_table("on held-out tasks", titles[shown[0]], "95% interval")
+    for key in shown[1:]:
+        table.add_column(titles[key], justify="right", no_wrap=True)
+    for team, title in TEAMS.items():
+        if team in summary["return"]:
+            first, *others = (summary[key].get(team) for key in shown)
+            row = [*cells(first), *(cells(found)[0] for found in others)]
+            table.add_row(title, *row, style="bold" if team == "trained" else None)
+    return table
+
+
+def plain_table(*titles: str) -> Table:
+    """A table of aligned columns without lines."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table
+
+
+def cells(found: dict[str, Any] | None) -> tuple[str, str]:
+    """A mean and its interval as text; empty where there is none."""
+    if found is None:
+        return "", ""
+    numbers = (found["mean"], found["low"], found["high"])
+    # Rounded before it is printed, and + 0.0: no "-0.000".
+    mean, low, high = ("" if x is None else f"{round(x, 3) + 0.0:.3f}" for x in numbers)
+    return mean, f"{low} to {high}" if low else ""
+
+
+def print_report(console: Console, path: Path, summary: dict[str, Any]) -> None:
+    """The table, and the lines that say where things are."""
+    timing = files.read_lines(path / "timing.jsonl")
+    seconds = sum(row.get("rollout", 0) + row.get("learn", 0) for row in timing)
+    console.print(
+        f"\n{summary['env']}, {summary['agents']} agents, {summary['algo']}, "
+        f"seed {summary['seed']}: {summary['episodes']} training episodes in {duration(seconds)}\n",
+        highlight=False,
+    )
+    console.print(teams_table(summary))
+    console.print()
+    places = {"run folder": path}
+    curve = path / "learning_curve.png"
+    if curve.exists():
+        places["learning curve"] = curve
+    transcripts = sorted((path / "transcripts").glob("held-out-*.txt"))
+    if transcripts:
+        places["a transcript"] = transcripts[0]
+    for title, place in places.items():
+        console.print(f"{title:<16}{place}", highlight=False, soft_wrap=True)

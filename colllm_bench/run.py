@@ -1,0 +1,285 @@
+"""``python -m colllm_bench.run``: train a team, evaluate it, keep the record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import sys
+import traceback
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from colllm_bench import cli, registry
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ColllmError, ConfigError, RunError
+
+DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
+
+  python -m colllm_bench.run --env strategy --algo cc
+  python -m colllm_bench.run --env strategy --algo mc --agents 4 --seeds 0:3
+  python -m colllm_bench.run --resume results/strategy/cc/default/seed0
+"""
+RUN_OPTIONS = ("name", "out", "seeds")
+"""What a --config file may set beside the fields of RunConfig."""
+UNNAMED = frozenset({
+    "env", "algo", "seed", "threads", "device", "checkpoint_every", "micro_batch",
+    "gradient_checkpointing",
+})
+"""Fields that do not enter a run's default name: part of its path, or no matter of what is
+learned."""
+
+
+def parser() -> cli.Parser:
+    made = cli.Parser(
+        prog="python -m colllm_bench.run",
+        usage="python -m colllm_bench.run [options]",
+        description=DESCRIPTION,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    cli.add_config_options(made)
+    folder = made.add_argument_group("run folder")
+    folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
+    folder.add_argument(
+        "--out", metavar="FOLDER",
+        help="where run folders go: FOLDER/ENV/ALGO/NAME/seedK (default: results)",
+    )
+    folder.add_argument(
+        "--resume", metavar="RUN_FOLDER", nargs="?", const="",
+        help="go on with a run: this folder's, or (without a value) the one these settings name",
+    )
+    what = made.add_argument_group("what to do")
+    what.add_argument("--seeds", metavar="SEEDS", help="several runs: 0,1,2 or 0:3; a process each")
+    what.add_argument("--jobs", type=int, metavar="N", help="processes at a time (default: cores)")
+    what.add_argument("--no-eval", action="store_true", help="train only; --resume evaluates later")
+    what.add_argument("--trace", action="store_true", help="print the life of one turn")
+    what.add_argument("--dry-run", action="store_true", help="print the resolved settings as TOML")
+    what.add_argument("--list", action="store_true", help="environments, algorithms, models")
+    what.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    what.add_argument("--debug", action="store_true", help="show tracebacks")
+    what.add_argument("--version", action="store_true", help="print the version")
+    return made
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parser().parse(argv)
+    given = vars(args)
+    if "version" in given:
+        from colllm_bench import __version__
+
+        print(__version__)
+        return 0
+    if "list" in given:
+        print(listing())
+        return 0
+    base, path = None, None
+    if given.get("resume"):
+        from colllm_bench.record import read_config
+
+        path = Path(given["resume"])
+        base = read_config(path)
+    config, others = cli.build_config(args, RUN_OPTIONS, base)
+    given.update({key: value for key, value in others.items() if key not in given})
+    check_cheaply(config)
+    if "dry_run" in given:
+        from colllm_bench.checks import resolve
+
+        print(cli.to_toml(resolve(config)), end="")
+        return 0
+    if "seeds" in given and "seed" not in given:
+        if path is not None:
+            raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+        from colllm_bench.launch import run_seeds
+
+        seeds = cli.parse_seeds(given["seeds"])
+        paths = {seed: run_folder(config.replace(seed=seed), args) for seed in seeds}
+        return run_seeds(argv, paths, given)
+    return run_one(config, path or run_folder(config, args), args)
+
+
+def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
+    """One seed from its settings to its report. Returns the exit code."""
+    from rich.console import Console
+
+    from colllm_bench.progress import make_listener
+    from colllm_bench.record import RunFolder, check_free, holds_run
+
+    given = vars(args)
+    quiet, resume = "quiet" in given, "resume" in given and holds_run(path)
+    console = Console(quiet=quiet and "trace" not in given)
+    if not resume:
+        check_free(path)
+    with console.status("loading"):
+        config = prepare(config)
+    folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
+    with folder, _keeping_failures(folder):
+        if not folder.complete:
+            listener = make_listener(console, quiet=quiet, trace="trace" in given)
+            _work(folder, listener, console, evaluate="no_eval" not in given)
+        if folder.complete and not quiet:
+            from colllm_bench.report import print_report
+
+            print_report(console, folder.path, folder.read_json("summary.json"))
+    return 0
+
+
+def prepare(config: RunConfig) -> RunConfig:
+    """The resolved configuration, after every check that needs no model.
+
+    Raises:
+        ConfigError: the configuration cannot be run. Nothing has been written.
+    """
+    from colllm_bench.checks import check_config, resolve
+    from colllm_bench.environments import make_env
+
+    config = resolve(config)
+    check_config(config)
+    make_env(config, split="train").close()
+    return config
+
+
+def _work(folder: Any, listener: Any, console: Any, *, evaluate: bool) -> None:
+    from colllm_bench.train import finish, train
+
+    status = console.status("playing the held-out tasks before training")
+    status.start()
+    try:
+        trainer = train(folder.config, folder, _After(status.stop, listener))
+    finally:
+        status.stop()
+        if listener:
+            listener.close()
+    if evaluate:
+        with console.status("playing the held-out tasks: trained team, random team, expert"):
+            finish(trainer, folder)
+    draw_curve(folder.path)
+
+
+class _After:
+    """A listener that calls ``first`` before training shows its own progress."""
+
+    def __init__(self, first: Any, then: Any):
+        self.first, self.then = first, then
+
+    def start(self, total: int, done: int) -> None:
+        self.first()
+        if self.then:
+            self.then.start(total, done)
+
+    def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
+        if self.then:
+            self.then.iteration(row, episodes)
+
+    def close(self) -> None:
+        if self.then:
+            self.then.close()
+
+
+def draw_curve(path: Path) -> None:
+    """``learning_curve.png`` of a run folder; a hint instead where matplotlib is missing."""
+    try:
+        from colllm_bench.leaderboard.plots import learning_curve
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        cli.say("no learning curve drawn: pip install 'colllm-bench[plots]'")
+        return
+    learning_curve(path, path / "learning_curve.png")
+
+
+@contextlib.contextmanager
+def _keeping_failures(folder: Any) -> Iterator[None]:
+    """Around a run's work: what a failure leaves behind, and the line that says how to go on."""
+    again = f"python -m colllm_bench.run --resume {folder.path}"
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        kept = "nothing was learned yet" if folder.discard() else f"go on with: {again}"
+        raise type(interrupt)(f"interrupted; {kept}") from None
+    except ColllmError:
+        folder.discard()
+        raise
+    except Exception as error:
+        folder.discard()
+        folder.write_error(traceback.format_exc())
+        if _out_of_memory(error):
+            raise RunError(
+                f"out of memory ({' '.join(str(error).split())[:120]}); fix: a smaller "
+                f"--micro-batch, or --gradient-checkpointing, with: {again}"
+            ) from error
+        raise
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
+def check_cheaply(config: RunConfig) -> None:
+    """What can be said of a configuration in milliseconds: its names.
+
+    Raises:
+        ConfigError: an unknown environment or algorithm.
+    """
+    registry.env_spec(config.env)
+    registry.algorithm_spec(config.algo)
+
+
+def run_folder(config: RunConfig, args: Namespace) -> Path:
+    """Where a run of this configuration goes."""
+    from colllm_bench.record import run_path
+
+    given = vars(args)
+    name = given.get("name") or default_name(config)
+    if re.sub(r"[\w.+=-]", "", name) or name.startswith("."):
+        raise ConfigError(
+            f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
+        )
+    env, algo = registry.env_spec(config.env).name, registry.algorithm_spec(config.algo).name
+    return run_path(given.get("out", "results"), env, algo, name, config.seed)
+
+
+def default_name(config: RunConfig) -> str:
+    """``default``, or what differs from the defaults: ``agents4-level2-lr0.0003``."""
+    parts = []
+    for field in dataclasses.fields(RunConfig):
+        value = getattr(config, field.name)
+        if field.name == "env_options":
+            parts += [f"{key}{item}" for key, item in sorted(value.items())]
+        elif field.name not in UNNAMED and value != field.default:
+            parts.append(f"{field.name.replace('_', '')}{value}")
+    name = re.sub(r"[^\w.+=-]+", "_", "-".join(parts)) or "default"
+    return name if len(name) <= 80 else config.digest
+
+
+def listing() -> str:
+    """Environments, algorithms and models by name, entry points of other packages included."""
+    from importlib.metadata import entry_points
+
+    sections = []
+    kinds = {
+        "Environments": (registry.ENVS, "colllm_bench.envs"),
+        "Algorithms": (registry.ALGORITHMS, "colllm_bench.algorithms"),
+        "Models": (registry.MODELS, None),
+    }
+    for title, (specs, group) in kinds.items():
+        lines = {spec.name: spec.summary for spec in specs.values()}
+        for point in entry_points(group=group) if group else ():
+            lines.setdefault(point.name, f"from {point.dist.name if point.dist else point.value}")
+        width = max(map(len, lines))
+        rows = [f"  {name:<{width}}  {summary}" for name, summary in lines.items()]
+        sections.append("\n".join([title, *rows]))
+    sections.append(
+        "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
+        "--model with a Hugging Face folder or hub id"
+    )
+    return "\n\n".join(sections)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.execute(main))

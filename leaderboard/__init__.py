@@ -1,0 +1,1 @@
+"""Reports from run folders alone: plots now, statistics and pages beside them."""
