@@ -1,0 +1,107 @@
+"""What critics see: everybody's texts or one's own, and never the actions they judge."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hand import ACTION, FINAL, OBSERVATION, decode, episode
+
+from colllm_bench import views
+
+
+def seen(history: views.History, read: views.Read) -> list[tuple[int, ...]]:
+    """What stands before a read's place, decoded."""
+    return [decode(i) for i in history.ids[: read.column + 1]]
+
+
+def reads(view, episodes):
+    """(history, read) of all reads."""
+    return [(history, read) for history in view.histories(episodes) for read in history.reads]
+
+
+EPISODES = {
+    "terminated": [episode(1, [3, 3]), episode(2, [2, 2])],
+    "truncated": [episode(1, [3, 3], cut=True), episode(2, [2, 2])],
+    "someone leaves": [episode(1, [1, 3], cut=True), episode(2, [4, 2])],
+}
+
+
+@pytest.mark.parametrize("case", EPISODES)
+@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+def test_every_turn_has_one_value(view, case):
+    episodes = EPISODES[case]
+    found = [id(turn) for _, read in reads(view, episodes) for turn in read.turns]
+    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    assert sorted(found) == sorted(map(id, turns))
+    finals = [id(x) for _, read in reads(view, episodes) for x in read.finals]
+    cut = [x for e in episodes for x in e.transcripts if x.turns[-1].truncated]
+    assert sorted(finals) == sorted(map(id, cut))
+
+
+@pytest.mark.parametrize("case", EPISODES)
+@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+def test_no_value_sees_an_action_of_its_own_turn(view, case):
+    for history, read in reads(view, EPISODES[case]):
+        for turn in read.turns:
+            _, number, agent, t, _ = decode(turn.prompt_ids[0])
+            before = seen(history, read)
+            assert all(token[3] <= t for token in before)
+            assert all(token[3] < t for token in before if token[0] == ACTION)
+            # and all that was said and done before is there
+            assert (OBSERVATION, number, agent, t, agent) in before
+            assert all((ACTION, number, agent, k, 0) in before for k in range(t))
+
+
+@pytest.mark.parametrize("case", EPISODES)
+def test_the_local_view_shows_an_agent_its_own_transcript_only(case):
+    for history, read in reads(views.LOCAL, EPISODES[case]):
+        owners = {(number, agent) for _, number, agent, *_ in seen(history, read)}
+        assert owners == {(decode(history.ids[0])[1], history.critic)}
+
+
+def test_the_joint_view_shows_all_observations_then_all_actions():
+    (history,) = views.joint([episode(1, [2, 2], cut=True)])
+    order = [decode(i)[:4] for i in history.ids]
+    first = [(OBSERVATION, 1, 0, 0), *[(OBSERVATION, 1, 1, 0)] * 2]
+    second = [(OBSERVATION, 1, 0, 1), *[(OBSERVATION, 1, 1, 1)] * 2]
+    assert order == [
+        *first, (ACTION, 1, 0, 0), (ACTION, 1, 1, 0),
+        *second, *[(ACTION, 1, 0, 1)] * 2, *[(ACTION, 1, 1, 1)] * 2,
+        (FINAL, 1, 0, 2), (FINAL, 1, 1, 2),
+    ]
+    assert [read.column for read in history.reads] == [2, 7, 13]
+    assert [len(read.turns) for read in history.reads] == [2, 2, 0]
+
+
+def test_who_left_is_seen_no_more_and_the_others_go_on():
+    (history,) = views.joint([episode(1, [1, 3], cut=True)])
+    assert [len(read.turns) for read in history.reads] == [2, 1, 1, 0]
+    assert [x.agent for x in history.reads[-1].finals] == ["agent_1"]
+    assert [decode(i)[2] for i in history.ids[4:]] == [1] * len(history.ids[4:])
+
+
+@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+def test_nothing_is_computed_that_nobody_reads(view):
+    for history in view.histories(EPISODES["terminated"]):
+        assert len(history.ids) == history.reads[-1].column + 1
+
+
+@pytest.mark.parametrize(("view", "critics"), [(views.LOCAL, 3), (views.JOINT, 1)])
+def test_rows_of_a_critic_are_contiguous_and_equally_many(view, critics):
+    histories = view.histories([episode(1, [3, 1, 2]), episode(2, [2, 2, 2])])
+    assert view.critics(3) == critics
+    assert [h.critic for h in histories] == [c for c in range(critics) for _ in range(2)]
+
+
+def test_collate_reads_in_order():
+    histories = views.local(EPISODES["someone leaves"])
+    batch = views.collate(histories, pad_id=0)
+    flat = [(h, read) for h in histories for read in h.reads]
+    assert len(batch.row) == len(batch.column) == len(flat)
+    for row, column, (history, read) in zip(
+        batch.row.tolist(), batch.column.tolist(), flat, strict=True
+    ):
+        assert batch.ids[row, column].item() == history.ids[read.column]
+        assert batch.slot[row].item() == history.critic
+        assert batch.mask[row].sum().item() == len(history.ids)
+    assert batch.ids.dtype == torch.long

@@ -1,0 +1,109 @@
+"""Hand-made environments of a few lines, for the loop that plays and learns."""
+
+from __future__ import annotations
+
+import random
+
+from pettingzoo import ParallelEnv
+
+
+class Relay(ParallelEnv):
+    """Everybody may say anything; the team's reward is a checksum of what was said.
+
+    Args:
+        agents: how many: a_0, a_1, ...
+        turns: length of an episode.
+        vary: lengthens an episode by its seed modulo this.
+        cut: the last turn truncates instead of terminating.
+        leave: last turn (counted from 1) of agents that leave before the others, by place.
+        fault: breaks the contract in one way, see ``step``.
+    """
+
+    metadata = {"name": "relay_v0"}
+
+    def __init__(self, agents=2, turns=3, vary=1, cut=False, leave=(), fault=None):
+        self.possible_agents = [f"a_{i}" for i in range(agents)]
+        self.agents: list[str] = []
+        self.turns, self.vary, self.cut, self.fault = turns, vary, cut, fault
+        self.last = {f"a_{i}": int(turn) for i, turn in dict(leave).items()}
+        roles = ("scout", "guard") * agents
+        self.roles = dict(zip(self.possible_agents, roles, strict=False))
+
+    def reset(self, seed=None, options=None):
+        self.rng, self.day = random.Random(seed), 0
+        self.length = self.turns + seed % self.vary
+        self.agents = self.possible_agents[: -1 if self.fault == "late" else None]
+        self.heard: list[dict[str, str]] = []
+        infos = {
+            agent: {"instructions": f"you are {agent}", "legal_actions": ["go"]}
+            for agent in self.possible_agents
+        }
+        return self._observe(self.agents), infos
+
+    def _observe(self, agents):
+        return {agent: {"text": f"day {self.day} card {self.rng.randrange(9)}"} for agent in agents}
+
+    def step(self, actions):
+        self.day += 1
+        self.heard.append(dict(actions))
+        live = list(self.agents)
+        over = self.day == self.length
+        gone = [agent for agent in live if self.last.get(agent) == self.day]
+        ended = dict.fromkeys(live, over and not self.cut) | dict.fromkeys(gone, True)
+        cut = dict.fromkeys(live, over and self.cut)
+        self.agents = [agent for agent in live if not (ended[agent] or cut[agent])]
+        value = sum(map(ord, "".join(actions[agent] for agent in live))) % 5 / 4
+        rewards = dict.fromkeys(live, value)
+        if self.fault in ("nan", "inf"):
+            rewards[live[-1]] = float(self.fault)
+        elif self.fault == "unequal":
+            rewards[live[-1]] += 1.0
+        elif self.fault == "vanish":
+            self.agents = live[1:]
+        elif self.fault == "stay":
+            self.agents = live
+        elif self.fault == "return" and self.day > 1:
+            self.agents = list(self.possible_agents)
+        infos = {
+            agent: {"invalid": not actions[agent], "score": {"days": float(self.day)}}
+            for agent in live
+        }
+        if not self.agents:
+            for info in infos.values():
+                info["success"] = value > 0.5
+        observations = self._observe(live)
+        if self.fault == "picture":
+            observations = {agent: {"text": 7} for agent in live}
+        return observations, rewards, ended, cut, infos
+
+
+class Even(ParallelEnv):
+    """One reward a turn: the share of agents whose text starts with an even byte."""
+
+    metadata = {"name": "even_v0"}
+
+    def __init__(self, agents=2, turns=2):
+        self.possible_agents = [f"a_{i}" for i in range(agents)]
+        self.agents: list[str] = []
+        self.turns = turns
+
+    def reset(self, seed=None, options=None):
+        self.agents, self.day = list(self.possible_agents), 0
+        return self._observe(), {agent: {"instructions": "say"} for agent in self.agents}
+
+    def _observe(self):
+        return {agent: {"text": f"day {self.day}"} for agent in self.possible_agents}
+
+    def step(self, actions):
+        self.day += 1
+        live, over = self.agents, self.day == self.turns
+        good = [actions[a].encode()[:1].hex()[-1:] in tuple("02468ace") for a in live]
+        if over:
+            self.agents = []
+        return (
+            self._observe(),
+            dict.fromkeys(live, sum(good) / len(live)),
+            dict.fromkeys(live, over),
+            dict.fromkeys(live, False),
+            {agent: {"invalid": False} for agent in live},
+        )
