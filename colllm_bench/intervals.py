@@ -20,8 +20,12 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def t_quantile(p: float, freedom: int) -> float:
-    """Quantile of Student's t by the expansion of Fisher and Cornish (1960): within 1% from
-    3 degrees of freedom on."""
+    """Quantile of Student's t: exact for 1 and 2 degrees of freedom, above by the expansion of
+    Fisher and Cornish (1960), within 1%."""
+    if freedom == 1:
+        return math.tan(math.pi * (p - 0.5))
+    if freedom == 2:
+        return (2 * p - 1) / math.sqrt(2 * p * (1 - p))
     z, v = NormalDist().inv_cdf(p), freedom
     g1 = (z**3 + z) / 4
     g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96

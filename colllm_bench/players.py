@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,13 +38,13 @@ class TeamPlayer:
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         flat: list[Turn | None] = []
         for a in range(len(turns[0])):
-            for episode, own in zip(self.running, turns):
+            for episode, own in zip(self.running, turns, strict=True):
                 turn = own[a]
                 if turn is not None:
                     turn.prompt_ids = self._prompt(episode.transcripts[a], turn.observation)
                 flat.append(turn)
         sampled = self.session.act([turn and turn.prompt_ids for turn in flat])
-        for turn, result in zip(flat, sampled):
+        for turn, result in zip(flat, sampled, strict=True):
             if turn is not None:
                 turn.action_ids, turn.logprobs = result
                 turn.action_text = self.team.prompts.text(turn.action_ids)
@@ -71,7 +72,8 @@ class ScriptedPlayer:
 
     Args:
         policy: a class with ``reset(agent, instructions, seed)`` and ``act(observation, info)``.
-        seed: with the episode's seed and the agent, seeds each policy.
+        seed: with the episode's seed and the agent, seeds each policy; where several episodes
+            start from one seed, each has policies of its own.
     """
 
     def __init__(self, policy: Callable[[], Any], seed: int = 0):
@@ -79,17 +81,23 @@ class ScriptedPlayer:
         self.seed = seed
 
     def begin(self, episodes: Sequence[Episode]) -> None:
-        self.policies = [[self._policy(e, i, x) for x in e.transcripts] for i, e in enumerate(episodes)]
+        self.policies = []
+        seen: Counter[int] = Counter()
+        for episode in episodes:
+            twin = seen[episode.seed]
+            seen[episode.seed] += 1
+            self.policies.append([self._policy(episode, twin, x) for x in episode.transcripts])
 
-    def _policy(self, episode: Episode, place: int, transcript: Transcript) -> Any:
+    def _policy(self, episode: Episode, twin: int, transcript: Transcript) -> Any:
+        # Not the place in the batch: how a team plays a task must not depend on its company.
         policy = self.policy()
-        seed = derive(self.seed, "scripted", episode.seed, place, transcript.agent)
+        seed = derive(self.seed, "scripted", episode.seed, twin, transcript.agent)
         policy.reset(transcript.agent, transcript.instructions, seed)
         return policy
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        for policies, own in zip(self.policies, turns):
-            for policy, turn in zip(policies, own):
+        for policies, own in zip(self.policies, turns, strict=True):
+            for policy, turn in zip(policies, own, strict=True):
                 if turn is not None:
                     turn.action_text = policy.act(turn.observation, turn.info)
 

@@ -7,7 +7,8 @@ team and the scripted ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,14 +66,20 @@ def rollout(
 
     Returns:
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.
+
+    Raises:
+        RunError: an environment broke its contract: no text, a reward that is no finite number
+            or not the same for the whole team, agents that come late, or that leave without
+            an end.
     """
-    running = [_start(env, seed, group) for env, seed, group in zip(envs, seeds, groups)]
+    starts = zip(envs, seeds, groups, strict=True)
+    running = [_start(env, seed, group) for env, seed, group in starts]
     episodes = [r.episode for r in running]
     player.begin(episodes)
     while running:
         turns = [_next_turns(r) for r in running]
         player.act(turns)
-        for r, own in zip(running, turns):
+        for r, own in zip(running, turns, strict=True):
             _step(r, own, player)
         going = [i for i, r in enumerate(running) if r.env.agents]
         if len(going) < len(running):
@@ -83,6 +90,9 @@ def rollout(
 
 def _start(env: Any, seed: int, group: int) -> _Running:
     observations, infos = env.reset(seed=seed)
+    late = [agent for agent in env.possible_agents if agent not in env.agents]
+    if late:
+        raise RunError(f"agents {late} are not there at reset: a team starts together")
     transcripts = [
         Transcript(agent, i, infos.get(agent, {}).get("instructions", ""))
         for i, agent in enumerate(env.possible_agents)
@@ -105,17 +115,22 @@ def _next_turns(running: _Running) -> list[Turn | None]:
 
 def _step(running: _Running, turns: Sequence[Turn | None], player: Player) -> None:
     transcripts = running.episode.transcripts
-    actions = {x.agent: turn.action_text for x, turn in zip(transcripts, turns) if turn}
+    pairs = list(zip(transcripts, turns, strict=True))
+    actions = {x.agent: turn.action_text for x, turn in pairs if turn is not None}
     observations, rewards, terminated, truncated, infos = running.env.step(actions)
-    for transcript, turn in zip(transcripts, turns):
+    reward = _team_reward(rewards, list(actions))
+    for transcript, turn in pairs:
+        agent, stays = transcript.agent, transcript.agent in running.env.agents
         if turn is None:
+            if stays:
+                raise RunError(f"agent {agent!r} had left and came back to env.agents")
             continue
-        agent = transcript.agent
-        turn.reward = float(rewards[agent])
-        if turn.reward != turn.reward:
-            raise RunError(f"the environment gave agent {agent!r} a reward that is not a number")
+        turn.reward = reward
         turn.terminated = bool(terminated[agent])
         turn.truncated = bool(truncated[agent]) and not turn.terminated
+        if stays == (turn.terminated or turn.truncated):
+            how = "ended but is still" if stays else "has not ended but is no longer"
+            raise RunError(f"agent {agent!r} {how} in env.agents")
         turn.info = infos.get(agent, {})
         if turn.truncated:
             player.observe_end(transcript, text_of(observations[agent]))
@@ -124,3 +139,14 @@ def _step(running: _Running, turns: Sequence[Turn | None], player: Player) -> No
         if turn.terminated or turn.truncated:
             running.episode.score = dict(turn.info.get("score", {}))
     running.observations, running.infos = observations, infos
+
+
+def _team_reward(rewards: Mapping[str, float], agents: Sequence[str]) -> float:
+    """The reward that all ``agents`` share."""
+    values = {agent: float(rewards[agent]) for agent in agents}
+    for agent, value in values.items():
+        if not math.isfinite(value):
+            raise RunError(f"the environment gave agent {agent!r} the reward {value}")
+    if len(set(values.values())) > 1:
+        raise RunError(f"the environment gave rewards {values}: a team shares one reward")
+    return values[agents[0]]
