@@ -48,7 +48,7 @@ class PretrainConfig:
     """width of the feed-forward layers"""
     context: int = 16384
     """longest transcript (rotary positions: costs nothing)"""
-    steps: int = 800
+    steps: int = 600
     """optimizer steps"""
     batch: int = 16
     """transcripts a step"""
@@ -60,7 +60,7 @@ class PretrainConfig:
     """transcripts are cut to this many tokens"""
     seed: int = 0
     """seed of demonstrations, weights and order"""
-    threads: int = 2
+    threads: int = 1
     """CPU threads; part of the configuration because sums depend on it"""
 
 
