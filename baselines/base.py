@@ -16,8 +16,8 @@ import torch
 from colllm_bench import losses
 from colllm_bench.batch import TokenBatch
 from colllm_bench.config import RunConfig
-from colllm_bench.returns import gae
-from colllm_bench.types import Episode
+from colllm_bench.returns import discounted, gae
+from colllm_bench.types import Episode, Transcript, Turn
 from colllm_bench.views import View
 
 
@@ -72,7 +72,11 @@ class Algorithm:
 
     def loss(self, batch: ActionBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The actor's loss (a scalar, to be minimized) and metrics: PPO with optional KL to
-        the reference and entropy bonus."""
+        the reference and entropy bonus.
+
+        A step may see its units in several micro-batches: losses add up (metrics whose name
+        ends with ``loss`` likewise), other metrics must be means over the batch's tokens.
+        """
         c = self.config
         ratio = losses.log_ratios(batch.logprobs, batch.old_logprobs, batch.tokens.turn, c.ratio)
         loss = losses.clipped_surrogate(ratio, batch.advantages, batch.weight, c.clip)
@@ -89,7 +93,7 @@ class Algorithm:
             toward = batch.reference_logprobs - batch.logprobs
             penalty = (batch.weight * losses.approximate_kl(toward)).sum()
             loss = loss + c.kl * penalty
-            metrics["reference_kl"] = penalty.detach()
+            metrics["reference_kl"] = losses.approximate_kl(toward.detach()).mean()
         return loss, metrics
 
     def state_dict(self) -> dict[str, Any]:
@@ -112,14 +116,30 @@ class ActorCritic(Algorithm):
         self.critic.write_values(episodes)
         for episode in episodes:
             for transcript in episode.transcripts:
-                turns = transcript.turns
-                rewards = [turn.reward for turn in turns]
-                values = [turn.value for turn in turns]
-                # After a termination nothing follows; after a truncation the critic says what.
-                bootstrap = 0.0 if turns[-1].terminated else transcript.final_value
+                line, bootstrap = self._line(episode, transcript)
+                rewards = [turn.reward for turn in line]
+                values = [turn.value for turn in line]
                 actor = gae(rewards, values, c.gamma, c.lam, bootstrap)
                 critic = gae(rewards, values, c.gamma, c.critic_lam, bootstrap)
-                for turn, advantage, error in zip(turns, actor, critic):
+                for turn, advantage, error in zip(transcript.turns, actor, critic, strict=False):
                     turn.advantage = advantage
                     turn.return_ = turn.value + error
         return {}
+
+    def _line(self, episode: Episode, transcript: Transcript) -> tuple[list[Turn], float]:
+        """The turns over which a transcript's credit runs, and the value of what follows them.
+
+        An agent that leaves early shares in what its team gets afterwards: a centralized
+        critic goes on along the team's turns; a critic of its own sees nothing more, so
+        the rewards that followed stand in for its value.
+        """
+        turns, last = transcript.turns, transcript
+        longest = max(episode.transcripts, key=lambda other: len(other.turns))
+        after = longest.turns[len(turns) :]
+        if after and self.view.critics(len(episode.transcripts)) == 1:
+            turns, last, after = [*turns, *after], longest, []
+        if turns[-1].truncated:
+            return turns, last.final_value
+        # After a termination nothing follows but what the team still got.
+        rewards = [turn.reward for turn in after]
+        return turns, discounted(rewards, self.config.gamma)[0] if after else 0.0

@@ -30,7 +30,7 @@ class MonteCarlo(Algorithm):
                 # An episode that is over has nothing to come: its return-to-go is 0.
                 to_go = [own[t] if t < len(own) else 0.0 for own in returns]
                 baseline = baselines(to_go, self.config.baseline)
-                for member, own, base in zip(members, to_go, baseline):
+                for member, own, base in zip(members, to_go, baseline, strict=True):
                     for transcript in member.transcripts:
                         if t < len(transcript.turns):
                             turn = transcript.turns[t]

@@ -6,6 +6,7 @@ Free of torch but for the algorithm's own module.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from colllm_bench import registry
@@ -54,7 +55,8 @@ def resolve(config: RunConfig) -> RunConfig:
     filled: dict[str, Any] = {
         key: value for key, value in algorithm.defaults.items() if getattr(config, key) is None
     }
-    defaults = {"lr": 1e-3, "epochs": 1, "group": 1, "critic_lr": 0.0, "critic_epochs": 0}
+    critic = {"critic_lr": 2e-3, "critic_epochs": 2} if algorithm.view else NO_CRITIC
+    defaults = {"lr": 1e-3, "epochs": 1, "group": 1, **critic}
     if config.style is None:
         defaults["style"] = "brief" if built_in else "full"
     if config.max_action_tokens is None:
@@ -71,19 +73,34 @@ SPECIFIC = frozenset({
     "lam", "critic_lam", "critic_lr", "critic_epochs", "critic_warmup", "critic_model", "baseline",
 })
 """Fields of RunConfig that only some algorithms read."""
+OF_CRITICS = frozenset({"critic_lr", "critic_epochs", "critic_warmup", "critic_model"})
+"""Those that the harness reads for every algorithm with a critic."""
+NO_CRITIC = {"critic_lr": 0.0, "critic_epochs": 0}
+"""What resolve() writes for an algorithm without one."""
+RESERVED = ("agents", "style", "split", "render_mode")
+"""Options of environments that the harness sets; a run's own options must not."""
 
 
 def _refuse_ignored(config: RunConfig, algorithm: Any) -> None:
     plain = {f.name: f.default for f in dataclasses.fields(RunConfig)}
-    for name in sorted(SPECIFIC - algorithm.options):
+    read = algorithm.options | (OF_CRITICS if algorithm.view else frozenset())
+    for name in sorted(SPECIFIC - read):
         value = getattr(config, name)
         # Resolving twice must change nothing: what resolve() fills in is no wish of the user's.
-        if value != plain[name] and value != 0:
+        filled_in = name in NO_CRITIC and value == NO_CRITIC[name]
+        if value != plain[name] and not filled_in:
             raise ConfigError(
                 f"--{name.replace('_', '-')} {value} has no effect with algorithm {config.algo!r}",
-                allowed=", ".join(sorted(algorithm.options)) or "no algorithm-specific option",
+                allowed=", ".join(sorted(read)) or "no algorithm-specific option",
                 fix="leave it out",
             )
+
+
+def _need(config: RunConfig, name: str, holds: Callable[[Any], bool], allowed: str) -> None:
+    """Refuse a value that is given and for which ``holds`` does not hold (NaN never does)."""
+    value = getattr(config, name)
+    if value is not None and not holds(value):
+        raise ConfigError(f"{name} {value} is out of range", allowed=allowed)
 
 
 def check_config(config: RunConfig) -> None:
@@ -94,15 +111,13 @@ def check_config(config: RunConfig) -> None:
     """
     for name in ("agents", "episodes", "batch", "epochs", "group", "max_action_tokens",
                  "minibatches", "lora_rank", "checkpoint_every", "eval_episodes", "micro_batch"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} {value} is too small", allowed="1 or more")
+        _need(config, name, lambda value: value >= 1, "1 or more")
     for name in ("gamma", "lam", "critic_lam"):
-        if not 0.0 <= getattr(config, name) <= 1.0:
-            raise ConfigError(f"{name} {getattr(config, name)} is out of range", allowed="0 to 1")
-    for name in ("lr", "clip", "temperature", "max_grad_norm", "lora_alpha"):
-        if getattr(config, name) is not None and not getattr(config, name) > 0:
-            raise ConfigError(f"{name} {getattr(config, name)} is out of range", allowed="above 0")
+        _need(config, name, lambda value: 0.0 <= value <= 1.0, "0 to 1")
+    for name in ("lr", "clip", "temperature", "max_grad_norm", "lora_alpha", "target_kl"):
+        _need(config, name, lambda value: value > 0, "above 0")
+    for name in ("kl", "entropy", "threads", "critic_warmup"):
+        _need(config, name, lambda value: value >= 0, "0 or more")
     for name, allowed in {
         "tuning": ("lora", "full"),
         "share": ("none", "all", "role"),
@@ -111,10 +126,35 @@ def check_config(config: RunConfig) -> None:
         "device": ("auto", "cpu", "cuda"),
         "dtype": ("auto", "float32", "bfloat16"),
     }.items():
-        if getattr(config, name) not in allowed:
-            raise ConfigError(f"{name} {getattr(config, name)!r} is unknown", allowed=", ".join(allowed))
+        value = getattr(config, name)
+        if name == "device":
+            value = value.partition(":")[0]  # cuda:1 names a device; whether it is there, later
+        if value not in allowed:
+            raise ConfigError(
+                f"{name} {getattr(config, name)!r} is unknown", allowed=", ".join(allowed)
+            )
+    for name in RESERVED:
+        if name in config.env_options:
+            raise ConfigError(
+                f"env option {name}={config.env_options[name]!r}: the harness sets {name}",
+                fix=f"--{name}" if name in ("agents", "style") else "leave it out",
+            )
+    _check_algorithm(config, load_algorithm(config.algo))
     if config.group and config.batch % config.group:
         raise ConfigError(
             f"batch {config.batch} is no multiple of group {config.group}",
             fix=f"--batch {config.group * max(1, config.batch // config.group)}",
+        )
+
+
+def _check_algorithm(config: RunConfig, algorithm: Any) -> None:
+    """Refuse values of the fields that only this algorithm reads."""
+    if algorithm.view is not None:
+        _need(config, "critic_lr", lambda value: value > 0, "above 0")
+        _need(config, "critic_epochs", lambda value: value >= 1, "1 or more")
+    if "baseline" in algorithm.options and config.baseline != "none" and config.group == 1:
+        raise ConfigError(
+            f"baseline {config.baseline!r} compares episodes of a group, and group is 1",
+            allowed="a group of 2 or more; baseline none",
+            fix="--group 8",
         )

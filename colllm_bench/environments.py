@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.checks import load_algorithm
+from colllm_bench.checks import RESERVED, load_algorithm
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 
@@ -25,16 +25,15 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     options = {"agents": config.agents, **config.env_options}
     known = inspect.signature(factory).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    # An environment of a user's own need not know styles and splits; what he asks for himself
-    # is passed on in any case, and refused by the environment where it does not know it.
+    # An environment of a user's own need not know styles and splits.
     for name, value in {"style": "brief" if scripted else config.style, "split": split}.items():
         if name in known or open_ended:
-            options.setdefault(name, value)
+            options[name] = value
     for name in options:
         if name not in known and not open_ended:
             raise ConfigError(
                 f"environment {config.env!r} has no option {name!r}",
-                allowed=", ".join(k for k in known if k not in ("self", "split", "render_mode")),
+                allowed=", ".join(k for k in known if k not in RESERVED) or "none",
             )
     env = factory(**options)
     if load_algorithm(config.algo).centralized_execution and not scripted:

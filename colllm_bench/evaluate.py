@@ -39,7 +39,9 @@ def play_held_out(config: RunConfig, player: Player, *, scripted: bool = False) 
     return episodes
 
 
-def evaluate_team(config: RunConfig, team: Any, *, temperature: float | None = None) -> list[Episode]:
+def evaluate_team(
+    config: RunConfig, team: Any, *, temperature: float | None = None
+) -> list[Episode]:
     """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
     player = TeamPlayer(
         team,

@@ -16,16 +16,17 @@ from colllm_bench import losses, views
 from colllm_bench.baselines.base import ActionBatch, Algorithm
 from colllm_bench.batch import TokenBatch, collate
 from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
+from colllm_bench.loading import context_length
 from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode
 
 
-def unit_weights(owner: torch.Tensor, owners: int, totals: torch.Tensor) -> torch.Tensor:
+def unit_weights(owner: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
     """[K] weight of each unit such that those of one owner sum to 1 over an optimizer step.
 
     Args:
         owner: [K] whose unit it is (a policy's or a critic's slot).
-        owners: how many owners there are.
         totals: [owners] units of each in the whole step, all micro-batches together.
     """
     return 1.0 / totals.clamp(min=1)[owner].float()
@@ -113,7 +114,7 @@ class ActorLearner:
         slots = int(self.slot.max()) + 1
         totals = torch.stack([torch.bincount(o, minlength=slots) for o in owner]).sum(0)
         self.optimizer.zero_grad(set_to_none=True)
-        for tokens, who in zip(micro, owner):
+        for tokens, who in zip(micro, owner, strict=True):
             scores = self.team.action_scores(
                 tokens, temperature=c.temperature, with_entropy=c.entropy != 0.0
             )
@@ -127,7 +128,7 @@ class ActorLearner:
                 tokens=tokens,
                 old_logprobs=tokens.logprobs,
                 advantages=(tokens.advantages - shift) / divisor,
-                weight=unit_weights(who, slots, totals),
+                weight=unit_weights(who, totals),
                 logprobs=scores.logprobs,
                 entropy=scores.entropy,
                 reference_logprobs=reference,
@@ -153,9 +154,12 @@ class ActorLearner:
 class CriticLearner:
     """A critic behind a view: writes values into episodes, and learns from their returns."""
 
-    def __init__(self, critic: Any, view: views.View, team: Any, config: RunConfig, micro_batch: int):
+    def __init__(
+        self, critic: Any, view: views.View, team: Any, config: RunConfig, micro_batch: int
+    ):
         self.critic, self.view, self.team, self.config = critic, view, team, config
         self.micro_batch = micro_batch
+        self.context = context_length(critic.models[0].config)
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=config.critic_lr)
@@ -164,14 +168,23 @@ class CriticLearner:
         """(histories, their ValueBatch) for each micro-batch."""
         for i in range(0, len(episodes), self.micro_batch):
             histories = self.view.histories(episodes[i : i + self.micro_batch])
-            yield histories, views.collate(histories, self.team.prompts.pad_id, self.team.device)
+            batch = views.collate(histories, self.team.prompts.pad_id, self.team.device)
+            if self.context is not None and batch.ids.shape[1] > self.context:
+                raise ConfigError(
+                    f"the critic would read {batch.ids.shape[1]} tokens at once, and its model's "
+                    f"context is {self.context}",
+                    fix="fewer agents or turns, style=brief, algorithm dc, or a --critic-model "
+                    "with a longer context",
+                )
+            yield histories, batch
 
     @torch.no_grad()
     def write_values(self, episodes: Sequence[Episode]) -> None:
         """Write V(h_t) into every turn, and the bootstrap value of every cut transcript."""
         for histories, batch in self._batches(episodes):
             reads = [read for history in histories for read in history.reads]
-            for read, value in zip(reads, self.critic.values(batch).tolist()):
+            values = self.critic.values(batch).tolist()
+            for read, value in zip(reads, values, strict=True):
                 for turn in read.turns:
                     turn.value = value
                 for transcript in read.finals:
@@ -200,7 +213,7 @@ class CriticLearner:
             loss, seen = 0.0, []
             for batch, kept, targets, owner in prepared:
                 values = self.critic.values(batch)[kept]
-                part = losses.value_loss(values, targets, unit_weights(owner, slots, totals))
+                part = losses.value_loss(values, targets, unit_weights(owner, totals))
                 part.backward()
                 loss += float(part) / slots
                 seen.append(values.detach())

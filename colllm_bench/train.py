@@ -38,7 +38,14 @@ class Trainer:
         agents = list(self.envs[0].possible_agents)
         critics = algorithm.view.critics(len(agents)) if algorithm.view else 0
         generator = torch_generator(config.seed, "adapters")
-        self.team = Team.build(config, agents, generator=generator, critic_slots=critics)
+        roles = getattr(self.envs[0], "roles", None)
+        self.team = Team.build(
+            config,
+            agents,
+            generator=generator,
+            critic_slots=critics,
+            roles=roles and [roles[agent] for agent in agents],
+        )
         micro_batch = config.micro_batch or config.batch
         self.critic = None
         if algorithm.view is not None:
