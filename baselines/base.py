@@ -56,7 +56,7 @@ class Algorithm:
     """What the critic sees (:mod:`colllm_bench.views`); None: the algorithm has no critic."""
     centralized_execution: ClassVar[bool] = False
     """One master writes every agent's action (the environment is wrapped accordingly)."""
-    defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "epochs": 2, "group": 1}
+    defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "epochs": 1, "group": 1}
     """Values of :class:`RunConfig` fields whose own default is None."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Names of the algorithm-specific fields of :class:`RunConfig` that it reads, beside those
@@ -107,9 +107,9 @@ class Algorithm:
 class ActorCritic(Algorithm):
     """GAE over turns with a critic; what the critic sees (``view``) is all that is left open."""
 
-    defaults = {"lr": 1e-3, "critic_lr": 2e-3, "epochs": 2, "critic_epochs": 2, "group": 1}
-    options = frozenset({"lam", "critic_lam", "critic_lr", "critic_epochs", "critic_warmup",
-                         "critic_model"})
+    defaults = {"lr": 3e-3, "critic_lr": 3e-3, "epochs": 1, "critic_epochs": 1, "group": 1}
+    options = frozenset({"lam", "critic_lam", "critic_lr", "critic_epochs", "critic_minibatches",
+                         "critic_warmup", "critic_model"})
 
     def credit(self, episodes: Sequence[Episode]) -> dict[str, float]:
         c = self.config

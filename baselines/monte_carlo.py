@@ -17,7 +17,7 @@ from colllm_bench.types import Episode
 class MonteCarlo(Algorithm):
     """``A_t = G_t - b_t`` with ``G_t`` the discounted return-to-go of the team's reward."""
 
-    defaults = {"lr": 1e-3, "epochs": 1, "group": 8}
+    defaults = {"lr": 3e-3, "epochs": 1, "group": 8}
     options = frozenset({"baseline", "group"})
 
     def credit(self, episodes: Sequence[Episode]) -> dict[str, float]:

@@ -70,10 +70,12 @@ class RunConfig:
     """actor's passes over a batch (default: the algorithm's)"""
     critic_epochs: int | None = None
     """critic's passes over a batch (default: the algorithm's)"""
-    critic_warmup: int = 4
+    critic_minibatches: int = 4
+    """optimizer steps per pass of the critic"""
+    critic_warmup: int = 2
     """first iterations that train the critic alone"""
-    minibatches: int = 1
-    """optimizer steps per epoch"""
+    minibatches: int = 2
+    """optimizer steps per pass of the actors"""
     micro_batch: int | None = None
     """episodes per forward pass; gradients accumulate (default: fits --memory)"""
     gamma: float = 1.0

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from colllm_bench import losses, views
 from colllm_bench.baselines.base import ActionBatch, Algorithm
-from colllm_bench.batch import TokenBatch, collate
+from colllm_bench.batch import TokenBatch, ValueBatch, collate
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.loading import context_length
@@ -151,6 +152,25 @@ class ActorLearner:
         self.scale.running = state["scale"]
 
 
+@dataclass
+class _ValueStep:
+    """A micro-batch of a critic's step: V places that are regressed, of those that are read.
+
+    Attributes:
+        batch: the histories.
+        reads: [V] where the values are read, see :class:`colllm_bench.views.Read`.
+        kept: [V] their numbers among all reads (bootstrap values have no target).
+        targets: [V].
+        owner: [V] whose value it is.
+    """
+
+    batch: ValueBatch
+    reads: list[views.Read]
+    kept: torch.Tensor
+    targets: torch.Tensor
+    owner: torch.Tensor
+
+
 class CriticLearner:
     """A critic behind a view: writes values into episodes, and learns from their returns."""
 
@@ -191,42 +211,62 @@ class CriticLearner:
                     transcript.final_value = value
 
     def fit(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """``config.critic_epochs`` steps of MSE to ``Turn.return_``; metrics of the first
-        (before any of them: the honest, out-of-sample fit) and the last."""
+        """Regress V(h_t) on ``Turn.return_``: ``config.critic_epochs`` passes over the episodes,
+        each of ``config.critic_minibatches`` optimizer steps.
+
+        Returns:
+            Metrics. ``explained_variance`` and ``value_loss`` are those of the values that
+            credit was given by, from before any step: the honest, out-of-sample fit.
+        """
+        parts = min(self.config.critic_minibatches, len(episodes))
+        steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
+        norms, last = [], []
+        for _ in range(self.config.critic_epochs):
+            last = []
+            for step in steps:
+                loss, norm = self._step(step)
+                last.append(loss)
+                norms.append(norm)
+        reads = [read for step in steps for micro in step for read in micro.reads]
+        values = torch.tensor([read.turns[0].value for read in reads])
+        targets = torch.tensor([read.turns[0].return_ for read in reads])
+        return {
+            "explained_variance": losses.explained_variance(values, targets),
+            "value_loss": float(((values - targets) ** 2).mean()),
+            "value_loss_last": sum(last) / len(last),
+            "critic_grad_norm": sum(norms) / len(norms),
+        }
+
+    def _prepare(self, episodes: Sequence[Episode]) -> list[_ValueStep]:
+        """The micro-batches of one optimizer step."""
         prepared = []
         for histories, batch in self._batches(episodes):
             reads = [(h.critic, read) for h in histories for read in h.reads]
             kept = [i for i, (_, read) in enumerate(reads) if read.turns]
-            targets = [reads[i][1].turns[0].return_ for i in kept]
             device = batch.ids.device
-            prepared.append((
-                batch,
-                torch.tensor(kept, device=device),
-                torch.tensor(targets, dtype=torch.float32, device=device),
-                torch.tensor([reads[i][0] for i in kept], device=device),
+            prepared.append(_ValueStep(
+                batch=batch,
+                reads=[reads[i][1] for i in kept],
+                kept=torch.tensor(kept, device=device),
+                targets=torch.tensor([reads[i][1].turns[0].return_ for i in kept], device=device),
+                owner=torch.tensor([reads[i][0] for i in kept], device=device),
             ))
-        slots = 1 + max(int(owner.max()) for *_, owner in prepared)
-        totals = sum(torch.bincount(owner, minlength=slots) for *_, owner in prepared)
-        first, norm, loss = None, 0.0, 0.0
-        for _ in range(self.config.critic_epochs):
-            self.optimizer.zero_grad(set_to_none=True)
-            loss, seen = 0.0, []
-            for batch, kept, targets, owner in prepared:
-                values = self.critic.values(batch)[kept]
-                part = losses.value_loss(values, targets, unit_weights(owner, totals))
-                part.backward()
-                loss += float(part) / slots
-                seen.append(values.detach())
-            first = (torch.cat(seen), loss) if first is None else first
-            norm = clip_gradients(self.groups, self.config.max_grad_norm)
-            self.optimizer.step()
-        targets = torch.cat([targets for _, _, targets, _ in prepared])
-        return {
-            "explained_variance": losses.explained_variance(first[0], targets),
-            "value_loss": first[1],
-            "value_loss_last": loss,
-            "critic_grad_norm": norm,
-        }
+        return prepared
+
+    def _step(self, micro: list[_ValueStep]) -> tuple[float, float]:
+        """One optimizer step; (mean loss of the critics, mean norm of their gradients)."""
+        critics = len(self.groups)
+        totals = sum(torch.bincount(m.owner, minlength=critics) for m in micro)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = 0.0
+        for m in micro:
+            values = self.critic.values(m.batch)[m.kept]
+            part = losses.value_loss(values, m.targets, unit_weights(m.owner, totals))
+            part.backward()
+            loss += float(part.detach()) / critics
+        norm = clip_gradients(self.groups, self.config.max_grad_norm)
+        self.optimizer.step()
+        return loss, norm
 
     def state_dict(self) -> dict[str, Any]:
         return {"optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict()}
