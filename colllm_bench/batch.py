@@ -87,6 +87,12 @@ def transcript_ids(transcript: Transcript) -> tuple[list[int], list[bool]]:
     return ids, wrote
 
 
+def padded_tokens(episodes: Sequence[Episode]) -> int:
+    """Tokens of one episode's rows, all padded to the longest transcript of ``episodes``."""
+    longest = max(len(transcript_ids(x)[0]) for e in episodes for x in e.transcripts)
+    return longest * len(episodes[0].transcripts)
+
+
 def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor, torch.Tensor]:
     """([R, L] ids, [R, L] bool mask) of ragged rows, padded on the right."""
     longest = max((len(row) for row in rows), default=0)

@@ -51,7 +51,7 @@ class RunConfig:
     gradient_checkpointing: bool = False
     """recompute activations in the backward pass: slower, less memory"""
     # -- rollout
-    episodes: int = 6400
+    episodes: int = 3840
     """training episodes in all"""
     batch: int = 64
     """episodes an iteration"""
@@ -77,7 +77,7 @@ class RunConfig:
     minibatches: int = 2
     """optimizer steps per pass of the actors"""
     micro_batch: int | None = None
-    """episodes per forward pass; gradients accumulate (default: fits --memory)"""
+    """episodes per forward pass; gradients accumulate (default: what fits into half the memory)"""
     gamma: float = 1.0
     """discount"""
     lam: float = 0.8

@@ -15,10 +15,11 @@ import torch
 
 from colllm_bench import losses, views
 from colllm_bench.baselines.base import ActionBatch, Algorithm
-from colllm_bench.batch import TokenBatch, ValueBatch, collate
+from colllm_bench.batch import TokenBatch, ValueBatch, collate, padded_tokens
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.loading import context_length
+from colllm_bench.memory import MicroBatch
 from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode
 
@@ -69,9 +70,9 @@ class AdvantageScale:
 class ActorLearner:
     """Improves a team's policies with the loss of an algorithm."""
 
-    def __init__(self, team: Any, algorithm: Algorithm, config: RunConfig, micro_batch: int):
+    def __init__(self, team: Any, algorithm: Algorithm, config: RunConfig):
         self.team, self.algorithm, self.config = team, algorithm, config
-        self.micro_batch = micro_batch
+        self.micro_batch = MicroBatch.for_model(team.model, config, team.device)
         self.scale = AdvantageScale(config.normalize_advantages)
         self.groups = team.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
@@ -106,7 +107,8 @@ class ActorLearner:
             yield [episodes[i] for i in order[k::parts]]
 
     def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
-        pad, device, size = self.team.prompts.pad_id, self.team.device, self.micro_batch
+        pad, device = self.team.prompts.pad_id, self.team.device
+        size = self.micro_batch.episodes(padded_tokens(episodes))
         return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
@@ -174,11 +176,9 @@ class _ValueStep:
 class CriticLearner:
     """A critic behind a view: writes values into episodes, and learns from their returns."""
 
-    def __init__(
-        self, critic: Any, view: views.View, team: Any, config: RunConfig, micro_batch: int
-    ):
+    def __init__(self, critic: Any, view: views.View, team: Any, config: RunConfig):
         self.critic, self.view, self.team, self.config = critic, view, team, config
-        self.micro_batch = micro_batch
+        self.micro_batch = MicroBatch.for_model(critic.models[0], config, team.device)
         self.context = context_length(critic.models[0].config)
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
@@ -186,8 +186,9 @@ class CriticLearner:
 
     def _batches(self, episodes: Sequence[Episode]):
         """(histories, their ValueBatch) for each micro-batch."""
-        for i in range(0, len(episodes), self.micro_batch):
-            histories = self.view.histories(episodes[i : i + self.micro_batch])
+        size = self.micro_batch.episodes(padded_tokens(episodes))
+        for i in range(0, len(episodes), size):
+            histories = self.view.histories(episodes[i : i + size])
             batch = views.collate(histories, self.team.prompts.pad_id, self.team.device)
             if self.context is not None and batch.ids.shape[1] > self.context:
                 raise ConfigError(

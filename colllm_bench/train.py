@@ -46,13 +46,12 @@ class Trainer:
             critic_slots=critics,
             roles=roles and [roles[agent] for agent in agents],
         )
-        micro_batch = config.micro_batch or config.batch
         self.critic = None
         if algorithm.view is not None:
             critic = Critic.build(config, self.team, critics)
-            self.critic = CriticLearner(critic, algorithm.view, self.team, config, micro_batch)
+            self.critic = CriticLearner(critic, algorithm.view, self.team, config)
         self.algorithm = algorithm(config, critic=self.critic)
-        self.actor = ActorLearner(self.team, self.algorithm, config, micro_batch)
+        self.actor = ActorLearner(self.team, self.algorithm, config)
 
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
