@@ -155,7 +155,7 @@ class StrategyEnv(ParallelEnv):
             options: not used.
         """
         if seed is not None:
-            self._rng = Random(seed)
+            self._rng = Random(int(seed))  # also takes numpy's integers
         self.campaign = tasks.draw(
             self.settings, len(self.possible_agents), self._rng, self.split, self.turns
         )

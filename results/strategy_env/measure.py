@@ -1,6 +1,6 @@
 """Measure strategy_v0: who wins, what a history foretells, how fast it is.
 
-    python results/strategy_env/measure.py            # about 15 minutes on one core
+    python results/strategy_env/measure.py            # about 15 minutes of one core
     python results/strategy_env/measure.py --quick    # a minute, to see that it works
 
 writes ``measured.json`` (raw counts) and ``measured.md`` beside this file, and puts the tables

@@ -1,0 +1,94 @@
+"""The documentation page says what the code does and what was measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from colllm_bench.envs.strategy import rules, tasks, text
+from colllm_bench.envs.strategy.env import REWARDS, StrategyEnv
+from colllm_bench.intervals import wilson
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "strategy.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "results" / "strategy_env"
+MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))
+SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", StrategyEnv.__doc__, flags=re.M))
+
+
+def between(name: str) -> str:
+    return PAGE.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
+
+
+def test_spec_table_of_the_docstring_says_what_the_code_does():
+    env = StrategyEnv()
+    agents, levels = list(tasks.AGENTS), tasks.LEVELS
+    days = ", ".join(str(tasks.settings(level, 3).turns) for level in levels)
+    names = ", ".join(f"{k} {v}" for k, v in levels.items())
+    assert SPEC == {
+        "Id": 'strategy_v0 (``pettingzoo.make("parallel", "colllm/strategy-v0")``)',
+        "Import": "from colllm_bench.envs.strategy.env import parallel_env",
+        "Forms": "parallel (simultaneous orders), AEC",
+        "Agents": f"{agents[0]} to {agents[-1]}, default {len(env.possible_agents)}: "
+        f"{env.possible_agents[0]} to {StrategyEnv(agents=agents[-1]).possible_agents[-1]}",
+        "Levels": f"{names}; default {env.level}",
+        "Turns": f"{tasks.TURNS[0]} to {tasks.TURNS[-1]}; default by level and agents: "
+        f"{days} for three",
+        "Action": repr(env.action_space("front_1")),
+        "Observation": f"Dict(text: {env.observation_space('front_1')['text']!r})",
+        "Orders": ", ".join(rules.ORDERS),
+        "Rewards": f"{', '.join(REWARDS)}; default {env.reward}",
+        "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
+        "Splits": f"{', '.join(tasks.SPLITS)}; default {env.split}",
+        "Render modes": ", ".join(env.metadata["render_modes"]),
+    }
+    assert env.metadata["name"] == "strategy_v0"
+
+
+def test_spec_table_of_the_page_is_the_docstrings():
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", between("spec"), flags=re.M))
+    assert rows == {key: value.replace("``", "`") for key, value in SPEC.items()}
+
+
+def test_the_page_has_every_order_sight_and_the_example():
+    for word in (*rules.ORDERS, *text.SIGHTS):
+        assert f"`{word}`" in PAGE
+    env = StrategyEnv()
+    _, infos = env.reset(seed=0)
+    assert PAGE.count(infos["front_1"]["instructions"]) == 2
+
+
+def test_measured_table_is_the_one_that_was_measured():
+    table = (RESULTS / "measured.md").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    assert between("measured") == table
+    for row in MEASURED["rows"]:
+        cells = [f"{100 * wins / n:.1f} [" for wins, n in row["wins"].values()]
+        line = next(
+            x for x in table.split("\n") if x.startswith(f"| {row['level']} | {row['agents']} |")
+        )
+        assert all(cell in line for cell in cells)
+
+
+def test_every_level_and_size_was_measured_as_it_is_calibrated_now():
+    measured = {(row["level"], row["agents"]): row["turns"] for row in MEASURED["rows"]}
+    assert measured == {
+        (level, agents): tasks.settings(level, agents).turns
+        for level, agents in itertools.product((1, 2, 3), (2, 3, 4, 8))
+    }
+
+
+@pytest.mark.parametrize("row", MEASURED["rows"], ids=lambda r: f"{r['level']}-{r['agents']}")
+def test_what_was_measured_is_what_the_benchmark_needs(row):
+    share = {team: wins / n for team, (wins, n) in row["wins"].items()}
+    assert share["random"] <= 0.01 and share["greedy"] == 0.0
+    low, high = wilson(*row["wins"]["novice"])
+    assert 0.05 <= low and high <= 0.20
+    assert share["expert"] >= 0.9 and share["improved"] >= 0.8
+    assert row["microseconds"] <= 50
+    if row["agents"] >= 3:
+        joint, local = row["explained_variance"]["joint"], row["explained_variance"]["local"]
+        assert joint[1] > local[1] + 0.05 and joint[2] > local[2] + 0.1
