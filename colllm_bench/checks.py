@@ -70,11 +70,13 @@ def resolve(config: RunConfig) -> RunConfig:
 
 
 SPECIFIC = frozenset({
-    "lam", "critic_lam", "critic_lr", "critic_epochs", "critic_warmup", "critic_model", "critic_minibatches",
-    "baseline",
+    "lam", "critic_lam", "critic_lr", "critic_epochs", "critic_minibatches", "critic_warmup",
+    "critic_model", "baseline",
 })
 """Fields of RunConfig that only some algorithms read."""
-OF_CRITICS = frozenset({"critic_lr", "critic_epochs", "critic_minibatches", "critic_warmup", "critic_model"})
+OF_CRITICS = frozenset({
+    "critic_lr", "critic_epochs", "critic_minibatches", "critic_warmup", "critic_model",
+})
 """Those that the harness reads for every algorithm with a critic."""
 NO_CRITIC = {"critic_lr": 0.0, "critic_epochs": 0}
 """What resolve() writes for an algorithm without one."""
@@ -111,7 +113,8 @@ def check_config(config: RunConfig) -> None:
         ConfigError: names the value, what is allowed, and the fix.
     """
     for name in ("agents", "episodes", "batch", "epochs", "group", "max_action_tokens",
-                 "minibatches", "critic_minibatches", "lora_rank", "checkpoint_every", "eval_episodes", "micro_batch"):
+                 "minibatches", "critic_minibatches", "lora_rank", "checkpoint_every",
+                 "eval_episodes", "micro_batch"):
         _need(config, name, lambda value: value >= 1, "1 or more")
     for name in ("gamma", "lam", "critic_lam"):
         _need(config, name, lambda value: 0.0 <= value <= 1.0, "0 to 1")

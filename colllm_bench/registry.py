@@ -170,8 +170,9 @@ def load(entry: str, kind: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        names = [n for n, v in vars(module).items() if isinstance(v, type) and not n.startswith("_")]
-        raise unknown_name(f"class in {where}", attribute, names, "name a class of that file") from None
+        names = [n for n, v in vars(module).items() if isinstance(v, type) and n[0] != "_"]
+        kind = f"class in {where}"
+        raise unknown_name(kind, attribute, names, "name a class of that file") from None
 
 
 def _load_file(path: Path, kind: str):
@@ -188,7 +189,9 @@ def _load_file(path: Path, kind: str):
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ConfigError(f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it") from error
+        raise ConfigError(
+            f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it"
+        ) from error
     return module
 
 
@@ -206,7 +209,9 @@ def make(env: str, **options: Any):
     try:
         return factory(**options)
     except TypeError as error:
-        raise ConfigError(f"environment {env!r}: {error}", fix="see its documentation for its options") from error
+        raise ConfigError(
+            f"environment {env!r}: {error}", fix="see its documentation for its options"
+        ) from error
 
 
 def make_aec(env: str, **options: Any):

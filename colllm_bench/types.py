@@ -23,23 +23,29 @@ class Turn:
     """The token ids that were sampled, the end-of-turn token included if the model wrote it.
     These ids are trained on; the text is never tokenized again. Written by ``team.Session.act``."""
     logprobs: list[float] | None = None
-    """Log-probability of each of ``action_ids`` when it was sampled. Written by ``team.Session.act``."""
+    """Log-probability of each of ``action_ids`` when it was sampled.
+    Written by ``team.Session.act``."""
     action_text: str | None = None
-    """``action_ids`` as text without markup, as handed to the environment. Written by ``rollout``."""
+    """``action_ids`` as text without markup, as handed to the environment.
+    Written by ``rollout``."""
     reward: float | None = None
     """The team reward that followed. Written by ``rollout``, from the environment."""
     terminated: bool | None = None
-    """The task itself ended with this turn: nothing follows, no bootstrap. Written by ``rollout``."""
+    """The task itself ended with this turn: nothing follows, no bootstrap.
+    Written by ``rollout``."""
     truncated: bool | None = None
-    """The episode was cut off after this turn: what would follow is bootstrapped. Written by ``rollout``."""
+    """The episode was cut off after this turn: what would follow is bootstrapped.
+    Written by ``rollout``."""
     info: dict[str, Any] | None = None
     """Components of the score, ``invalid``, ``notice``, ``success``. Written by ``rollout``."""
     value: float | None = None
     """The critic's V(h_t), read before the action. Written by ``Algorithm.credit``."""
     return_: float | None = None
-    """The critic's target (or, without a critic, the return-to-go). Written by ``Algorithm.credit``."""
+    """The critic's target (or, without a critic, the return-to-go).
+    Written by ``Algorithm.credit``."""
     advantage: float | None = None
-    """The turn's advantage, the same for each of its action tokens. Written by ``Algorithm.credit``."""
+    """The turn's advantage, the same for each of its action tokens.
+    Written by ``Algorithm.credit``."""
 
 
 @dataclass(slots=True)
