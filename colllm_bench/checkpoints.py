@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
         RunError, ConfigError: no space, no permission; earlier checkpoints stay.
     """
     path = folder / f"iteration-{iteration:06d}.pt"
+    state = canonical(state)
     files.atomic_write(path, lambda file: _write(state, file))
     for old in found(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
@@ -47,6 +49,23 @@ def load(folder: Path) -> tuple[int, dict[str, Any]] | None:
 def found(folder: Path) -> list[Path]:
     """Checkpoint files, oldest first."""
     return sorted(folder.glob("iteration-*.pt"))
+
+
+def canonical(state: Any) -> Any:
+    """The same state in a form whose bytes depend on its values alone.
+
+    Pickle writes an object that it meets again as a reference to the first, so that equal
+    texts and storages make different files when one was loaded and the other computed.
+    """
+    if isinstance(state, dict):
+        return {canonical(key): canonical(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(canonical(item) for item in state)
+    if type(state) is str:
+        return sys.intern(state)
+    if hasattr(state, "detach"):
+        return state.detach().cpu().clone()  # a storage of its own, no larger than the tensor
+    return state
 
 
 class _Watched:
