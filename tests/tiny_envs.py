@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import random
 
+from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.spaces import TextSpace
 
-class Relay(ParallelEnv):
+
+class Spoken(ParallelEnv):
+    """Text in, text out."""
+
+    def observation_space(self, agent):
+        return spaces.Dict({"text": TextSpace(100)})
+
+    def action_space(self, agent):
+        return TextSpace(100)
+
+
+class Relay(Spoken):
     """Everybody may say anything; the team's reward is a checksum of what was said.
 
     Args:
@@ -77,10 +90,10 @@ class Relay(ParallelEnv):
         return observations, rewards, ended, cut, infos
 
 
-class Even(ParallelEnv):
-    """One reward a turn: the share of agents whose text starts with an even byte."""
+class Quarter(Spoken):
+    """One reward a turn: the share of agents whose text starts with a byte that 4 divides."""
 
-    metadata = {"name": "even_v0"}
+    metadata = {"name": "quarter_v0"}
 
     def __init__(self, agents=2, turns=2):
         self.possible_agents = [f"a_{i}" for i in range(agents)]
@@ -97,7 +110,7 @@ class Even(ParallelEnv):
     def step(self, actions):
         self.day += 1
         live, over = self.agents, self.day == self.turns
-        good = [actions[a].encode()[:1].hex()[-1:] in tuple("02468ace") for a in live]
+        good = [actions[a].encode()[:1].hex()[-1:] in tuple("048c") for a in live]
         if over:
             self.agents = []
         return (
@@ -107,3 +120,22 @@ class Even(ParallelEnv):
             dict.fromkeys(live, False),
             {agent: {"invalid": False} for agent in live},
         )
+
+
+def tiny_config(folder: str, algo: str = "mc", **changes):
+    """A resolved configuration of a run on :class:`Relay` that takes a fraction of a second."""
+    from colllm_bench.checks import check_config, resolve
+    from colllm_bench.config import RunConfig
+
+    options = dict(
+        env="tiny_envs:Relay", env_options={"turns": 2, "vary": 2}, agents=3, model=folder,
+        device="cpu", lora_rank=2, lora_alpha=4.0, batch=4, episodes=8, max_action_tokens=3,
+        minibatches=1, eval_episodes=4, style="brief",
+    )
+    if algo == "mc":
+        options |= dict(group=2)
+    else:
+        options |= dict(critic_minibatches=1, critic_warmup=0)
+    config = resolve(RunConfig(algo=algo, **{**options, **changes}))
+    check_config(config)
+    return config
