@@ -15,6 +15,8 @@ from colllm_bench.errors import ConfigError
 
 BUILT_IN_ACTION_TOKENS = 4
 """An order of the built-in environments is one word; with its end token, 2 to 3 tokens."""
+MESSAGE_TOKENS = 24
+"""A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
 
 
@@ -60,9 +62,12 @@ def resolve(config: RunConfig) -> RunConfig:
     if config.style is None:
         defaults["style"] = "brief" if built_in else "full"
     if config.max_action_tokens is None:
-        defaults["max_action_tokens"] = (
-            BUILT_IN_ACTION_TOKENS if built_in else DEFAULT_ACTION_TOKENS
-        )
+        one = BUILT_IN_ACTION_TOKENS if built_in else DEFAULT_ACTION_TOKENS
+        if built_in and config.env_options.get("messages"):
+            one += MESSAGE_TOKENS
+        # A master writes a line for every agent.
+        lines = config.agents if algorithm.centralized_execution else 1
+        defaults["max_action_tokens"] = one * lines
     for key, value in defaults.items():
         if getattr(config, key) is None:
             filled.setdefault(key, value)
