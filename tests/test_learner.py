@@ -221,6 +221,39 @@ def test_noise_is_not_made_as_loud_as_a_signal():
     assert divisor == 5.0, "a louder batch is divided by its own spread"
 
 
+def test_the_loss_gets_normalized_advantages_and_keeps_the_turns_own(model_folder):
+    for normalize in (True, False):
+        trainer = trainer_for(model_folder, normalize_advantages=normalize, minibatches=2)
+        episodes = credited(trainer)
+        turns = turns_of(episodes)
+        for turn in turns:
+            turn.advantage = 3.0 * turn.advantage + 50.0
+        own, given, plain = [turn.advantage for turn in turns], {}, trainer.algorithm.loss
+
+        def loss(batch, given=given, plain=plain):
+            for k, advantage in zip(
+                batch.tokens.turn.tolist(), batch.advantages.tolist(), strict=True
+            ):
+                given[id(batch.tokens.turns[k])] = advantage
+            return plain(batch)
+
+        trainer.algorithm.loss = loss
+        trainer.actor.improve(episodes, 0)
+        values = torch.tensor([given[id(turn)] for turn in turns])
+        expected = torch.tensor(own)
+        if normalize:  # over the whole batch, not over each minibatch
+            expected = (expected - expected.mean()) / expected.std(unbiased=False)
+        torch.testing.assert_close(values, expected, atol=1e-4, rtol=1e-4)
+        assert [turn.advantage for turn in turns] == own
+
+
+def test_the_running_spread_is_part_of_the_state(model_folder):
+    one, other = trainer_for(model_folder), trainer_for(model_folder)
+    one.actor.improve(credited(one), 0)
+    other.actor.load_state_dict(one.actor.state_dict())
+    assert other.actor.scale.running == one.actor.scale.running > 0
+
+
 def test_a_batch_without_any_difference_moves_nothing(model_folder):
     trainer = trainer_for(model_folder)
     episodes = credited(trainer)
@@ -402,6 +435,25 @@ def test_a_critic_learns_what_it_is_told(model_folder):
     assert fits[0]["explained_variance"] == pytest.approx(0.0, abs=1e-6)  # all values are 0
     assert fits[-1]["explained_variance"] > 0.9
     assert fits[-1]["value_loss"] < 0.1 * fits[0]["value_loss"]
+
+
+@pytest.mark.parametrize(("minibatches", "parts"), [(1, 1), (3, 3), (99, 4)])
+def test_a_critics_pass_reads_every_episode_once(model_folder, minibatches, parts):
+    trainer = trainer_for(model_folder, "cc", critic_minibatches=minibatches, critic_epochs=2)
+    episodes = trainer.play(0)
+    trainer.algorithm.credit(episodes)
+    read, steps = [], []
+    plain, step = trainer.critic.critic.values, trainer.critic.optimizer.step
+
+    def values(batch):
+        read.extend(row[mask].tolist() for row, mask in zip(batch.ids, batch.mask, strict=True))
+        return plain(batch)
+
+    trainer.critic.critic.values = values
+    trainer.critic.optimizer.step = lambda: steps.append(step())
+    trainer.critic.fit(episodes)
+    histories = [history.ids for history in trainer.critic.view.histories(episodes)]
+    assert len(steps) == 2 * parts and sorted(read) == sorted(histories * 2)
 
 
 def test_a_history_longer_than_the_critics_context_is_refused(model_folder):

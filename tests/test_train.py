@@ -110,6 +110,17 @@ def test_without_groups_every_episode_is_a_task_of_its_own(folder):
     assert not {e.seed for e in other.play(0)} & set(seeds)
 
 
+def test_every_iteration_draws_anew(folder):
+    """The same prompts and the same policies, other actions."""
+    trainer = Trainer(tiny_config(folder, "mc", env="tiny_envs:Quarter", env_options={}))
+    first, again, second = (trainer.play(iteration) for iteration in (0, 0, 1))
+
+    def said(episodes):
+        return [[x.turns[0].action_ids for x in e.transcripts] for e in episodes]
+
+    assert said(first) == said(again) != said(second)
+
+
 # -- what repeats
 
 
