@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import re
 import sys
 import traceback
@@ -221,13 +222,19 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def check_cheaply(config: RunConfig) -> None:
-    """What can be said of a configuration in milliseconds: its names.
+    """What can be said in milliseconds: the names, and whether anything here can train.
 
     Raises:
-        ConfigError: an unknown environment or algorithm.
+        ConfigError: an unknown environment or algorithm, or no torch.
     """
     registry.env_spec(config.env)
     registry.algorithm_spec(config.algo)
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"training needs {package}, which is not installed",
+                fix="pip install 'colllm-bench[train]', or pip install -e '.[train]' in a checkout",
+            )
 
 
 def run_folder(config: RunConfig, args: Namespace) -> Path:
