@@ -2,7 +2,7 @@
 
 An algorithm of your own is a subclass with a ``credit`` of its own, and, where it departs from
 PPO, a ``loss``. It never sees the trainer: rollouts, batches, optimizers, evaluation, records
-and resuming are the harness's (:mod:`colllm_bench.train`, :mod:`colllm_bench.learner`).
+and resuming are the harness's (:mod:`colllm_bench.training`, :mod:`colllm_bench.learner`).
 """
 
 from __future__ import annotations

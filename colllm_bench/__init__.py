@@ -20,18 +20,19 @@ if (_beside / "pyproject.toml").is_file() and (_beside / "baselines" / "base.py"
 __version__ = "0.1.0"
 
 _LAZY = {
-    "make": "colllm_bench.registry",
-    "make_aec": "colllm_bench.registry",
-    "register_env": "colllm_bench.registry",
-    "register_algorithm": "colllm_bench.registry",
-    "RunConfig": "colllm_bench.config",
-    "train": "colllm_bench.train",
-    "evaluate": "colllm_bench.evaluate",
+    "make": "colllm_bench.registry:make",
+    "make_aec": "colllm_bench.registry:make_aec",
+    "register_env": "colllm_bench.registry:register_env",
+    "register_algorithm": "colllm_bench.registry:register_algorithm",
+    "RunConfig": "colllm_bench.config:RunConfig",
+    "train": "colllm_bench.training:train",
+    "evaluate": "colllm_bench.evaluation:evaluate_team",
 }
 __all__ = [*_LAZY, "__version__"]
 
 
 def __getattr__(name: str):
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        module, _, attribute = _LAZY[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

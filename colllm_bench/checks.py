@@ -71,6 +71,9 @@ def resolve(config: RunConfig) -> RunConfig:
     for key, value in defaults.items():
         if getattr(config, key) is None:
             filled.setdefault(key, value)
+    if algorithm.view and config.batch > 0:
+        # A short trial must still train its actors.
+        filled["critic_warmup"] = min(config.critic_warmup, config.iterations - 1)
     return config.replace(**filled)
 
 

@@ -1,7 +1,7 @@
 """What a run is: frozen dataclasses with real defaults.
 
 The docstring under a field is its help text. ``None`` as a default means "the algorithm's
-(or the model's) own default", which :func:`colllm_bench.train.resolve` fills in, so that
+(or the model's) own default", which :func:`colllm_bench.checks.resolve` fills in, so that
 ``config.json`` never holds an open question.
 """
 
@@ -51,7 +51,7 @@ class RunConfig:
     gradient_checkpointing: bool = False
     """recompute activations in the backward pass: slower, less memory"""
     # -- rollout
-    episodes: int = 3840
+    episodes: int = 2560
     """training episodes in all"""
     batch: int = 64
     """episodes an iteration"""

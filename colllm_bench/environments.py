@@ -22,11 +22,12 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
         ConfigError: the environment does not take an option, or a value is out of its range.
     """
     factory = registry.env_class(config.env)
-    options = {"agents": config.agents, **config.env_options}
+    options = dict(config.env_options)
     known = inspect.signature(factory).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    # An environment of a user's own need not know styles and splits.
-    for name, value in {"style": "brief" if scripted else config.style, "split": split}.items():
+    style = "brief" if scripted else config.style
+    # An environment of a user's own need not know styles and splits, nor vary its team.
+    for name, value in {"agents": config.agents, "style": style, "split": split}.items():
         if name in known or open_ended:
             options[name] = value
     for name in options:
@@ -36,6 +37,12 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
                 allowed=", ".join(k for k in known if k not in RESERVED) or "none",
             )
     env = factory(**options)
+    if len(env.possible_agents) != config.agents:
+        raise ConfigError(
+            f"environment {config.env!r} has {len(env.possible_agents)} agents, not "
+            f"{config.agents}",
+            fix=f"--agents {len(env.possible_agents)}",
+        )
     if load_algorithm(config.algo).centralized_execution and not scripted:
         from colllm_bench.envs.central import CentralizedEnv
 

@@ -92,7 +92,7 @@ class ActorLearner:
                 cached = [self._collate(part) for part in self._split(episodes, generator)]
             for micro in cached:
                 rows.append(self._step(micro, shift, divisor))
-            if c.target_kl is not None and rows[-1]["kl"] > c.target_kl:
+            if c.target_kl is not None and rows[-1].get("kl", 0.0) > c.target_kl:
                 break
         means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
         return {**means, "actor_steps": len(rows), "advantage_std": divisor}

@@ -23,7 +23,7 @@ class _LoRALinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, a, b, merged, scale, slots, *leaves):
-        # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, out, r].
+        # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, r, out].
         ctx.save_for_backward(x, weight if merged is None else merged, a, b)
         ctx.scale, ctx.slots, ctx.merged = scale, slots, merged is not None
         ctx.dtypes = [leaf.dtype for leaf in leaves]
@@ -32,7 +32,9 @@ class _LoRALinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, weight, a, b = ctx.saved_tensors
-        narrow = torch.bmm(grad, b).mul_(ctx.scale)
+        # Tall operands on the left or the right only where BLAS is quick with them: B is held
+        # transposed, and dB is computed transposed (4x here for rank 8).
+        narrow = torch.bmm(grad, b.transpose(1, 2)).mul_(ctx.scale)
         dx = None
         if ctx.needs_input_grad[0]:
             if ctx.merged:
@@ -40,7 +42,8 @@ class _LoRALinear(torch.autograd.Function):
             else:
                 dx = torch.matmul(grad, weight).baddbmm_(narrow, a)
         da = torch.bmm(narrow.transpose(1, 2), x)
-        db = torch.bmm(grad.transpose(1, 2), torch.bmm(x, a.transpose(1, 2))).mul_(ctx.scale)
+        wide = torch.bmm(x, a.transpose(1, 2)).mul_(ctx.scale)
+        db = torch.bmm(wide.transpose(1, 2), grad).transpose(1, 2)
         used = sorted(set(ctx.slots))
         if len(used) < len(ctx.slots):  # several runs of one slot: their gradients add up
             place = torch.tensor([used.index(slot) for slot in ctx.slots], device=x.device)
@@ -60,7 +63,7 @@ def _project(x, weight, bias, a, b, merged, scale):
             return torch.bmm(x, merged.transpose(1, 2))
         return torch.baddbmm(bias, x, merged.transpose(1, 2))
     narrow = torch.bmm(x, a.transpose(1, 2))
-    return F.linear(x, weight, bias).baddbmm_(narrow, b.transpose(1, 2), alpha=scale)
+    return F.linear(x, weight, bias).baddbmm_(narrow, b, alpha=scale)
 
 
 class Selection:
@@ -99,7 +102,8 @@ class Selection:
         return self
 
     def tensors(self, layer: StackedLoRA) -> tuple:
-        """(a, b, merged) of each run, detached, in the base's dtype."""
+        """A [n, rank, in], B transposed [n, rank, out] and W + s B A [n, out, in] (or None)
+        of each run, detached, in the base's dtype."""
         found = self._tensors.get(id(layer))
         if found is None:
             with torch.no_grad():
@@ -108,6 +112,7 @@ class Selection:
                 merged = None
                 if self.merge:
                     merged = torch.baddbmm(layer.matrix, b, a, alpha=layer.scale)
+                b = b.transpose(1, 2).contiguous()
             found = self._tensors[id(layer)] = (a, b, merged)
         return found
 

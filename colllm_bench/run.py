@@ -142,7 +142,7 @@ def prepare(config: RunConfig) -> RunConfig:
 
 
 def _work(folder: Any, listener: Any, console: Any, *, evaluate: bool) -> None:
-    from colllm_bench.train import finish, train
+    from colllm_bench.training import finish, train
 
     status = console.status("playing the held-out tasks before training")
     status.start()

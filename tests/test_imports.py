@@ -28,14 +28,14 @@ FLOORS = [
     "session team critic pretrain",
     "rollout players",
     "baselines",
-    "checks environments evaluate learner train",
+    "checks environments evaluation learner training",
     "leaderboard",
     "cli progress report launch run",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}
 """Rooms that may not know each other though neither lies above the other."""
-NO_TORCH = ("config", "registry", "cli", "run", "record", "files", "launch", "report", "evaluate",
+NO_TORCH = ("config", "registry", "cli", "run", "record", "files", "launch", "report", "evaluation",
             "checks", "environments", "rollout", "players", "testing", "leaderboard")
 
 

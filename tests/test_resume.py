@@ -22,7 +22,7 @@ DIFFERS = {"timing.jsonl"}
 DIE_AT_EVERY_WRITE = """
 import os, sys
 from colllm_bench import cli, files, run
-import colllm_bench.train  # before the forks: each child starts where imports are done
+import colllm_bench.training  # before the forks: each child starts where imports are done
 
 argv = sys.argv[1:]
 write, replace = os.write, os.replace

@@ -11,7 +11,7 @@ from tiny_envs import tiny_config
 
 from colllm_bench.config import RunConfig
 from colllm_bench.loading import load_base
-from colllm_bench.train import Trainer, describe, train
+from colllm_bench.training import Trainer, describe, train
 
 ALGORITHMS = ["mc", "cc", "dc", "central"]
 
@@ -70,7 +70,7 @@ def test_everything_trainable_moves_and_the_base_stays(folder, algo, tuning):
 
 @pytest.mark.parametrize("algo", ["cc", "dc"])
 def test_the_critic_warms_up_before_it_steers(folder, algo):
-    trainer = Trainer(tiny_config(folder, algo, critic_warmup=2))
+    trainer = Trainer(tiny_config(folder, algo, critic_warmup=2, episodes=60))
     before, judged = actors(trainer), critics(trainer)
     for iteration in range(2):
         metrics = step(trainer, iteration)

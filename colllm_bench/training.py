@@ -13,7 +13,7 @@ from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
 from colllm_bench.critic import Critic
 from colllm_bench.environments import make_env
-from colllm_bench.evaluate import evaluate_team, reference_teams, results, summarize_teams
+from colllm_bench.evaluation import evaluate_team, reference_teams, results, summarize_teams
 from colllm_bench.learner import ActorLearner, CriticLearner
 from colllm_bench.players import TeamPlayer
 from colllm_bench.rollout import rollout
@@ -182,7 +182,7 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     """Evaluate the trained team and the reference teams, and write ``summary.json``.
 
     Returns:
-        The summary (see :func:`colllm_bench.evaluate.summarize_teams`).
+        The summary (see :func:`colllm_bench.evaluation.summarize_teams`).
     """
     config = trainer.config
     episodes = evaluate_team(config, trainer.team)
