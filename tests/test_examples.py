@@ -1,0 +1,82 @@
+"""The examples run as their own first lines say, and so do entry points."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from colllm_bench import cli, files, run
+from colllm_bench.testing import check_env
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = {"my_algorithm.py": "LuckFree", "my_env.py": "Rendezvous"}
+SHORT = "--episodes 16 --batch 8 --eval-episodes 4 --threads 1 --quiet".split()
+
+
+@pytest.fixture(autouse=True)
+def from_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_command_in_the_docstring_works(name, tmp_path):
+    source = (ROOT / "examples" / name).read_text()
+    command = re.search(r"python -m colllm_bench\.run (.+)", source)[1].split()
+    assert f"./examples/{name}:{EXAMPLES[name]}" in command
+    argv = [*command, *SHORT, "--out", str(tmp_path)]
+    argv += [] if "--agents" in command else ["--agents", "2"]
+    assert cli.execute(run.main, argv) == 0
+    summary = files.read_json(next(tmp_path.rglob("summary.json")))
+    assert 0 <= summary["success"]["trained"]["mean"] <= 1
+    assert len(files.read_lines(next(tmp_path.rglob("metrics.jsonl")))) == 2
+
+
+def test_they_are_short():
+    for name in EXAMPLES:
+        lines = (ROOT / "examples" / name).read_text().splitlines()
+        assert len([line for line in lines if line.strip()]) <= 60
+
+
+@pytest.mark.parametrize("agents", [2, 5])
+def test_the_environment_keeps_the_contract(agents):
+    report = check_env("./examples/my_env.py:Rendezvous", agents=agents)
+    assert report.turns == 3 and report.agents == agents
+
+
+def test_the_environment_can_be_learned(tmp_path):
+    argv = "--env ./examples/my_env.py:Rendezvous --algo ./examples/my_algorithm.py:LuckFree"
+    argv += " --episodes 640 --batch 64 --eval-episodes 64 --agents 2 --threads 1 --quiet"
+    assert cli.execute(run.main, [*argv.split(), "--out", str(tmp_path)]) == 0
+    success = files.read_json(next(tmp_path.rglob("summary.json")))["success"]
+    assert success["trained"]["low"] > success["untrained"]["high"]
+
+
+@pytest.fixture
+def installed_plugin(tmp_path, monkeypatch):
+    """A package with entry points, as pip would lay it down."""
+    info = tmp_path / "plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[colllm_bench.envs]\nmeeting = plugin_env:Rendezvous\n"
+        "[colllm_bench.algorithms]\nfair = plugin_algorithm:LuckFree\n"
+    )
+    for name, kind in {"my_env.py": "env", "my_algorithm.py": "algorithm"}.items():
+        (tmp_path / f"plugin_{kind}.py").write_text((ROOT / "examples" / name).read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for kind in ("env", "algorithm"):
+        sys.modules.pop(f"plugin_{kind}", None)
+
+
+def test_entry_points_of_installed_packages(installed_plugin, tmp_path, capsys):
+    assert run.main(["--list"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^  meeting +from plugin$", text, re.M)
+    assert re.search(r"^  fair +from plugin$", text, re.M)
+    argv = ["--env", "meeting", "--algo", "fair", "--agents", "2", *SHORT]
+    assert cli.execute(run.main, [*argv, "--name", "a", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/meeting/fair/a/seed0/summary.json").exists()
