@@ -158,6 +158,6 @@ def attach(
 
 def _is_linear(module: nn.Module) -> bool:
     kind = type(module)
-    return isinstance(module, nn.Linear) or (
-        kind.__name__ == "Conv1D" and kind.__module__.startswith("transformers.")
-    )
+    if isinstance(module, nn.Linear):
+        return kind.forward is nn.Linear.forward  # not the routers that only derive from it
+    return kind.__name__ == "Conv1D" and kind.__module__.startswith("transformers.")

@@ -15,6 +15,15 @@ import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 _FIRST_COLUMNS = 64
+_KNOWN = {
+    "sliding_window",
+    "sliding_window_pattern",
+    "_sliding_window_pattern",
+    "max_window_layers",
+    "use_sliding_window",
+    "chunk_size_feed_forward",
+}
+"""Configuration fields about windows that are accounted for, or are not about attention."""
 
 
 class RowLayer(CacheLayerMixin):
@@ -116,7 +125,11 @@ class AttentionLayout:
     @classmethod
     def of(cls, config: Any) -> AttentionLayout | None:
         """The layout of a configuration; None if it has layers that are no attention, or
-        attention of another shape (chunks, linear attention, state spaces)."""
+        attention of another shape (chunks, other windows, linear attention, state spaces)."""
+        for name, value in config.to_dict().items():
+            other = "window" in name or "chunk" in name
+            if other and name not in _KNOWN and isinstance(value, int) and value > 0:
+                return None
         window = getattr(config, "sliding_window", None)
         kinds = set(getattr(config, "layer_types", None) or ())
         if not kinds:

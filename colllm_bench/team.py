@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,13 +153,20 @@ class Team:
     def caches_rows(self) -> bool:
         """Whether the model computes the same with a :class:`RowCache` as without: tried out,
         not looked up, because any architecture may be loaded."""
-        if self.layout is None:
-            return False
-        lane = Lane(self.model, self._gathers[id(self.model)], None)
-        try:
-            return cache_agrees(lane, self.layout, self.loaded.context_length)
-        except Exception:  # a foreign architecture may refuse the cache in any way it likes
-            return False
+        agrees = False
+        if self.layout is not None:
+            lane = Lane(self.model, self._gathers[id(self.model)], None)
+            try:
+                agrees = cache_agrees(lane, self.layout, self.loaded.context_length)
+            except Exception:  # a foreign architecture may refuse the cache in any way it likes
+                agrees = False
+        if not agrees:
+            warnings.warn(
+                f"{type(self.model).__name__} cannot keep rows of different lengths in its cache: "
+                "every token is computed from the whole transcript, which is slow",
+                stacklevel=2,
+            )
+        return agrees
 
     # -- learning
 

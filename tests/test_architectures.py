@@ -47,6 +47,37 @@ def test_windows_shorter_than_transcripts(model_folder, family, changes):
     assert parity(wide, episodes) > 1e-2  # the window matters here
 
 
+@pytest.mark.parametrize(
+    "family,changes",
+    [
+        ("Bloom", {"n_layer": 2, "n_head": 4}),  # positions by a bias that needs a plain mask
+        ("Mamba", {"state_size": 8}),  # no attention at all
+        ("GPTNeo", {"num_layers": 2, "num_heads": 4, "window_size": 16,
+                    "attention_types": [[["global", "local"], 1]]}),  # windows of its own kind
+    ],
+)
+def test_families_whose_caches_cannot_hold_rows_are_recomputed(model_folder, family, changes):
+    team = build_team(model_folder(family, **changes), 2)
+    shake(team)
+    with pytest.warns(UserWarning, match="whole transcript"):
+        assert not team.caches_rows
+    assert parity(team, play(team, turns=4, drop={1: [2, 0]})) < 1e-4
+
+
+def test_bfloat16_base_keeps_float32_adapters(model_folder):
+    team = build_team(model_folder("Qwen3"), 2, dtype="bfloat16")
+    shake(team)
+    assert team.caches_rows
+    batch = batch_of(team, play(team))
+    scores = team.action_scores(batch)
+    assert scores.logprobs.dtype == torch.float32
+    assert (scores.logprobs - batch.logprobs).abs().mean() < 0.05
+    scores.logprobs.sum().backward()
+    leaves = [leaf for leaves in team.parameters().values() for leaf in leaves]
+    assert {leaf.dtype for leaf in leaves} == {leaf.grad.dtype for leaf in leaves} == {torch.float32}
+    assert team.model.dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("tuning", ["lora", "full"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_moves_what_it_should(model_folder, family, tuning):

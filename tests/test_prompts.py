@@ -106,6 +106,8 @@ def test_action_text_has_no_markup(tokenizer):
         assert prompts.text([*ids, end]) == "hold é"
     assert prompts.text([tokenizer.convert_tokens_to_ids("<|im_start|>"), *ids]) == "hold é"
     assert prompts.text([max(prompts.end_ids)]) == ""
+    # Models often have more embeddings than the tokenizer has entries.
+    assert prompts.text([len(tokenizer) + 5, *ids]) == "hold é"
 
 
 def test_cached_prompts_are_not_shared(tokenizer):
