@@ -148,7 +148,7 @@ class Trace:
     def iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
         if not self.told:
             self.told = True
-            self.console.print(turn_table(episodes[0]))
+            self.console.print(turn_table(max(episodes, key=lambda episode: episode.return_)))
         if self.then:
             self.then.iteration(row, episodes)
 
@@ -158,12 +158,11 @@ class Trace:
 
 
 def turn_table(episode: Episode) -> Table:
-    """The second turn of the first agent (the first one, where there is no second)."""
+    """The last turn of the first agent: rewards come late where they are sparse."""
     transcript = episode.transcripts[0]
-    number = min(1, len(transcript.turns) - 1)
-    turn, docs = transcript.turns[number], field_docs(Turn)
+    number, turn, docs = len(transcript.turns), transcript.turns[-1], field_docs(Turn)
     table = Table(
-        title=f"The life of a turn: {transcript.agent}, turn {number + 1}", title_justify="left"
+        title=f"The life of a turn: {transcript.agent}, turn {number}", title_justify="left"
     )
     table.add_column("field", no_wrap=True)
     table.add_column("value", overflow="fold", ratio=3)

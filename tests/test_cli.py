@@ -312,7 +312,7 @@ def test_a_run_ends_with_a_table_and_its_places(tmp_path):
         assert re.search(rf"^{title} +{re.escape(str(folder / name))}$", done.stdout, re.M)
         assert (tmp_path / folder / name).exists()
     assert re.search(r"^8/8 episodes +win rate [01]\.\d+", done.stdout, re.M)
-    assert "The life of a turn: front_1, turn 2" in done.stdout
+    assert re.search(r"The life of a turn: front_1, turn \d+", done.stdout)
     assert re.search(r"action_ids .*\[\d+", done.stdout)
     again = python("-m", "colllm_bench.run", *SMALL)
     assert again.returncode == 2 and "holds a complete run; fix: --resume" in again.stderr

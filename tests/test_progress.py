@@ -1,0 +1,127 @@
+"""What a person sees: moving means, time left, the life of a turn, the tables."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from colllm_bench import launch, progress, report
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+def console(**settings) -> Console:
+    return Console(file=io.StringIO(), width=120, **settings)
+
+
+def text_of(shown) -> str:
+    out = console()
+    out.print(shown)
+    return out.file.getvalue()
+
+
+def test_moving_means_weigh_by_episodes_and_forget():
+    moving = progress.Moving()
+    moving.add({"episodes": 64, "success": 1.0, "return": 2.0})
+    moving.add({"episodes": 128, "success": 0.0, "return": 0.0})
+    assert moving.mean("success") == 0.5 and moving.mean("return") == 1.0
+    assert str(moving) == "win rate 0.500  return 1.000"
+    for k in range(3, 7):
+        moving.add({"episodes": 64 * k, "success": 0.25, "return": 0.25})
+    assert moving.mean("success") == 0.25, "256 newer episodes push the old ones out"
+
+
+def test_moving_means_without_a_verdict():
+    moving = progress.Moving()
+    assert str(moving) == ""
+    moving.add({"episodes": 8, "return": 1.5})
+    assert str(moving) == "return 1.500"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(None, "?"), (0.4, "0 s"), (59.4, "59 s"), (425, "7 min 05 s"), (12000, "3 h 20 min")],
+)
+def test_durations(seconds, says):
+    assert progress.duration(seconds) == says
+
+
+def test_time_left_is_paced_by_this_process_alone(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = progress.Clock(total=100, done=40)
+    assert clock.left(40) is None
+    now[0] = 110.0
+    assert clock.left(60) == pytest.approx(20.0)
+
+
+def test_plain_lines_come_now_and_then_and_at_the_end(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    out = console()
+    lines = progress.Lines(out, every=10)
+    lines.start(80, 0)
+    for k in range(1, 9):
+        now[0] += 4
+        lines.iteration({"episodes": 10 * k, "success": 0.5, "return": 0.5}, [])
+    lines.close()
+    said = out.file.getvalue().splitlines()
+    assert said[0].startswith("10/80 episodes  win rate 0.500  return 0.500  28 s left")
+    assert [line.split("/")[0] for line in said] == ["10", "40", "70", "80"]
+
+
+def test_the_bar_shows_episodes_win_rate_return_and_time_left():
+    out = console(force_terminal=True)
+    listener = progress.make_listener(out)
+    assert isinstance(listener, progress.Bar)
+    listener.start(80, 40)
+    listener.iteration({"episodes": 60, "success": 0.5, "return": 0.25}, [])
+    listener.close()
+    said = out.file.getvalue()
+    for part in ("60/80", "episodes", "win rate 0.500", "return 0.250", "left"):
+        assert part in said
+
+
+def test_quiet_shows_nothing_but_a_trace_that_is_asked_for():
+    assert progress.make_listener(console(), quiet=True) is None
+    assert isinstance(progress.make_listener(console()), progress.Lines)
+    trace = progress.make_listener(console(), quiet=True, trace=True)
+    turn = Turn("[bold]fort", [1, 2], [3], [-0.123456], "hold", 1.0, True, False, {})
+    trace.start(1, 0)
+    for _ in range(2):
+        trace.iteration({}, [Episode(0, 0, [Transcript("north", 0, "", [turn])])])
+    trace.close()
+    said = trace.console.file.getvalue()
+    assert said.count("The life of a turn: north, turn 1") == 1
+    for part in ("[bold]fort", "[-0.1235]", "Algorithm.credit", "team.Session.act", "None"):
+        assert part in said
+
+
+def found(mean, low=None, high=None):
+    return {"mean": mean, "low": low, "high": high, "n": 4}
+
+
+SUMMARY = {
+    "success": {"trained": found(0.75, 0.3, 0.95), "random": found(0, 0, 0.4)},
+    "return": {"trained": found(1.5, 1.0, 2.0), "random": found(-0.00001, -0.1, 0.1)},
+    "score": {"trained": found(0.5, 0.4, 0.6), "random": found(0.0, -0.1, 0.1)},
+}
+
+
+def test_the_table_has_the_teams_that_were_played_in_order():
+    said = text_of(report.teams_table(SUMMARY)).splitlines()
+    assert said[0].split("  ")[0] == "on held-out tasks"
+    assert said[1].split() == ["random", "team", "0.000", "0.000", "to", "0.400", "0.000", "0.000"]
+    assert said[2].split()[2:] == ["0.750", "0.300", "to", "0.950", "1.500", "0.500"]
+
+
+def test_the_table_without_a_verdict_and_without_intervals():
+    summary = {"success": {}, "score": {}, "return": {"trained": found(1.5)}}
+    said = text_of(report.teams_table(summary))
+    assert "win rate" not in said and "1.500" in said and "None" not in said
+
+
+def test_seeds_are_launched_without_the_option_that_launched_them():
+    argv = ["--seeds", "0:3", "--algo", "mc", "--jobs=2", "--seeds=1", "--lr", "1"]
+    assert launch._without(argv, "--seeds", "--jobs") == ["--algo", "mc", "--lr", "1"]
