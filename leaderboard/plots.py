@@ -48,11 +48,17 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
     if any("success" in row for run in runs for row in run["rows"]):
         panels.insert(0, ("success", "win rate"))
     # Agg by name: nothing here touches pyplot's global state or asks for a display.
-    figure = Figure(figsize=(4.8 * len(panels), 3.6), dpi=150, layout="constrained")
+    figure = Figure(figsize=(4.8 * len(panels), 3.8), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, (key, title) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (key, title) in zip(axes, panels):
         _panel(axis, runs, key, title)
     figure.suptitle(_title(runs), fontsize=10)
+    named = dict(zip(*reversed(axes[0].get_legend_handles_labels())))
+    figure.legend(
+        named.values(), named.keys(), loc="outside lower center", fontsize=8, frameon=False,
+        ncols=2 * len(panels),
+    )
     files.atomic_write(Path(path), lambda file: figure.savefig(file, format="png"))
     return Path(path)
 
@@ -92,12 +98,12 @@ def smooth(rows: Sequence[dict[str, Any]], key: str) -> tuple[list[int], list[fl
 
 def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> None:
     for i, run in enumerate(runs):
-        colour, dash = COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]
+        colour, dash = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
         episodes, values, smoothed = smooth(run["rows"], key)
         axis.plot(episodes, values, color=colour, alpha=0.25, linewidth=0.8)
         name = "training" if len(runs) == 1 else _label(runs, run)
         axis.plot(episodes, smoothed, color=colour, linestyle=dash, linewidth=1.8, label=name)
-        _final(axis, run, key, episodes[-1] if episodes else 0, colour, len(runs) == 1)
+        _final(axis, run, key, episodes[-1] if episodes else 0, colour)
     summary = next((run["summary"] for run in runs if run["summary"]), None)
     for team, (name, grey) in REFERENCES.items():
         if summary and team in summary.get(key, {}):
@@ -113,10 +119,9 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
     axis.grid(True, color="#dddddd", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(fontsize=8, frameon=False, loc="best")
 
 
-def _final(axis: Any, run: dict, key: str, episodes: int, colour: str, named: bool) -> None:
+def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:
     """The trained team on held-out tasks: a point with its interval at the right end."""
     found = (run["summary"] or {}).get(key, {}).get("trained")
     if not found:
@@ -126,7 +131,7 @@ def _final(axis: Any, run: dict, key: str, episodes: int, colour: str, named: bo
     axis.errorbar(
         [episodes], [found["mean"]], yerr=spread, fmt="D", markersize=5, capsize=3, color=colour,
         markeredgecolor="black", markeredgewidth=0.6, clip_on=False, zorder=5,
-        label="trained, held-out tasks" if named else None,
+        label="trained, held-out tasks",
     )
 
 

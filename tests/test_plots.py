@@ -57,7 +57,7 @@ def test_a_curve_with_and_without_a_summary(tmp_path):
     bare = learning_curve(make_run(tmp_path / "a"), tmp_path / "a.png")
     full = learning_curve(make_run(tmp_path / "b", summary=True), tmp_path / "b.png")
     for path in (bare, full):
-        assert Image.open(path).size == (1440, 540)
+        assert Image.open(path).size == (1440, 570)
         assert share(path, plots.COLOURS[0]) > 0.002
     expert, untrained = (grey for _, grey in plots.REFERENCES.values())
     assert share(full, expert) > share(bare, expert)
@@ -74,7 +74,7 @@ def test_several_runs_have_a_line_each(tmp_path):
 
 def test_without_a_verdict_there_is_one_panel(tmp_path):
     path = learning_curve(make_run(tmp_path / "a", success=False), tmp_path / "a.png")
-    assert Image.open(path).size == (720, 540)
+    assert Image.open(path).size == (720, 570)
 
 
 def test_equal_runs_are_equal_pictures(tmp_path):
