@@ -203,18 +203,19 @@ class Session:
         ``ids`` [rows, T] are right-padded, ``starts`` are the rows' lengths before them, and
         ``counts`` says how many are real (None: all).
         """
-        width = ids.shape[1]
-        starts = torch.tensor(starts, device=self.device)
         if counts is None:
-            last = torch.full_like(starts, width - 1)
+            last = torch.full((len(starts),), ids.shape[1] - 1, device=self.device)
         else:
             last = (torch.tensor(counts, device=self.device) - 1).clamp_(min=0)
-        return self._over_lanes(
-            lambda lane, cache, pick: cached_forward(
-                lane, cache, ids[pick], starts[pick], last[pick], self.team.layout,
-                self.team.prompts.context_length,
+
+        def logits_of(lane, cache, pick):
+            own = starts if lane.rows is None else [starts[row] for row in pick.tolist()]
+            context = self.team.prompts.context_length
+            return cached_forward(
+                lane, cache, ids[pick], own, last[pick], self.team.layout, context
             )
-        )
+
+        return self._over_lanes(logits_of)
 
     def _whole_logits(self, texts: list[list[int]]) -> torch.Tensor:
         """[rows, vocabulary] logits after each of ``texts``, without a cache."""
@@ -251,7 +252,7 @@ def cached_forward(
     lane: Any,
     cache: RowCache,
     ids: torch.Tensor,
-    starts: torch.Tensor,
+    starts: Sequence[int],
     last: torch.Tensor,
     layout: AttentionLayout,
     context_length: int | None,
@@ -263,9 +264,10 @@ def cached_forward(
         last: [rows] the column of ``ids`` whose logits are wanted.
     """
     rows, width = ids.shape
-    low, high = (int(x) for x in torch.aminmax(starts))
-    cache.place(starts, width, high, low == high)
-    positions = starts[:, None] + torch.arange(width, device=ids.device)
+    low, high = min(starts), max(starts)  # on the host: a GPU need not be waited for
+    first = torch.tensor(starts, device=ids.device)
+    cache.place(first, width, high, low == high)
+    positions = first[:, None] + torch.arange(width, device=ids.device)
     mask = layout.mask(positions, high if low == high else None, cache.stop, lane.model.dtype)
     if context_length is not None:
         # Padding behind a row's end may lie beyond the positions that the model knows.
@@ -288,10 +290,10 @@ def cache_agrees(lane: Any, layout: AttentionLayout, context_length: int | None)
     ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
     first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
     cache = RowCache(lane.model.config.get_text_config().num_hidden_layers)
-    zeros = torch.zeros_like(first)
-    cached_forward(lane, cache, ids[:, :6], zeros, first - 1, layout, context_length)
-    piece = torch.stack([row[n : n + 4] for row, n in zip(ids, first.tolist())])
-    split = cached_forward(lane, cache, piece, first, second - 1, layout, context_length)
+    cached_forward(lane, cache, ids[:, :6], [0, 0], first - 1, layout, context_length)
+    starts = first.tolist()
+    piece = torch.stack([row[n : n + 4] for row, n in zip(ids, starts, strict=True)])
+    split = cached_forward(lane, cache, piece, starts, second - 1, layout, context_length)
     rows = torch.arange(2, device=device)
     whole = lane.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
     # A wrong cache is off by the logits' own spread; rounding by far less.
