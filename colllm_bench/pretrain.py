@@ -38,6 +38,8 @@ class PretrainConfig:
 
     vocab: int = 1024
     """entries of the tokenizer"""
+    tokenizer_chats: int = 3000
+    """demonstrations that the tokenizer is made from"""
     hidden: int = 64
     """width"""
     layers: int = 2
@@ -91,7 +93,7 @@ def train_tokenizer(config: PretrainConfig):
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
     backend.decoder = decoders.ByteLevel()
-    chats = itertools.islice(corpus(config.seed), 3000)
+    chats = itertools.islice(corpus(config.seed), config.tokenizer_chats)
     texts = [message["content"] for chat in chats for message in chat]
     backend.train_from_iterator(
         texts + general_text() * 20,

@@ -1,0 +1,103 @@
+"""The built-in model: how it is made, and the one that ships."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+import colllm_bench
+from colllm_bench import pretrain, registry
+from colllm_bench.envs.strategy import rules
+from colllm_bench.errors import ConfigError
+
+SHORT = pretrain.PretrainConfig(
+    steps=3, batch=4, longest=200, layers=1, tokenizer_chats=40, vocab=512
+)
+SHIPPED = registry.MODELS["tiny"].folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(SHIPPED)
+
+
+def test_equal_settings_give_equal_bytes_and_another_seed_others(tmp_path, capsys):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        options = {**vars(SHORT), "seed": seed}
+        pretrain.make(pretrain.PretrainConfig(**options), tmp_path / name)
+    first, second, third = (digests(tmp_path / name) for name in "abc")
+    assert first == second
+    assert first["model.safetensors"] != third["model.safetensors"]
+    assert "Beautiful" not in capsys.readouterr().out  # the prose it reads is not printed
+
+
+def test_a_model_of_other_sizes_loads_like_any_other(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    assert pretrain.main([
+        "--out", str(tmp_path / "m"), "--steps", "2", "--batch", "2", "--longest", "120",
+        "--hidden", "32", "--layers", "1", "--tokenizer-chats", "20", "--vocab", "400",
+    ]) == 0
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "m")
+    assert model.config.hidden_size == 32 and model.config.num_hidden_layers == 1
+    assert "python -m colllm_bench.pretrain" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_training_lowers_the_loss_of_what_the_model_writes(tmp_path):
+    losses = []
+    config = pretrain.PretrainConfig(steps=30, batch=4, longest=120, tokenizer_chats=40, vocab=512)
+    tokenizer = pretrain.train_tokenizer(config)
+    model = pretrain.build_model(config, tokenizer)
+    pretrain.fit(config, model, tokenizer, lambda step, loss, seconds: losses.append(loss))
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_only_the_order_and_its_end_are_written_by_the_model(tokenizer):
+    chat = [
+        {"role": "system", "content": "front 1 of 3"},
+        {"role": "user", "content": "left=9 road=2"},
+        {"role": "assistant", "content": "march"},
+    ]
+    ids, wrote = pretrain.encode(tokenizer, chat, longest=100)
+    assert tokenizer.decode(ids) == tokenizer.apply_chat_template(chat, tokenize=False)
+    assert [tokenizer.decode(i) for i, own in zip(ids, wrote, strict=True) if own] == [
+        "march", "<|end|>",
+    ]
+
+
+def test_an_environment_without_demonstrations_gives_no_corpus(monkeypatch):
+    monkeypatch.setattr(registry, "ENVS", {"bare": registry.EnvSpec("bare", "m:C")})
+    with pytest.raises(ConfigError, match="demonstrations"):
+        next(pretrain.corpus(0))
+
+
+def test_the_shipped_model_is_small_and_its_card_names_the_command():
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(SHIPPED)
+    assert 100_000 <= sum(p.numel() for p in model.parameters()) <= 500_000
+    assert sum(p.stat().st_size for p in SHIPPED.iterdir()) <= 5 * 2**20
+    card = (SHIPPED / "README.md").read_text()
+    for key, value in vars(pretrain.PretrainConfig()).items():
+        assert f"| {key} | {value} |" in card, "the shipped model was made with other settings"
+
+
+@pytest.mark.parametrize("words", ["é — 漢字 🙂", "<b>not & markup</b>\n\ttab", "a=b army=77"])
+def test_any_text_comes_back_whole(tokenizer, words):
+    assert tokenizer.decode(tokenizer.encode(words, add_special_tokens=False)) == words
+
+
+def test_brief_observations_and_orders_are_a_token_a_word(tokenizer):
+    env = colllm_bench.make("strategy", agents=3)
+    observations, _ = env.reset(seed=0)
+    for order in rules.ORDERS:
+        assert len(tokenizer.encode(order)) == 1
+        observations, *_ = env.step({agent: order for agent in env.agents})
+        for seen in observations.values():
+            assert len(tokenizer.encode(seen["text"])) == len(seen["text"].split())
