@@ -219,7 +219,7 @@ def _tell(error: BaseException) -> int:
         say(str(error) or "interrupted")
         return 143 if isinstance(error, Terminated) else 130
     if isinstance(error, ColllmError):
-        say(f"error: {error}")
+        say("error: " + " ".join(str(error).split()))
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # `--list | head`: nobody reads on, and nothing is wrong

@@ -119,7 +119,11 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
         if not folder.complete:
             listener = make_listener(console, quiet=quiet, trace="trace" in given)
             _work(folder, listener, console, evaluate="no_eval" not in given)
-        if folder.complete and not quiet:
+        if not (path / "learning_curve.png").exists():
+            draw_curve(path)
+        if not folder.complete:
+            console.print(f"trained, not evaluated: --resume {path} does", soft_wrap=True)
+        elif not quiet:
             from colllm_bench.report import print_report
 
             print_report(console, folder.path, folder.read_json("summary.json"))
@@ -155,7 +159,6 @@ def _work(folder: Any, listener: Any, console: Any, *, evaluate: bool) -> None:
     if evaluate:
         with console.status("playing the held-out tasks: trained team, random team, expert"):
             finish(trainer, folder)
-    draw_curve(folder.path)
 
 
 class _After:

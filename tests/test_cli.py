@@ -282,6 +282,18 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(fails, tmp_path):
     assert len(list(tmp_path.rglob("summary.json"))) == 1
 
 
+def test_training_without_evaluation_is_evaluated_on_resume(tmp_path, capsys):
+    argv = [*SMALL, "--algo", "mc", "--group", "2", "--name", "a"]
+    assert cli.execute(run.main, [*argv, "--no-eval"]) == 0
+    folder = Path("results/strategy/mc/a/seed0")
+    assert f"trained, not evaluated: --resume {folder} does" in capsys.readouterr().out
+    assert (folder / "learning_curve.png").exists() and not (folder / "summary.json").exists()
+    (folder / "learning_curve.png").unlink()
+    assert cli.execute(run.main, ["--resume", str(folder)]) == 0
+    assert "scripted expert" in capsys.readouterr().out
+    assert (folder / "learning_curve.png").exists() and (folder / "summary.json").exists()
+
+
 def test_resume_refuses_changed_settings(fails, tmp_path):
     with run_folder(tmp_path):
         pass
