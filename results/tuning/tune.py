@@ -92,7 +92,7 @@ def write_table() -> None:
     found = rows()
     best = chosen(found)
     lines = [
-        "| algorithm | lr | held-out win rate, each seed | mean | mean training win rate | chosen |",
+        "| algorithm | lr | held-out win rate, each seed | mean | training win rate | chosen |",
         "|---|---|---|---|---|---|",
     ]
     for row in found:
