@@ -225,24 +225,49 @@ def test_discard_removes_only_what_learned_nothing(folder, tmp_path):
         assert not other.discard() and (other.path / "config.json").exists()
 
 
-@pytest.fixture
-def small_disk():
+def in_child(prepare, call) -> str:
+    """What ``call`` raises in a process of its own, after ``prepare`` has limited it."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            prepare()
+            call()
+            said = "no error"
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(write, said.encode())
+        os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as file:
+        return file.read()
+
+
+def small_disk() -> None:
     """Files of this process cannot grow past 4 KiB: what a full disk looks like to it."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
-def test_a_full_disk_loses_nothing_that_was_written(folder, small_disk):
+def nobody() -> None:
+    """Root may write everywhere; this process no longer."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+def test_a_full_disk_loses_nothing_that_was_written(folder):
     folder.save_checkpoint(1, {"small": [1]})
     play(folder, 0, 1)
-    with pytest.raises(RunError, match="no space left .* every earlier checkpoint is whole"):
-        folder.save_checkpoint(2, {"weights": state(1), "more": state(2)})
-    with pytest.raises(RunError, match="no space left"):
-        folder.append_episodes([{"iteration": 1, "text": "x" * 5000}])
-    with pytest.raises(RunError, match="no space left"):
-        folder.write_summary({"text": "x" * 5000})
+    large = {"weights": state(1), "more": state(2)}
+    said = in_child(small_disk, lambda: folder.save_checkpoint(2, large))
+    assert re.match("RunError: no space left .* every earlier checkpoint is whole", said)
+    rows = [{"iteration": 1, "text": "x" * 5000}]
+    for call in (
+        lambda: folder.append_episodes(rows), lambda: folder.write_summary({"text": "x" * 5000})
+    ):
+        assert in_child(small_disk, call).startswith("RunError: no space left")
     assert folder.load_checkpoint() == (1, {"small": [1]})
     assert len(files.read_lines(folder.path / "episodes.jsonl")) == 3
     assert not folder.complete and not list(folder.path.rglob("*.tmp"))
@@ -264,28 +289,6 @@ def test_every_refusal_of_the_system_is_one_line(tmp_path, number, kind, says):
     assert "--resume" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def unprivileged(call) -> str:
-    """What ``call`` raises for someone who is not root (root may write everywhere)."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            if os.geteuid() == 0:
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
-            call()
-            said = "no error"
-        except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(write, said.encode())
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read) as file:
-        return file.read()
-
-
 @pytest.fixture
 def readable_tmp(tmp_path):
     for parent in [tmp_path, *tmp_path.parents[:3]]:
@@ -297,15 +300,15 @@ def readable_tmp(tmp_path):
 def test_a_read_only_results_folder_is_refused_before_anything_runs(readable_tmp):
     (readable_tmp / "results").mkdir(mode=0o555)
     path = readable_tmp / "results" / "strategy" / "cc" / "a" / "seed0"
-    said = unprivileged(lambda: check_free(path))
+    said = in_child(nobody, lambda: check_free(path))
     assert said.startswith("ConfigError: cannot write") and "read-only; fix: --out FOLDER" in said
 
 
 def test_a_folder_that_becomes_read_only_is_one_line(readable_tmp):
     with RunFolder.create(readable_tmp / "a", CONFIG) as folder:
-        said = unprivileged(lambda: folder.append_metrics(line(0)))
+        said = in_child(nobody, lambda: folder.append_metrics(line(0)))
         assert said.startswith("ConfigError: cannot write") and "Permission denied" in said
-        said = unprivileged(lambda: folder.write_summary({}))
+        said = in_child(nobody, lambda: folder.write_summary({}))
         assert said.startswith("ConfigError: cannot write")
 
 
