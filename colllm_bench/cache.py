@@ -26,64 +26,17 @@ _KNOWN = {
 """Configuration fields about windows that are accounted for, or are not about attention."""
 
 
-class RowLayer(CacheLayerMixin):
-    """One attention layer's part of a :class:`RowCache`; ``keys`` is [rows, heads, columns, d]."""
+class _Places:
+    """Where the next forward call's tokens go; shared by a cache and its layers.
 
-    is_sliding = False
-    is_croppable = False
-
-    def __init__(self, owner: RowCache):
-        super().__init__()
-        self.owner = owner
-
-    def lazy_initialization(self, key_states, value_states):
-        self.dtype, self.device = key_states.dtype, key_states.device
-        self.keys, self.values = (
-            x.new_zeros(*x.shape[:2], self.owner.columns, x.shape[3])
-            for x in (key_states, value_states)
-        )
-        self.is_initialized = True
-
-    def update(self, key_states, value_states, *args, **kwargs):
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        owner = self.owner
-        if self.keys.shape[2] < owner.columns:
-            self.keys = _wider(self.keys, owner.columns)
-            self.values = _wider(self.values, owner.columns)
-        owner.write(self.keys, key_states)
-        owner.write(self.values, value_states)
-        return self.keys[:, :, : owner.stop], self.values[:, :, : owner.stop]
-
-    def get_mask_sizes(self, query_length):
-        return self.owner.stop, 0
-
-    def get_seq_length(self):
-        return self.owner.start
-
-    def get_max_length(self):
-        return -1
-
-
-class RowCache(Cache):
-    """A cache whose rows have lengths of their own.
-
-    Before every forward call :meth:`place` says where each row's new tokens go.
+    The layers do not point at their cache: a cycle would keep the buffers of a finished
+    rollout alive until the garbage collector happens to run.
     """
 
-    def __init__(self, layers: int):
-        super().__init__(layers=[])
-        self.columns = 0
-        self.start = self.stop = 0
-        self.layers = [RowLayer(self) for _ in range(layers)]
+    def __init__(self):
+        self.columns = self.start = self.stop = 0
 
-    def place(self, starts: torch.Tensor, tokens: int, longest: int, uniform: bool) -> None:
-        """The next forward call writes ``tokens`` columns of each row from ``starts`` [rows].
-
-        Args:
-            longest: the largest of ``starts``.
-            uniform: whether all of ``starts`` are equal.
-        """
+    def set(self, starts: torch.Tensor, tokens: int, longest: int, uniform: bool) -> None:
         self.start, self.stop = longest, longest + tokens
         self._starts, self._uniform, self._flat = starts, uniform, {}
         if self.stop > self.columns:
@@ -103,6 +56,71 @@ class RowCache(Cache):
             flat = (lines + self._starts.view(-1, 1, 1) + steps).reshape(-1)
             self._flat[heads] = flat
         buffer.view(-1, width).index_copy_(0, flat, new.reshape(-1, width))
+
+
+class RowLayer(CacheLayerMixin):
+    """One attention layer's part of a :class:`RowCache`; ``keys`` is [rows, heads, columns, d]."""
+
+    is_sliding = False
+    is_croppable = False
+
+    def __init__(self, places: _Places):
+        super().__init__()
+        self.places = places
+
+    def lazy_initialization(self, key_states, value_states):
+        self.dtype, self.device = key_states.dtype, key_states.device
+        self.keys, self.values = (
+            x.new_zeros(*x.shape[:2], self.places.columns, x.shape[3])
+            for x in (key_states, value_states)
+        )
+        self.is_initialized = True
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        places = self.places
+        if self.keys.shape[2] < places.columns:
+            self.keys = _wider(self.keys, places.columns)
+            self.values = _wider(self.values, places.columns)
+        places.write(self.keys, key_states)
+        places.write(self.values, value_states)
+        return self.keys[:, :, : places.stop], self.values[:, :, : places.stop]
+
+    def get_mask_sizes(self, query_length):
+        return self.places.stop, 0
+
+    def get_seq_length(self):
+        return self.places.start
+
+    def get_max_length(self):
+        return -1
+
+
+class RowCache(Cache):
+    """A cache whose rows have lengths of their own.
+
+    Before every forward call :meth:`place` says where each row's new tokens go.
+    """
+
+    def __init__(self, layers: int):
+        super().__init__(layers=[])
+        self.places = _Places()
+        self.layers = [RowLayer(self.places) for _ in range(layers)]
+
+    @property
+    def stop(self) -> int:
+        """Columns in use after the placed tokens."""
+        return self.places.stop
+
+    def place(self, starts: torch.Tensor, tokens: int, longest: int, uniform: bool) -> None:
+        """The next forward call writes ``tokens`` columns of each row from ``starts`` [rows].
+
+        Args:
+            longest: the largest of ``starts``.
+            uniform: whether all of ``starts`` are equal.
+        """
+        self.places.set(starts, tokens, longest, uniform)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Only ``rows`` go on."""

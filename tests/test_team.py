@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 
 import pytest
 import torch
@@ -43,6 +45,23 @@ def test_reuse_changes_nothing(model_folder, tuning):
         again = play(team, drop={0: [2, 1]}, reuse=reuse)
         assert actions(again) == actions(with_cache)
         assert gap(team, again) < 1e-4
+
+
+def test_a_finished_session_frees_its_cache_at_once(model_folder):
+    """Not when the garbage collector happens to run: the buffers are the bulk of a rollout."""
+    team = build_team(model_folder(), 2)
+    session = team.session(
+        2, generator=torch.Generator(), temperature=1.0, max_action_tokens=2
+    )
+    session.act([team.prompts.first("", "hold")] * 4)
+    buffers = [weakref.ref(layer.keys) for cache in session._caches for layer in cache.layers]
+    assert all(buffer() is not None for buffer in buffers)
+    gc.disable()
+    try:
+        del session
+        assert all(buffer() is None for buffer in buffers)
+    finally:
+        gc.enable()
 
 
 def test_rows_that_do_not_act_are_left_alone(model_folder):
