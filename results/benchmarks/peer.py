@@ -164,7 +164,7 @@ def markdown(report: dict) -> list[str]:
     lines += [
         "",
         f"The bound is the arithmetic alone at {b['gflops_of_matrix_product']:.0f} GFLOP/s, what "
-        "this CPU's matrix product does: no softmax, no norms, no Python. A batch here takes one "
-        "optimizer step where the peer takes many: this is throughput, not learning per second.",
+        "this CPU's matrix product does: no softmax, no norms, no Python. A batch here takes few "
+        "optimizer steps where the peer takes many: this is throughput, not learning per second.",
     ]
     return lines
