@@ -27,8 +27,14 @@ assert "torch" not in sys.modules
 """
 
 
+def clean() -> dict[str, str]:
+    """The environment without what an outer make or a checkout's path would add."""
+    ours = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS", "PYTHON", "VENV")
+    return {key: value for key, value in os.environ.items() if key not in ours}
+
+
 def run(*command: str, cwd: Path, path: Path | None = None) -> str:
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment = clean()
     if path is not None:
         environment["PYTHONPATH"] = str(path)
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
@@ -149,7 +155,7 @@ def test_make_refuses_a_python_that_is_too_old(tmp_path):
     )
     old.chmod(0o755)
     done = subprocess.run(
-        ["make", "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True
+        ["make", "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, env=clean()
     )
     assert done.returncode != 0
     assert "is Python 3.9; allowed: 3.10 to 3.13; fix: make PYTHON=python3.12" in done.stderr
