@@ -58,7 +58,7 @@ def check_env(
     hash_seeds: bool = True,
     **options: Any,
 ) -> EnvReport:
-    """Check that an environment keeps the contract of docs/strategy.md and DESIGN.
+    """Check that an environment keeps the contract that README.md and docs/strategy.md state.
 
     Whole episodes of mixed legal and nonsensical text; spaces contain every observation; infos
     carry ``instructions`` (at reset), ``invalid``, ``score`` and, at the end, ``success``; agents
