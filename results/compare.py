@@ -1,6 +1,6 @@
 """Runs of several algorithms side by side, from their folders alone.
 
-    python results/compare.py results/strategy
+    python results/compare.py results/reference/strategy
 
 Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every seed is shown;
 the interval over seeds is Student's t, and with fewer than five seeds it is wide for a reason.
