@@ -71,6 +71,8 @@ def resolve(config: RunConfig) -> RunConfig:
     for key, value in defaults.items():
         if getattr(config, key) is None:
             filled.setdefault(key, value)
+    if config.threads == 0 and built_in:
+        filled["threads"] = 1  # too small to gain from more, and threads that wait cost others
     if algorithm.view and config.batch > 0:
         # A short trial must still train its actors.
         filled["critic_warmup"] = min(config.critic_warmup, config.iterations - 1)

@@ -107,7 +107,7 @@ class RunConfig:
     seed: int = 0
     """seed of everything random in the run"""
     threads: int = 0
-    """CPU threads (0: as many as there are cores)"""
+    """CPU threads (0: one for the built-in model, all cores for others)"""
     checkpoint_every: int = 5
     """iterations between checkpoints"""
 

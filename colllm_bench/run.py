@@ -65,6 +65,8 @@ def parser() -> cli.Parser:
 
 
 def main(argv: Sequence[str]) -> int:
+    # Before torch is loaded: threads that wait by spinning take other processes' time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = parser().parse(argv)
     given = vars(args)
     if "version" in given:
