@@ -2,9 +2,9 @@
 
     python results/tuning/adapters.py
 
-Monte-Carlo (the cheapest algorithm: only actors differ here), 1,280 episodes, one seed that no
-reported run uses, LoRA at ranks 4, 8 and 16 and full fine-tuning at three learning rates.
-Runs lie in results/tuning/runs and are skipped when complete.
+Monte-Carlo (the cheapest algorithm: only actors differ here), 1,280 episodes, seed 100. Full
+fine-tuning at three learning rates; LoRA's rows are the first 1,280 episodes of the same seed's
+runs in the learning-rate sweep (tune.py). Runs lie in results/tuning/runs.
 """
 
 from __future__ import annotations
@@ -15,57 +15,48 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 HERE = Path(__file__).parent
-SEED = 100
-CASES = {
-    "lora-r4": ["--lora-rank", "4"],
-    "lora-r8": ["--lora-rank", "8"],
-    "lora-r16": ["--lora-rank", "16"],
-    "full-lr0.001": ["--tuning", "full", "--lr", "0.001"],
-    "full-lr0.0003": ["--tuning", "full", "--lr", "0.0003"],
-    "full-lr0.003": ["--tuning", "full", "--lr", "0.003"],
-}
+RUNS = HERE / "runs" / "strategy" / "mc"
+ITERATIONS = 20
+FULL = ("0.0003", "0.001", "0.003")
+LORA = ("0.0015", "0.003", "0.006")
 
 
-def folder(case: str) -> Path:
-    return HERE / "runs" / "strategy" / "mc" / f"adapters-{case}" / f"seed{SEED}"
-
-
-def run(case: str) -> int:
-    own = folder(case)
-    if (own / "summary.json").exists():
+def run(rate: str) -> int:
+    own = RUNS / f"full-lr{rate}" / "seed100"
+    if (own / "config.json").exists() and rows(own):
         return 0
-    command = [sys.executable, "-m", "colllm_bench.run", "--quiet"]
-    if own.exists():
-        command += ["--resume", str(own)]
-    else:
-        command += [
-            "--env", "strategy", "--algo", "mc", "--episodes", "1280", "--seed", str(SEED),
-            "--threads", "1", "--name", f"adapters-{case}", "--out", str(HERE / "runs"),
-            *CASES[case],
-        ]
+    command = [
+        sys.executable, "-m", "colllm_bench.run", "--quiet", "--no-eval", "--algo", "mc",
+        "--episodes", "1280", "--seed", "100", "--threads", "1", "--tuning", "full", "--lr", rate,
+        "--name", f"full-lr{rate}", "--out", str(HERE / "runs"),
+    ]
     return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode
+
+
+def rows(folder: Path) -> list[dict]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines[:ITERATIONS]]
 
 
 def main() -> int:
     with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(run, CASES))
+        codes = list(pool.map(run, FULL))
     lines = [
-        "| actors | held-out win rate | mean training win rate | learning, CPU-bound s/iteration |",
-        "|---|---|---|---|",
+        "| actors | lr | mean win rate of 20 iterations | of the last five | invalid orders |",
+        "|---|---|---|---|---|",
     ]
-    for case in CASES:
-        own = folder(case)
-        if not (own / "summary.json").exists():
-            continue
-        final = json.loads((own / "summary.json").read_text())["success"]["trained"]["mean"]
-        wins, seconds = (
-            [json.loads(line)[key] for line in (own / name).read_text().splitlines()]
-            for name, key in (("metrics.jsonl", "success"), ("timing.jsonl", "learn"))
+    cases = [("LoRA, rank 8", r, f"lr{r}") for r in LORA]
+    cases += [("full", r, f"full-lr{r}") for r in FULL]
+    for label, rate, name in cases:
+        found = rows(RUNS / name / "seed100")
+        wins = [row["success"] for row in found]
+        invalid = fmean(row["invalid"] for row in found[-5:])
+        lines.append(
+            f"| {label} | {rate} | {fmean(wins):.3f} | {fmean(wins[-5:]):.3f} | {invalid:.3f} |"
         )
-        lines.append(f"| {case} | {final:.3f} | {fmean(wins):.3f} | {median(seconds):.2f} |")
     (HERE / "adapters.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return max(codes)
