@@ -3,7 +3,7 @@
     python results/tuning/adapters.py
 
 Monte-Carlo (the cheapest algorithm: only actors differ here), 1,280 episodes, seed 100. Full
-fine-tuning at three learning rates; LoRA's rows are the first 1,280 episodes of the same seed's
+fine-tuning at two learning rates; LoRA's rows are the first 1,280 episodes of the same seed's
 runs in the learning-rate sweep (tune.py). Runs lie in results/tuning/runs.
 """
 
@@ -20,7 +20,7 @@ from statistics import fmean
 HERE = Path(__file__).parent
 RUNS = HERE / "runs" / "strategy" / "mc"
 ITERATIONS = 20
-FULL = ("0.0003", "0.001", "0.003")
+FULL = ("0.0003", "0.001")
 LORA = ("0.0015", "0.003", "0.006")
 
 
