@@ -135,10 +135,19 @@ def wait_for_a_line(where: Path, process: subprocess.Popen) -> None:
     raise AssertionError(f"no line: {finish(process)}")
 
 
-def test_kill_9_and_sigterm_and_ctrl_c_lose_nothing(tmp_path, undisturbed):
-    argv = command(tmp_path)
-    argv[argv.index("--checkpoint-every") + 1] = "5"  # so that each start begins at the beginning
-    process = start(argv)
+def test_kill_9_and_sigterm_and_ctrl_c_lose_nothing(tmp_path):
+    def longer(root):
+        argv = command(root)
+        # Long enough that no signal comes too late, and each start begins at the beginning.
+        argv[argv.index("--episodes") + 1] = "60"
+        argv[argv.index("--checkpoint-every") + 1] = "50"
+        return argv
+
+    code, _, err = finish(start(longer(tmp_path / "calm")))
+    assert code == 0, err
+    undisturbed = contents(tmp_path / "calm")
+    tmp_path = tmp_path / "killed"
+    process = start(longer(tmp_path))
     wait_for_a_line(tmp_path, process)
     process.kill()
     assert finish(process)[0] == -signal.SIGKILL
@@ -157,6 +166,6 @@ def test_kill_9_and_sigterm_and_ctrl_c_lose_nothing(tmp_path, undisturbed):
     found = contents(tmp_path)
     for name in (
         "metrics.jsonl", "episodes.jsonl", "summary.json", "learning_curve.png",
-        "checkpoints/iteration-000003.pt", "team/front_1/adapter_model.safetensors",
+        "checkpoints/iteration-000015.pt", "team/front_1/adapter_model.safetensors",
     ):
         assert found[name] == undisturbed[name], name

@@ -166,7 +166,7 @@ def test_with_one_agent_both_critics_are_the_same(folder):
     """The joint history is then the local one: CoLLM-CC and CoLLM-DC must agree to the bit."""
     runs = []
     for algo in ("cc", "dc"):
-        trainer = Trainer(tiny_config(folder, algo, agents=1, env_options={"cut": True}))
+        trainer = Trainer(tiny_config(folder, algo, agents=1, lr=3e-3, env_options={"cut": True}))
         rows = [step(trainer, iteration) for iteration in range(2)]
         runs.append((rows, actors(trainer) | critics(trainer)))
     (rows, parameters), (others, other_parameters) = runs
