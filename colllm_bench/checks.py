@@ -14,7 +14,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 
 BUILT_IN_ACTION_TOKENS = 4
-"""An order of the built-in environments is one word; with its end token, 2 to 3 tokens."""
+"""A short order; with its end token, 2 to 3 tokens. Environments may name another length."""
 MESSAGE_TOKENS = 24
 """A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
@@ -62,7 +62,11 @@ def resolve(config: RunConfig) -> RunConfig:
     if config.style is None:
         defaults["style"] = "brief" if built_in else "full"
     if config.max_action_tokens is None:
-        one = BUILT_IN_ACTION_TOKENS if built_in else DEFAULT_ACTION_TOKENS
+        spec = registry.env_spec(config.env)
+        if built_in:
+            one = spec.action_tokens or BUILT_IN_ACTION_TOKENS
+        else:
+            one = spec.full_action_tokens or DEFAULT_ACTION_TOKENS
         if built_in and config.env_options.get("messages"):
             one += MESSAGE_TOKENS
         # A master writes a line for every agent.

@@ -68,6 +68,7 @@ class Critic:
             dtype=team.model.dtype,
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
+            env=config.env,
         )
         require_same_vocabulary(team, loaded)
         if config.tuning == "full":

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.registry import MODELS
+from colllm_bench.registry import MODELS, env_spec
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -70,15 +70,19 @@ def load_base(
     dtype: str | torch.dtype = "auto",
     chat_template: str | None = None,
     gradient_checkpointing: bool = False,
+    env: str | None = None,
 ) -> LoadedModel:
     """Load a causal language model by built-in name, folder or hub id.
+
+    Args:
+        env: what it will play: a built-in name stands for one model an environment.
 
     Raises:
         ConfigError: no such model, no model in the folder, no chat template, no such device.
     """
     place = resolve_device(str(device))
     kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
-    source = _source(name)
+    source = _source(name, env)
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -91,9 +95,9 @@ def load_base(
     return LoadedModel(model, tokenizer, name, source, context_length(model.config))
 
 
-def _source(name: str) -> str:
+def _source(name: str, env: str | None) -> str:
     if name in MODELS:
-        folder = MODELS[name].folder
+        folder = MODELS[name].folder(env and env_spec(env).name)
         if not (folder / "config.json").is_file():
             raise ConfigError(
                 f"the built-in model {name!r} is not in this installation ({folder})",

@@ -1,10 +1,13 @@
-"""``python -m colllm_bench.pretrain``: makes the built-in language model from scripted play.
+"""``python -m colllm_bench.pretrain``: makes a built-in language model from scripted play.
 
-Demonstrations of every registered environment -> byte-level BPE -> a small Llama. The
-demonstrators' *most likely* choice is wrong (see ``envs/*/scripted.py``): a clone of them plays
-badly, greedily played it loses, and there is something left for reinforcement learning.
+Demonstrations of an environment -> byte-level BPE -> a small Llama. The demonstrators' *most
+likely* choice is wrong (see ``envs/*/scripted.py``): a clone of them plays badly, greedily
+played it loses, and there is something left for reinforcement learning.
 
-An environment joins the corpus by naming its ``demonstrations`` in its registry entry.
+Each environment has a model of its own: orders, code and prose share no vocabulary, and a model
+for all would be larger, slower, and change every environment's figures whenever one is added.
+An environment gets one by naming its ``demonstrations`` in its registry entry, and under
+``pretrain`` the settings that differ from the defaults here.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.errors import ColllmError, ConfigError
+from colllm_bench.fielddocs import field_docs
 from colllm_bench.seeding import derive, torch_generator
 
 ROLES = ("system", "user", "assistant")
@@ -36,6 +41,8 @@ CHAT_TEMPLATE = (
 class PretrainConfig:
     """Everything that decides the model's bytes, given the machine."""
 
+    env: str = "strategy"
+    """environment whose demonstrations it clones"""
     vocab: int = 1024
     """entries of the tokenizer"""
     tokenizer_chats: int = 3000
@@ -66,18 +73,27 @@ class PretrainConfig:
     """CPU threads; part of the configuration because sums depend on it"""
 
 
-def corpus(seed: int) -> Iterator[list[dict[str, str]]]:
-    """Chats without end, an environment's share each in turn."""
-    sources = []
-    for spec in registry.ENVS.values():
-        if spec.demonstrations:
-            make = registry.load(spec.demonstrations, "demonstrations")
-            rng = random.Random(derive(seed, "demonstrations", spec.name))
-            sources.append(make(rng, sys.maxsize))
-    if not sources:
-        raise ConfigError("no environment has demonstrations", fix="register one that has")
-    for source in itertools.cycle(sources):
-        yield next(source)
+def settings(env: str, **changes: Any) -> PretrainConfig:
+    """The configuration that an environment's registry entry asks for, with ``changes``.
+
+    Raises:
+        ConfigError: an unknown environment, or one without demonstrations.
+    """
+    spec = registry.env_spec(env)
+    if not spec.demonstrations:
+        able = ", ".join(s.name for s in registry.ENVS.values() if s.demonstrations)
+        raise ConfigError(
+            f"environment {env!r} has no demonstrations to clone",
+            allowed=able or "none", fix="name them in its EnvSpec",
+        )
+    return PretrainConfig(**{"env": spec.name, **spec.pretrain, **changes})
+
+
+def corpus(env: str, seed: int) -> Iterator[list[dict[str, str]]]:
+    """The environment's demonstrations without end."""
+    spec = registry.env_spec(env)
+    make = registry.load(spec.demonstrations, "demonstrations")
+    yield from make(random.Random(derive(seed, "demonstrations", spec.name)), sys.maxsize)
 
 
 def train_tokenizer(config: PretrainConfig):
@@ -93,7 +109,7 @@ def train_tokenizer(config: PretrainConfig):
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
     backend.decoder = decoders.ByteLevel()
-    chats = itertools.islice(corpus(config.seed), config.tokenizer_chats)
+    chats = itertools.islice(corpus(config.env, config.seed), config.tokenizer_chats)
     texts = [message["content"] for chat in chats for message in chat]
     backend.train_from_iterator(
         texts + general_text() * 20,
@@ -151,7 +167,7 @@ def batches(config: PretrainConfig, tokenizer) -> Iterator:
 
     from colllm_bench.batch import pad
 
-    chats = corpus(derive(config.seed, "training"))
+    chats = corpus(config.env, derive(config.seed, "training"))
     while True:
         pool = [encode(tokenizer, next(chats), config.longest) for _ in range(config.batch * 8)]
         pool.sort(key=lambda row: len(row[0]))
@@ -232,10 +248,13 @@ def save(config: PretrainConfig, model, tokenizer, folder: Path, loss: float) ->
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     parameters = sum(p.numel() for p in model.parameters())
-    names = ", ".join(spec.id for spec in registry.ENVS.values() if spec.demonstrations)
-    settings = "\n".join(f"| {key} | {value} |" for key, value in asdict(config).items())
     card = MODEL_CARD.format(
-        parameters=parameters, vocab=len(tokenizer), envs=names, loss=loss, settings=settings
+        parameters=parameters,
+        vocab=len(tokenizer),
+        env=config.env,
+        id=registry.env_spec(config.env).id,
+        loss=loss,
+        settings="\n".join(f"| {key} | {value} |" for key, value in asdict(config).items()),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -245,14 +264,15 @@ library_name: transformers
 license: mit
 tags: [multi-agent, reinforcement-learning, tiny]
 ---
-# tiny: the built-in model of colllm_bench
+# tiny: the built-in model of colllm_bench for {id}
 
 A Llama of {parameters:,} parameters with a byte-level BPE of {vocab} entries and a chat template,
-so that the whole benchmark runs on a CPU in minutes. It is a clone of *novices* at play in
-{envs}: it knows the forms of the game and its most likely choices are wrong, on purpose. It is the
-untrained starting point of the benchmark, and good for nothing else.
+so that the whole benchmark runs on a CPU in minutes. It is a clone of *novices* at work in
+{id}: it knows the forms and its most likely choices are wrong, on purpose. It is the untrained
+starting point of the benchmark, and good for nothing else.
 
-* Made by: `python -m colllm_bench.pretrain`; nothing but scripted play went in, no downloaded text.
+* Made by: `python -m colllm_bench.pretrain --env {env}`; only scripted
+  play went in, no downloaded text.
 * Loss: {loss:.4f} nats per written token over the last tenth of training.
 * Limits: it reads the `brief` prompt style only, and has no knowledge of the world.
 
@@ -266,13 +286,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m colllm_bench.pretrain", description=__doc__.split("\n\n")[0]
     )
-    parser.add_argument("--out", type=Path, default=registry.MODELS["tiny"].folder)
+    parser.add_argument("--out", type=Path, help="folder (default: the built-in model's)")
+    documented = field_docs(PretrainConfig)
     for name, value in asdict(PretrainConfig()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=type(value), default=argparse.SUPPRESS,
+            help=f"{documented[name].text.replace('%', '%%')} (default: {value}, or the "
+            "environment's own)" if name != "env" else f"{documented[name].text} ({value})",
+        )
     options = vars(parser.parse_args(argv))
     out = options.pop("out")
     try:
-        make(PretrainConfig(**options), out)
+        config = settings(options.pop("env", PretrainConfig.env), **options)
+        make(config, out or Path(__file__).parent / registry.MODELS["tiny"].path / config.env)
     except ColllmError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

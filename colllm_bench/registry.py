@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,14 @@ class EnvSpec:
         summary: one line for ``--list``.
         scripted: ``"module:Class"`` of its scripted expert, or None.
         random: ``"module:Class"`` of its random team, or None.
-        demonstrations: ``"module:function"`` that yields chat transcripts for the built-in
-            model's corpus, or None.
+        demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
+            built-in model for this environment, or None.
+        pretrain: settings of :class:`colllm_bench.pretrain.PretrainConfig` that its built-in
+            model is made with, where they differ from the defaults.
+        action_tokens: longest action of the built-in model in tokens, the end token included;
+            None: short orders (:data:`colllm_bench.checks.BUILT_IN_ACTION_TOKENS`).
+        full_action_tokens: the same for other models, which read the ``full`` style; None:
+            :data:`colllm_bench.checks.DEFAULT_ACTION_TOKENS`.
         version: versions the id: ``strategy`` with 0 is ``strategy_v0``.
     """
 
@@ -40,6 +46,9 @@ class EnvSpec:
     scripted: str | None = None
     random: str | None = None
     demonstrations: str | None = None
+    pretrain: dict[str, Any] = field(default_factory=dict)
+    action_tokens: int | None = None
+    full_action_tokens: int | None = None
     version: int = 0
 
     @property
@@ -58,15 +67,22 @@ class AlgorithmSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model that ships with the package; ``path`` is relative to the package folder."""
+    """A model that ships with the package: a folder an environment under ``path`` (relative to
+    the package), because each environment has a language of its own.
+
+    ``general`` names the one for environments that have none of their own.
+    """
 
     name: str
     path: str
+    general: str
     summary: str = ""
 
-    @property
-    def folder(self) -> Path:
-        return Path(__file__).parent / self.path
+    def folder(self, env: str | None = None) -> Path:
+        """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one."""
+        root = Path(__file__).parent / self.path
+        own = root / (env or self.general)
+        return own if (own / "config.json").is_file() else root / self.general
 
 
 ENVS: dict[str, EnvSpec] = {
@@ -102,7 +118,12 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
     ),
 }
 MODELS: dict[str, ModelSpec] = {
-    "tiny": ModelSpec("tiny", "models/tiny", "the built-in language model, for CPUs (default)"),
+    "tiny": ModelSpec(
+        "tiny",
+        "models/tiny",
+        "strategy",
+        "the built-in language model, one an environment, for CPUs (default)",
+    ),
 }
 
 

@@ -110,6 +110,7 @@ class Team:
             dtype=config.dtype,
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
+            env=config.env,
         )
         return cls(
             loaded, config, agents, generator=generator, critic_slots=critic_slots, roles=roles

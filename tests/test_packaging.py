@@ -22,7 +22,7 @@ env = colllm_bench.make("strategy", agents=2)
 env.reset(seed=0)
 env.step({agent: "march" for agent in env.agents})
 from colllm_bench.registry import MODELS
-assert (MODELS["tiny"].folder / "model.safetensors").is_file()
+assert (MODELS["tiny"].folder("strategy") / "model.safetensors").is_file()
 assert "torch" not in sys.modules
 """
 

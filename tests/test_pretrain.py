@@ -13,7 +13,8 @@ from colllm_bench.errors import ConfigError
 SHORT = pretrain.PretrainConfig(
     steps=3, batch=4, longest=200, layers=1, tokenizer_chats=40, vocab=512
 )
-SHIPPED = registry.MODELS["tiny"].folder
+SHIPPED = registry.MODELS["tiny"].folder("strategy")
+OWN = [spec.name for spec in registry.ENVS.values() if spec.demonstrations]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -72,19 +73,30 @@ def test_only_the_order_and_its_end_are_written_by_the_model(tokenizer):
 
 
 def test_an_environment_without_demonstrations_gives_no_corpus(monkeypatch):
-    monkeypatch.setattr(registry, "ENVS", {"bare": registry.EnvSpec("bare", "m:C")})
-    with pytest.raises(ConfigError, match="demonstrations"):
-        next(pretrain.corpus(0))
+    monkeypatch.setitem(registry.ENVS, "bare", registry.EnvSpec("bare", "m:C"))
+    with pytest.raises(ConfigError, match="demonstrations.*strategy"):
+        pretrain.settings("bare")
+    assert pretrain.main(["--env", "bare"]) == 2
+    assert pretrain.main(["--env", "stratgy"]) == 2
 
 
-def test_the_shipped_model_is_small_and_its_card_names_the_command():
+def test_an_environment_without_a_model_of_its_own_gets_the_general_one():
+    assert registry.MODELS["tiny"].folder("rendezvous") == SHIPPED
+    assert registry.MODELS["tiny"].folder() == SHIPPED
+
+
+@pytest.mark.parametrize("env", OWN)
+def test_the_shipped_model_is_small_and_its_card_names_the_command(env):
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(SHIPPED)
+    folder = registry.MODELS["tiny"].folder(env)
+    assert folder.name == env
+    model = AutoModelForCausalLM.from_pretrained(folder)
     assert 100_000 <= sum(p.numel() for p in model.parameters()) <= 500_000
-    assert sum(p.stat().st_size for p in SHIPPED.iterdir()) <= 5 * 2**20
-    card = (SHIPPED / "README.md").read_text()
-    for key, value in vars(pretrain.PretrainConfig()).items():
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 5 * 2**20
+    card = (folder / "README.md").read_text()
+    assert f"python -m colllm_bench.pretrain --env {env}`" in card
+    for key, value in vars(pretrain.settings(env)).items():
         assert f"| {key} | {value} |" in card, "the shipped model was made with other settings"
 
 
