@@ -22,7 +22,7 @@ ROOMS = {
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
-    "files provenance transcripts checkpoints record returns losses",
+    "files provenance transcripts checkpoints record returns losses cli",
     "envs conformance testing",
     "batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
     "session team critic pretrain",
@@ -30,7 +30,7 @@ FLOORS = [
     "baselines",
     "checks environments evaluation learner training",
     "leaderboard",
-    "cli progress report launch run",
+    "progress report launch run",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}

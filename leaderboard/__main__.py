@@ -1,0 +1,44 @@
+"""``python -m colllm_bench.leaderboard``: reports and submissions, from files alone.
+
+Each command lives in a module of its own, which is imported when it is asked for: a function
+``main(argv) -> exit code`` that parses its own options.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from colllm_bench import cli
+from colllm_bench.errors import ConfigError, unknown_name
+
+COMMANDS = {
+    "build": "statistics, tables, plots and the page, from run folders",
+}
+"""Each is the module ``colllm_bench.leaderboard.<command>``."""
+
+
+def usage() -> str:
+    lines = [f"  {name:<8}{what}" for name, what in COMMANDS.items()]
+    return "\n".join([
+        "usage: python -m colllm_bench.leaderboard COMMAND [options]", "",
+        "Reports and submissions, from files alone.", "", *lines, "",
+        "python -m colllm_bench.leaderboard COMMAND --help says more of each.",
+    ])
+
+
+def main(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    name, *rest = argv
+    if name not in COMMANDS:
+        if name.startswith("-"):
+            raise ConfigError(f"no command before {name!r}", allowed=", ".join(COMMANDS))
+        raise unknown_name("command", name, COMMANDS, "see --help")
+    return importlib.import_module(f"colllm_bench.leaderboard.{name}").main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.execute(main))
