@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from colllm_bench.replays import frame_of
+
 NASTY = (
     "",
     " ",
@@ -88,6 +90,7 @@ class Player:
         self.longest = max(self.longest, turns)
 
     def _check(self, env: Any, live: list[str], observations: dict, infos: dict) -> None:
+        _check_frame(env)
         for agent in live:
             need(agent in observations, f"no observation for {agent!r}")
             seen = observations[agent]
@@ -145,6 +148,19 @@ def _state(env: Any) -> Any:
         return env.state()
     except NotImplementedError:
         return None
+
+
+def _check_frame(env: Any) -> None:
+    """What the environment shows to spectators, if it does (:mod:`colllm_bench.replays`)."""
+    if not callable(getattr(env, "frame", None)):
+        return
+    frame = frame_of(env)
+    if frame is not None:
+        need(
+            isinstance(frame, dict) and isinstance(frame.get("kind"), str),
+            f"frame() is no dict with a 'kind': {frame!r:.200}",
+        )
+        need(frame == frame_of(env), "frame() called twice shows two things")
 
 
 def _digest(*parts: Any) -> str:

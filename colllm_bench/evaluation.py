@@ -16,18 +16,22 @@ from colllm_bench.config import RunConfig
 from colllm_bench.environments import make_env
 from colllm_bench.intervals import mean_interval, wilson
 from colllm_bench.players import ScriptedPlayer, TeamPlayer
+from colllm_bench.replays import KEPT
 from colllm_bench.rollout import Player, rollout
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.types import Episode
 
 
-def play_held_out(config: RunConfig, player: Player, *, scripted: bool = False) -> list[Episode]:
+def play_held_out(
+    config: RunConfig, player: Player, *, scripted: bool = False, frames: int = 0
+) -> list[Episode]:
     """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
 
     Args:
         player: who plays.
         scripted: scripted players read the brief style and act for themselves, whatever the
             run's style and protocol.
+        frames: the first so many episodes are watched (see :func:`colllm_bench.rollout.rollout`).
     """
     count, size = config.eval_episodes, min(config.batch, config.eval_episodes)
     envs = [make_env(config, split="eval", scripted=scripted) for _ in range(size)]
@@ -35,12 +39,14 @@ def play_held_out(config: RunConfig, player: Player, *, scripted: bool = False) 
     for first in range(0, count, size):
         tasks = range(first, min(first + size, count))
         seeds = [derive(0, "held-out", task) for task in tasks]
-        episodes += rollout(envs[: len(seeds)], seeds, list(tasks), player)
+        episodes += rollout(
+            envs[: len(seeds)], seeds, list(tasks), player, frames=max(0, frames - first)
+        )
     return episodes
 
 
 def evaluate_team(
-    config: RunConfig, team: Any, *, temperature: float | None = None
+    config: RunConfig, team: Any, *, temperature: float | None = None, frames: int = 0
 ) -> list[Episode]:
     """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
     player = TeamPlayer(
@@ -49,7 +55,7 @@ def evaluate_team(
         temperature=config.temperature if temperature is None else temperature,
         max_action_tokens=config.max_action_tokens,
     )
-    return play_held_out(config, player)
+    return play_held_out(config, player, frames=frames)
 
 
 def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
@@ -57,7 +63,12 @@ def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
     spec = registry.env_spec(config.env)
     entries = {"random": spec.random, "scripted": spec.scripted}
     return {
-        name: play_held_out(config, ScriptedPlayer(registry.load(entry, "policy")), scripted=True)
+        name: play_held_out(
+            config,
+            ScriptedPlayer(registry.load(entry, "policy")),
+            scripted=True,
+            frames=KEPT.get(name, 0),
+        )
         for name, entry in entries.items()
         if entry
     }

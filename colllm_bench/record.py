@@ -7,6 +7,7 @@
 ``episodes.jsonl``      a line an episode; likewise
 ``timing.jsonl``        a line an iteration: wall seconds, memory; differs from run to run
 ``transcripts/``        episodes as readable text
+``replays/``            episodes as data, to be watched again
 ``checkpoints/``        the last two: adapters, critics, optimizers
 ``untrained.json``      the held-out results before training
 ``team/``               the trained team, an adapter per agent
@@ -30,6 +31,7 @@ from colllm_bench import checkpoints, files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.provenance import environment, peak_memory
+from colllm_bench.replays import REPLAYS, replay_of, write_replay
 from colllm_bench.transcripts import episode_text
 from colllm_bench.types import Episode
 
@@ -37,6 +39,7 @@ MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_eve
 """Fields that a resumed run may set anew: memory and pace, nothing that is learned (rounding
 aside), so that a run that ran out of memory need not be lost."""
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
+WITHIN = ("checkpoints", "transcripts", REPLAYS)
 
 
 def run_path(root: str | Path, env: str, algo: str, name: str, seed: int) -> Path:
@@ -54,8 +57,8 @@ class RunFolder:
         self.path = path
         self.config = config
         with files.writing(path):
-            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
-            (path / "transcripts").mkdir(exist_ok=True)
+            for name in WITHIN:
+                (path / name).mkdir(parents=True, exist_ok=True)
         self._lock = files.lock_folder(path)
 
     # -- opening
@@ -129,10 +132,12 @@ class RunFolder:
             return False
         for name in ("config.json", "environment.json", "untrained.json"):
             (self.path / name).unlink(missing_ok=True)
+        for path in (self.path / REPLAYS).glob("untrained-*.json"):
+            path.unlink(missing_ok=True)
         self.close()
         try:
-            (self.path / "checkpoints").rmdir()
-            (self.path / "transcripts").rmdir()
+            for name in WITHIN:
+                (self.path / name).rmdir()
             self.path.rmdir()
         except OSError:
             return False  # something of someone else's lies there
@@ -190,6 +195,19 @@ class RunFolder:
         """Write ``transcripts/<name>.txt``; where it lies."""
         path = self.path / "transcripts" / f"{name}.txt"
         files.write_text(path, episode if isinstance(episode, str) else episode_text(episode))
+        return path
+
+    def write_replay(self, name: str, episode: Episode, **about: Any) -> Path:
+        """Write ``replays/<name>.json``; where it lies.
+
+        Args:
+            name: ``held-out-0``, ``untrained-0``, ``iteration-00004``.
+            episode: played to its end.
+            about: ``team``, ``split``, ``iteration``: see :mod:`colllm_bench.replays`.
+        """
+        path = self.path / REPLAYS / f"{name}.json"
+        about = {"env": self.config.env, "algo": self.config.algo, **about}
+        write_replay(path, replay_of(episode, **about))
         return path
 
     def write_error(self, text: str) -> None:
@@ -274,7 +292,7 @@ def check_free(path: str | Path) -> None:
 def _leftover(entry: Path) -> bool:
     """What a run that was killed or failed before it learned anything leaves behind."""
     if entry.is_dir():
-        return entry.name in ("checkpoints", "transcripts") and not any(entry.iterdir())
+        return entry.name in WITHIN and not any(entry.iterdir())
     started = entry.name in ("environment.json", "error.txt")
     return started or (entry.name[0] == "." and entry.suffix == ".tmp")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from colllm_bench.errors import RunError
+from colllm_bench.replays import frame_of
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -43,6 +44,13 @@ class _Running:
     episode: Episode
     observations: dict[str, Any]
     infos: dict[str, dict]
+    watched: bool
+    """Whether frames are taken."""
+
+    def watch(self) -> None:
+        frame = frame_of(self.env) if self.watched else None
+        if frame is not None:
+            self.episode.frames.append(frame)
 
 
 def text_of(observation: Any) -> str:
@@ -54,7 +62,12 @@ def text_of(observation: Any) -> str:
 
 
 def rollout(
-    envs: Sequence[Any], seeds: Sequence[int], groups: Sequence[int], player: Player
+    envs: Sequence[Any],
+    seeds: Sequence[int],
+    groups: Sequence[int],
+    player: Player,
+    *,
+    frames: int = 0,
 ) -> list[Episode]:
     """Play one episode in each of ``envs`` (PettingZoo parallel environments) to its end.
 
@@ -63,6 +76,8 @@ def rollout(
         seeds: E seeds for ``reset``; equal seeds start from equal states.
         groups: E group numbers, see :class:`colllm_bench.types.Episode`.
         player: answers for the team.
+        frames: the first so many episodes are watched: their ``frames`` are what the environment
+            shows to a spectator (:mod:`colllm_bench.replays`).
 
     Returns:
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.
@@ -73,7 +88,7 @@ def rollout(
             an end.
     """
     starts = zip(envs, seeds, groups, strict=True)
-    running = [_start(env, seed, group) for env, seed, group in starts]
+    running = [_start(*start, watched=k < frames) for k, start in enumerate(starts)]
     episodes = [r.episode for r in running]
     player.begin(episodes)
     while running:
@@ -81,6 +96,7 @@ def rollout(
         player.act(turns)
         for r, own in zip(running, turns, strict=True):
             _step(r, own, player)
+            r.watch()
         going = [i for i, r in enumerate(running) if r.env.agents]
         if len(going) < len(running):
             running = [running[i] for i in going]
@@ -88,7 +104,7 @@ def rollout(
     return episodes
 
 
-def _start(env: Any, seed: int, group: int) -> _Running:
+def _start(env: Any, seed: int, group: int, watched: bool) -> _Running:
     observations, infos = env.reset(seed=seed)
     late = [agent for agent in env.possible_agents if agent not in env.agents]
     if late:
@@ -97,7 +113,9 @@ def _start(env: Any, seed: int, group: int) -> _Running:
         Transcript(agent, i, infos.get(agent, {}).get("instructions", ""))
         for i, agent in enumerate(env.possible_agents)
     ]
-    return _Running(env, Episode(seed, group, transcripts), observations, infos)
+    running = _Running(env, Episode(seed, group, transcripts), observations, infos, watched)
+    running.watch()
+    return running
 
 
 def _next_turns(running: _Running) -> list[Turn | None]:

@@ -65,7 +65,8 @@ def check_env(
     never come back; the same seed gives the same bytes again, in another instance, in
     two instances stepped in turn, after pickling and deep copies in the middle, whatever the
     global generators and ``PYTHONHASHSEED``, none of which the environment may touch; nasty
-    text is survived; the AEC form plays to the end.
+    text is survived; ``frame()``, if there is one, shows something that can be replayed;
+    the AEC form plays to the end.
 
     Args:
         env: a registered name, ``"module:Class"``, ``"./file.py:Class"``, or a callable.

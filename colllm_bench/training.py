@@ -16,6 +16,7 @@ from colllm_bench.environments import make_env
 from colllm_bench.evaluation import evaluate_team, reference_teams, results, summarize_teams
 from colllm_bench.learner import ActorLearner, CriticLearner
 from colllm_bench.players import TeamPlayer
+from colllm_bench.replays import KEPT
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.team import Team
@@ -64,7 +65,8 @@ class Trainer:
             temperature=c.temperature,
             max_action_tokens=c.max_action_tokens,
         )
-        return rollout(self.envs, seeds, groups, player)
+        frames = 1 if keeps_episode(c, iteration) else 0
+        return rollout(self.envs, seeds, groups, player, frames=frames)
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """Credit, the critic's fit, the actors' improvement; their metrics."""
@@ -118,7 +120,9 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
             trainer.load_state_dict(state)
         folder.rewind(start)
         if start == 0:
-            folder.write_json("untrained.json", results(evaluate_team(config, trainer.team)))
+            untrained = evaluate_team(config, trainer.team, frames=KEPT["untrained"])
+            _keep_replays(folder, "untrained", untrained)
+            folder.write_json("untrained.json", results(untrained))
     if listener:
         listener.start(config.iterations * config.batch, start * config.batch)
     for iteration in range(start, config.iterations):
@@ -136,6 +140,11 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
     if listener:
         listener.close()
     return trainer
+
+
+def keeps_episode(config: RunConfig, iteration: int) -> bool:
+    """Whether an iteration ends with a checkpoint; its first episode is then kept to be read."""
+    return iteration + 1 == config.iterations or (iteration + 1) % config.checkpoint_every == 0
 
 
 def describe(episodes: Sequence[Episode]) -> dict[str, float]:
@@ -172,10 +181,18 @@ def _record(folder: Any, trainer: Trainer, row: dict, episodes: list[Episode], s
         }
         for e in episodes
     ])
-    last = iteration + 1 == config.iterations
-    if last or (iteration + 1) % config.checkpoint_every == 0:
-        folder.write_transcript(f"iteration-{iteration:05d}", episodes[0])
+    if keeps_episode(config, iteration):
+        name = f"iteration-{iteration:05d}"
+        folder.write_transcript(name, episodes[0])
+        folder.write_replay(name, episodes[0], team="training", split="train", iteration=iteration)
         folder.save_checkpoint(iteration + 1, trainer.state_dict())
+
+
+def _keep_replays(folder: Any, team: str, episodes: Sequence[Episode]) -> None:
+    """The first held-out episodes of a team, to be watched again."""
+    name = "held-out" if team == "trained" else team
+    for k, episode in enumerate(episodes[: KEPT.get(team, 0)]):
+        folder.write_replay(f"{name}-{k}", episode, team=team, split="eval")
 
 
 def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
@@ -185,11 +202,14 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
         The summary (see :func:`colllm_bench.evaluation.summarize_teams`).
     """
     config = trainer.config
-    episodes = evaluate_team(config, trainer.team)
-    teams = {"trained": results(episodes), "untrained": folder.read_json("untrained.json")}
-    teams |= {name: results(played) for name, played in reference_teams(config).items()}
+    played = {"trained": evaluate_team(config, trainer.team, frames=KEPT["trained"])}
+    played |= reference_teams(config)
+    teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
+    teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
     summary = summarize_teams(config, teams)
-    for k, episode in enumerate(episodes[:3]):
+    for name, episodes in played.items():
+        _keep_replays(folder, name, episodes)
+    for k, episode in enumerate(played["trained"][: KEPT["trained"]]):
         folder.write_transcript(f"held-out-{k}", episode)
     trainer.team.save(folder.path / "team")
     folder.write_summary(summary)

@@ -160,6 +160,10 @@ class CentralizedEnv(ParallelEnv):
     def render(self):
         return self.env.render()
 
+    def frame(self) -> dict[str, Any] | None:
+        """What a spectator sees of the environment within (:mod:`colllm_bench.replays`)."""
+        return self.env.frame() if hasattr(self.env, "frame") else None
+
     def close(self) -> None:
         self.env.close()
 

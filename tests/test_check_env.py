@@ -132,6 +132,21 @@ class TooLong(StrategyEnv):
         return {agent: {"text": "x" * 5000} for agent in self.possible_agents}
 
 
+class Unframed(StrategyEnv):
+    def frame(self):
+        return "a picture"
+
+
+class Blinking(StrategyEnv):
+    """Being watched changes it."""
+
+    looks = 0
+
+    def frame(self):
+        self.looks += 1
+        return {"kind": "text", "text": str(self.looks)}
+
+
 @pytest.mark.parametrize(
     "broken, message",
     [
@@ -143,6 +158,8 @@ class TooLong(StrategyEnv):
         (Selfish, "rewards differ"),
         (Undead, "has left env.agents"),
         (TooLong, "does not contain"),
+        (Unframed, "no dict with a 'kind': 'a picture'"),
+        (Blinking, "shows two things"),
         (without("instructions", True), "instructions"),
         (without("invalid", True), "'invalid' is no bool"),
         (without("score", False), "'score' is no dict"),

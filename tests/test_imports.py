@@ -22,7 +22,7 @@ ROOMS = {
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
-    "files provenance transcripts checkpoints record returns losses cli",
+    "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
     "batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
     "session team critic pretrain",

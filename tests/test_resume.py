@@ -110,6 +110,8 @@ def test_the_record_is_complete(undisturbed):
         "config.json", "environment.json", "metrics.jsonl", "episodes.jsonl", "summary.json",
         "untrained.json", "learning_curve.png", "checkpoints/iteration-000002.pt",
         "checkpoints/iteration-000003.pt", "transcripts/held-out-0.txt",
+        "replays/held-out-0.json", "replays/untrained-0.json", "replays/scripted-0.json",
+        "replays/iteration-00002.json",
         "team/front_1/adapter_model.safetensors", "team/front_2/adapter_config.json",
     } <= undisturbed.keys()
     assert undisturbed["metrics.jsonl"].count(b"\n") == 3

@@ -261,6 +261,12 @@ class StrategyEnv(ParallelEnv):
         print(picture, flush=True)
         return None
 
+    def frame(self) -> dict[str, Any]:
+        """The map as data, for replays: see :func:`render.frame`."""
+        if self.campaign is None:
+            raise RuntimeError("frame() before reset()")
+        return render.frame(self.campaign, self._orders)
+
     def close(self) -> None:
         pass
 

@@ -1,8 +1,8 @@
-"""Pictures of a campaign: lanes as text (``ansi``, ``human``) or pixels (``rgb_array``)."""
+"""Pictures of a campaign: lanes as text (``ansi``, ``human``), pixels (``rgb_array``) or data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from colllm_bench.envs.strategy.rules import Front, State
 
@@ -57,6 +57,49 @@ def ansi(state: State, orders: list[str | None] | None = None) -> str:
             f"front {i + 1:>2}  {road} | [{fort}] g{front.garrison} {guard}  {order}{front.result}"
         )
     return "\n".join(lines)
+
+
+def frame(state: State, orders: list[str | None] | None = None) -> dict[str, Any]:
+    """The campaign as data, from which a viewer draws its map (kind ``siege``).
+
+    Args:
+        state: the campaign.
+        orders: what each commander ordered on the last day, if there was one; None among them
+            is an order that was not understood.
+
+    Returns:
+        ``day`` of ``days``, ``supply`` (wagons), ``income`` (wagons in ten days), ``breach``,
+        ``won``, ``over``, ``text`` (:func:`ansi`), and ``fronts``, each with ``road`` (cells
+        ahead, nearest first; True: an ambush) of ``length``, ``army``, ``garrison``, ``wall`` of
+        ``height`` segments, ``scouted`` (whether its commander knows the fort), ``reserve``
+        (whether an enemy reserve stands there), ``order`` and ``result``.
+    """
+    return {
+        "kind": "siege",
+        "day": state.day,
+        "days": state.turns,
+        "supply": state.supply,
+        "income": state.income,
+        "breach": state.breach,
+        "won": state.won,
+        "over": state.over,
+        "fronts": [
+            {
+                "road": list(front.road),
+                "length": front.length,
+                "army": front.army,
+                "garrison": front.garrison,
+                "wall": front.wall,
+                "height": front.height,
+                "scouted": front.scouted,
+                "reserve": i in state.reserves,
+                "order": orders[i] if orders else None,
+                "result": front.result,
+            }
+            for i, front in enumerate(state.fronts)
+        ],
+        "text": ansi(state, orders),
+    }
 
 
 def rgb_array(state: State, orders: list[str | None] | None = None) -> np.ndarray:
