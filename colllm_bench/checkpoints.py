@@ -26,10 +26,12 @@ def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
     return path
 
 
-def load(folder: Path) -> tuple[int, dict[str, Any]] | None:
+def load(folder: Path, *, remove_torn: bool = True) -> tuple[int, dict[str, Any]] | None:
     """(iteration, state) of the newest whole checkpoint, or None; tensors on the CPU.
 
-    Torn ones are removed, so that the lines after the one taken can be forgotten too.
+    Args:
+        remove_torn: torn ones are removed, so that the lines after the one taken can be
+            forgotten too. For who resumes; who only looks must leave a run's files alone.
     """
     paths = found(folder)
     if not paths:
@@ -40,7 +42,8 @@ def load(folder: Path) -> tuple[int, dict[str, Any]] | None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # torch says "torn" in many ways
-            path.unlink(missing_ok=True)
+            if remove_torn:
+                path.unlink(missing_ok=True)
             continue
         return int(path.stem.rpartition("-")[2]), state
     return None

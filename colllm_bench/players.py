@@ -1,4 +1,4 @@
-"""Who plays: the language-model team, and scripted teams to compare it with."""
+"""Who plays: the language-model team, scripted teams to compare it with, and mixed ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from colllm_bench.rollout import Player
 from colllm_bench.seeding import derive
+from colllm_bench.streams import RowStreams
 from colllm_bench.types import Episode, Transcript, Turn
+
+
+def twins(episodes: Sequence[Episode]) -> list[int]:
+    """[episodes] how many before it start from the same seed: tells equal starts apart."""
+    seen: Counter[int] = Counter()
+    numbers = []
+    for episode in episodes:
+        numbers.append(seen[episode.seed])
+        seen[episode.seed] += 1
+    return numbers
 
 
 class TeamPlayer:
@@ -18,11 +30,23 @@ class TeamPlayer:
         generator: ``torch.Generator`` on the team's device; every sampled token comes from it.
         temperature: of sampling; 0 plays greedily.
         max_action_tokens: longest action.
+        seed: instead of ``generator``: a stream for every agent, episode and turn, so that
+            an agent says the same whoever else is in the batch
+            (:class:`colllm_bench.streams.RowStreams`).
     """
 
-    def __init__(self, team: Any, *, generator: Any, temperature: float, max_action_tokens: int):
+    def __init__(
+        self,
+        team: Any,
+        *,
+        generator: Any = None,
+        temperature: float,
+        max_action_tokens: int,
+        seed: int | None = None,
+    ):
         self.team = team
         self.generator = generator
+        self.seed = seed
         self.temperature = temperature
         self.max_action_tokens = max_action_tokens
 
@@ -30,10 +54,19 @@ class TeamPlayer:
         self.running = list(episodes)
         self.session = self.team.session(
             len(episodes),
-            generator=self.generator,
+            generator=self._streams() if self.seed is not None else self.generator,
             temperature=self.temperature,
             max_action_tokens=self.max_action_tokens,
         )
+
+    def _streams(self) -> RowStreams:
+        places = list(zip(self.running, twins(self.running), strict=True))
+        names = [
+            (self.running[0].transcripts[a].agent, episode.seed, twin)
+            for a in range(len(self.running[0].transcripts))
+            for episode, twin in places
+        ]
+        return RowStreams(self.seed, names, self.max_action_tokens)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         flat: list[Turn | None] = []
@@ -81,12 +114,10 @@ class ScriptedPlayer:
         self.seed = seed
 
     def begin(self, episodes: Sequence[Episode]) -> None:
-        self.policies = []
-        seen: Counter[int] = Counter()
-        for episode in episodes:
-            twin = seen[episode.seed]
-            seen[episode.seed] += 1
-            self.policies.append([self._policy(episode, twin, x) for x in episode.transcripts])
+        self.policies = [
+            [self._policy(episode, twin, transcript) for transcript in episode.transcripts]
+            for episode, twin in zip(episodes, twins(episodes), strict=True)
+        ]
 
     def _policy(self, episode: Episode, twin: int, transcript: Transcript) -> Any:
         # Not the place in the batch: how a team plays a task must not depend on its company.
@@ -106,3 +137,44 @@ class ScriptedPlayer:
 
     def observe_end(self, transcript: Transcript, observation: str) -> None:
         pass
+
+
+class MixedPlayer:
+    """A team whose seats are played by several players, each seeing its own seats only.
+
+    Args:
+        parts: (player, seats) pairs; ``seats`` are places in ``possible_agents``, and all
+            pairs together have every seat once.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Player, Sequence[int]]]):
+        self.parts = [(player, list(seats)) for player, seats in parts]
+        self._of_seat = {seat: player for player, seats in self.parts for seat in seats}
+
+    def begin(self, episodes: Sequence[Episode]) -> None:
+        for player, seats in self.parts:
+            # The same transcripts, fewer of them: what a player writes is the episode's.
+            player.begin([
+                Episode(e.seed, e.group, [e.transcripts[seat] for seat in seats]) for e in episodes
+            ])
+
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        for player, seats in self.parts:
+            player.act([[own[seat] for seat in seats] for own in turns])
+
+    def keep(self, running: Sequence[int]) -> None:
+        for player, _ in self.parts:
+            player.keep(running)
+
+    def observe_end(self, transcript: Transcript, observation: str) -> None:
+        self._of_seat[transcript.index].observe_end(transcript, observation)
+
+    def close(self) -> None:
+        for player, _ in self.parts:
+            close(player)
+
+
+def close(player: Player) -> None:
+    """Let go of what a player holds (processes, connections); most hold nothing."""
+    if hasattr(player, "close"):
+        player.close()

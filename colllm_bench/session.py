@@ -14,6 +14,7 @@ import torch
 
 from colllm_bench.cache import AttentionLayout, RowCache
 from colllm_bench.errors import ConfigError
+from colllm_bench.streams import RowStreams
 
 REUSE = ("session", "turn", "none")
 
@@ -27,7 +28,8 @@ class Session:
     Args:
         team: a :class:`colllm_bench.team.Team`.
         episodes: E, how many episodes.
-        generator: on the team's device; every sampled token comes from it.
+        generator: on the team's device; every sampled token comes from it. Or a
+            :class:`colllm_bench.streams.RowStreams`, which has a stream for each row.
         temperature: tokens are drawn from softmax(logits / temperature), nothing cut off;
             0 takes the most probable token.
         max_action_tokens: an action that has no end token by then is cut off.
@@ -45,7 +47,7 @@ class Session:
         team: Any,
         episodes: int,
         *,
-        generator: torch.Generator,
+        generator: torch.Generator | RowStreams,
         temperature: float,
         max_action_tokens: int,
         reuse: str | None = None,
@@ -95,6 +97,8 @@ class Session:
         ]
         longest = max(n + len(feed) for n, feed in zip(self._lengths, feeds))
         self.team.prompts.require_context(longest + self.max_action_tokens)
+        if isinstance(self.generator, RowStreams):
+            self.generator.turn(acting)
         if self.reuse == "none":
             steps = self._recompute(feeds, acting)
         else:
@@ -114,6 +118,8 @@ class Session:
         self._carried = [self._carried[row] for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
         self.episodes = len(episodes)
+        if isinstance(self.generator, RowStreams):
+            self.generator.keep(rows)
         before = self._lanes
         self._lanes = self.team.lanes(self._agent_of_row())
         for lane, old, cache in zip(self._lanes, before, self._caches):
@@ -240,12 +246,18 @@ class Session:
             # The inverse of the distribution function, in double so that no token of zero
             # probability is hit by rounding; far fewer random numbers than torch.multinomial.
             reach = torch.cumsum((logits - total).exp_(), -1, dtype=torch.float64)
-            point = torch.rand(
-                len(logits), 1, generator=self.generator, device=logits.device, dtype=torch.float64
-            )
+            point = self._points(len(logits))
             tokens = torch.searchsorted(reach, point * reach[:, -1:], right=True)[:, 0]
             tokens = tokens.clamp_(max=logits.shape[-1] - 1)
         return tokens, (logits.gather(1, tokens[:, None]) - total)[:, 0]
+
+    def _points(self, rows: int) -> torch.Tensor:
+        """[rows, 1] in [0, 1): where each row's token stands in its distribution."""
+        if isinstance(self.generator, RowStreams):
+            return torch.from_numpy(self.generator.points()).to(self.device)
+        return torch.rand(
+            rows, 1, generator=self.generator, device=self.device, dtype=torch.float64
+        )
 
 
 def cached_forward(

@@ -24,11 +24,11 @@ FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
     "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
-    "batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
+    "streams batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
     "session team critic pretrain",
     "rollout players",
     "baselines",
-    "checks environments evaluation learner training",
+    "checks environments evaluation learner teams training",
     "leaderboard",
     "progress report launch run",
 ]
@@ -36,7 +36,7 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.s
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}
 """Rooms that may not know each other though neither lies above the other."""
 NO_TORCH = ("config", "registry", "cli", "run", "record", "files", "launch", "report", "evaluation",
-            "checks", "environments", "rollout", "players", "testing", "leaderboard")
+            "checks", "environments", "rollout", "players", "teams", "testing", "leaderboard")
 
 
 def modules() -> dict[str, Path]:
