@@ -134,7 +134,7 @@ def check_config(config: RunConfig) -> None:
         _need(config, name, lambda value: 0.0 <= value <= 1.0, "0 to 1")
     for name in ("lr", "clip", "temperature", "max_grad_norm", "lora_alpha", "target_kl"):
         _need(config, name, lambda value: value > 0, "above 0")
-    for name in ("kl", "entropy", "threads", "critic_warmup"):
+    for name in ("kl", "entropy", "threads", "critic_warmup", "snr_every"):
         _need(config, name, lambda value: value >= 0, "0 or more")
     for name, allowed in {
         "tuning": ("lora", "full"),

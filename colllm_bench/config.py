@@ -110,6 +110,8 @@ class RunConfig:
     """CPU threads (0: one for the built-in model, all cores for others)"""
     checkpoint_every: int = 5
     """iterations between checkpoints"""
+    snr_every: int = 10
+    """iterations between measurements of the gradient's signal-to-noise ratio (0: never)"""
 
     @property
     def iterations(self) -> int:

@@ -9,11 +9,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import pvariance
 from typing import Any
 
 import torch
 
-from colllm_bench import losses, views
+from colllm_bench import losses, snr, views
 from colllm_bench.baselines.base import ActionBatch, Algorithm
 from colllm_bench.batch import TokenBatch, ValueBatch, collate, padded_tokens
 from colllm_bench.config import RunConfig
@@ -83,9 +84,11 @@ class ActorLearner:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
         generator = torch_generator(c.seed, "minibatches", iteration)
-        shift, divisor = self.scale(
-            [turn.advantage for e in episodes for x in e.transcripts for turn in x.turns]
-        )
+        advantages = [turn.advantage for e in episodes for x in e.transcripts for turn in x.turns]
+        shift, divisor = self.scale(advantages)
+        measured = {"advantage_variance": pvariance(advantages)} if advantages else {}
+        if c.snr_every and iteration % c.snr_every == 0:
+            measured |= self._gradient_noise(episodes, shift, divisor)
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
@@ -95,7 +98,29 @@ class ActorLearner:
             if c.target_kl is not None and rows[-1].get("kl", 0.0) > c.target_kl:
                 break
         means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
-        return {**means, "actor_steps": len(rows), "advantage_std": divisor}
+        return {**means, "actor_steps": len(rows), "advantage_std": divisor, **measured}
+
+    def _gradient_noise(
+        self, episodes: Sequence[Episode], shift: float, divisor: float
+    ) -> dict[str, float]:
+        """Signal and noise of the batch's gradient (:mod:`colllm_bench.snr`) at the parameters
+        of now; moves nothing and draws nothing. Empty where the batch is a single group."""
+        parts = [self._collate(part) for part in snr.parts_of(episodes)]
+        if len(parts) < 2:
+            return {}
+        # A part weighs its tokens as the whole batch does: the parts' mean is its gradient.
+        totals = self._tokens_of_slots([tokens for micro in parts for tokens in micro]) / len(parts)
+        tensors = [tensor for own in self.groups.values() for tensor in own]
+
+        def gradients() -> Iterator[list[torch.Tensor]]:
+            for micro in parts:
+                self.optimizer.zero_grad(set_to_none=True)
+                self._backward(micro, totals, shift, divisor)
+                yield [torch.zeros_like(t) if t.grad is None else t.grad for t in tensors]
+
+        measured = snr.signal_and_noise(gradients())
+        self.optimizer.zero_grad(set_to_none=True)
+        return measured
 
     def _split(self, episodes: Sequence[Episode], generator) -> Iterator[list[Episode]]:
         parts = min(self.config.minibatches, len(episodes))
@@ -112,12 +137,29 @@ class ActorLearner:
         return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
-        c, sums = self.config, defaultdict(float)
-        owner = [self.slot[tokens.agent_of_token] for tokens in micro]
-        slots = int(self.slot.max()) + 1
-        totals = torch.stack([torch.bincount(o, minlength=slots) for o in owner]).sum(0)
         self.optimizer.zero_grad(set_to_none=True)
-        for tokens, who in zip(micro, owner, strict=True):
+        metrics = self._backward(micro, self._tokens_of_slots(micro), shift, divisor)
+        metrics["actor_grad_norm"] = clip_gradients(self.groups, self.config.max_grad_norm)
+        self.optimizer.step()
+        return metrics
+
+    def _tokens_of_slots(self, micro: list[TokenBatch]) -> torch.Tensor:
+        """[slots] action tokens of each policy."""
+        slots = int(self.slot.max()) + 1
+        owner = [self.slot[tokens.agent_of_token] for tokens in micro]
+        return torch.stack([torch.bincount(o, minlength=slots) for o in owner]).sum(0)
+
+    def _backward(
+        self, micro: list[TokenBatch], totals: torch.Tensor, shift: float, divisor: float
+    ) -> dict[str, float]:
+        """Add the loss's gradient to the parameters'; the metrics of all micro-batches.
+
+        Args:
+            totals: [slots] tokens over which each policy's weights sum to 1.
+        """
+        c, sums = self.config, defaultdict(float)
+        for tokens in micro:
+            who = self.slot[tokens.agent_of_token]
             scores = self.team.action_scores(
                 tokens, temperature=c.temperature, with_entropy=c.entropy != 0.0
             )
@@ -142,8 +184,6 @@ class ActorLearner:
             for key, value in metrics.items():
                 # Losses are sums of weights and add up; the rest are means over tokens.
                 sums[key] += float(value) * (1.0 if key.endswith("loss") else share)
-        sums["actor_grad_norm"] = clip_gradients(self.groups, c.max_grad_norm)
-        self.optimizer.step()
         return dict(sums)
 
     def state_dict(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ RUN_OPTIONS = ("name", "out", "seeds")
 """What a --config file may set beside the fields of RunConfig."""
 UNNAMED = frozenset({
     "env", "algo", "seed", "threads", "device", "checkpoint_every", "micro_batch",
-    "gradient_checkpointing",
+    "gradient_checkpointing", "snr_every",
 })
 """Fields that do not enter a run's default name: part of its path, or no matter of what is
 learned."""

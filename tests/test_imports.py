@@ -25,7 +25,7 @@ FLOORS = [
     "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
     "streams batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
-    "session team critic pretrain",
+    "session team critic snr pretrain",
     "rollout players",
     "baselines",
     "checks environments evaluation learner teams training",
