@@ -1,0 +1,23 @@
+"""The jail: programs that nobody has read run here, and only data comes out.
+
+>>> from colllm_bench.envs.coding.sandbox import Limits, Pool, compare
+>>> with Pool(workers=1) as pool:
+...     outcome, = pool.run("def f(x): return x + 1", "f", [[1]], Limits(cpu=1.0))
+>>> outcome.verdict, compare(outcome.value, 2)
+('ok', True)
+
+What is expected stays outside and is compared here, so that a program that owns its process can
+still do no better than answer. The threat model and the ladder of rungs: docs/sandbox.md.
+"""
+
+from __future__ import annotations
+
+from colllm_bench.envs.coding.sandbox.equality import compare
+from colllm_bench.envs.coding.sandbox.outcomes import VERDICTS, Limits, Outcome, Program
+from colllm_bench.envs.coding.sandbox.pool import Pool, shared
+from colllm_bench.envs.coding.sandbox.rungs import RUNGS
+from colllm_bench.envs.coding.sandbox.values import UnfitValue
+
+__all__ = [
+    "RUNGS", "VERDICTS", "Limits", "Outcome", "Pool", "Program", "UnfitValue", "compare", "shared",
+]

@@ -1,0 +1,156 @@
+"""One job: a fork of the watcher that runs one program on its cases and is then ended.
+
+From :func:`one_case` on, this process belongs to the program: it may do here whatever the kernel
+lets it. All it can reach is its own result pipe, where a forged frame is worth as much as a value
+that it returned: the expected one is not here, nor is any trace of an earlier program.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import resource
+import sys
+import types
+
+from colllm_bench.envs.coding.sandbox import values
+from colllm_bench.envs.coding.sandbox.inside import wire
+
+NAME = "solution"
+FILE = "<solution>"
+
+
+class Flood(BaseException):
+    """More printed than allowed."""
+
+
+class Printed(io.TextIOBase):
+    """A standard output that keeps the first ``limit`` characters and then stops the program."""
+
+    def __init__(self, limit: int):
+        self.parts: list[str] = []
+        self.left = limit
+        self.flooded = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self.parts.append(text[: self.left])
+        if len(text) > self.left:
+            self.left, self.flooded = 0, True
+            raise Flood
+        self.left -= len(text)
+        return len(text)
+
+
+def limit(memory: int, files: int, processes: bool) -> None:
+    """Resource limits of a job: address space ``memory`` bytes, nothing written, no process."""
+    hard = {
+        resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: files,
+        resource.RLIMIT_AS: memory,
+    }
+    if not processes:
+        hard[resource.RLIMIT_NPROC] = 0
+    for what, value in hard.items():
+        try:
+            resource.setrlimit(what, (value, value))
+        except (ValueError, OSError):  # macOS has no RLIMIT_AS to speak of
+            if sys.platform == "linux":
+                raise
+
+
+def run(payload: int, result: int, tick: int, header: tuple, confine) -> None:
+    """Read the program, enter the job's own confinement, answer every case. Never returns.
+
+    Args:
+        confine: what the rung does last, once nothing but the program is left to run.
+    """
+    size, _, _, _, _, recursion, result_bytes, stdout_chars = header
+    task = json.loads(wire.read_exactly(payload, size))
+    os.close(payload)
+    confine(header)
+    sys.setrecursionlimit(recursion)
+    code: types.CodeType | None = None
+    for case in task["cases"]:
+        os.write(tick, b".")
+        printed = Printed(stdout_chars)
+        sys.stdout = sys.stderr = printed
+        sys.stdin = io.StringIO()
+        random.seed(0)
+        try:
+            if code is None:
+                code = compile(task["source"], FILE, "exec", dont_inherit=True)
+            frame = one_case(code, task["entry"], values.decode(case))
+        except BaseException as error:  # of compile()
+            frame = ["load", None, describe(error)]
+        if printed.flooded:
+            frame = ["large", None, f"printed more than {stdout_chars:,} characters"]
+        send(result, frame, printed, result_bytes)
+        if frame[0] == "load":
+            break
+    os.write(tick, b"." * (len(task["cases"]) + 1))
+    os._exit(0)
+
+
+def one_case(code: types.CodeType, entry: str, arguments: list) -> list:
+    """``[kind, value, error]`` of a call of ``entry`` in a module that is made anew."""
+    module = types.ModuleType(NAME)
+    sys.modules[NAME] = module  # dataclasses look their module up there
+    try:
+        exec(code, module.__dict__)
+        function = module.__dict__.get(entry)
+    except MemoryError:
+        return ["memory", None, "MemoryError while it was loaded"]
+    except BaseException as error:
+        return ["load", None, describe(error)]
+    if not callable(function):
+        what = "is no function" if entry in module.__dict__ else "is not defined"
+        return ["load", None, f"NameError: {entry} {what}"]
+    try:
+        value = function(*arguments)
+    except MemoryError as error:
+        return ["memory", None, describe(error)]
+    except BaseException as error:
+        return ["raised", None, describe(error)]
+    try:
+        return ["returned", values.encode(value), ""]
+    except values.LargeValue as error:
+        return ["large", None, f"the result has {error}"]
+    except BaseException as error:
+        return ["unfit", None, describe(error)]
+
+
+def send(result: int, frame: list, printed: Printed, result_bytes: int) -> None:
+    """Write a frame, or one that says that it was too large."""
+    stdout = "".join(printed.parts)
+    try:
+        data = json.dumps([*frame, stdout], separators=(",", ":"), check_circular=False).encode()
+    except MemoryError:
+        data = json.dumps(["memory", None, "MemoryError while the result was written", ""]).encode()
+    if len(data) > result_bytes + 6 * len(stdout) + 4096:
+        text = f"the result is longer than {result_bytes:,} bytes"
+        data = json.dumps(["large", None, text, stdout]).encode()
+    wire.write_all(result, wire.FRAME.pack(len(data)) + data)
+
+
+def describe(error: BaseException) -> str:
+    """``Type: message (line 3)``; asks the exception for its text, so it may run the program."""
+    try:
+        text = str(error)
+    except BaseException:
+        text = "(its text cannot be had)"
+    line = None
+    if isinstance(error, SyntaxError) and error.filename == FILE:
+        text, line = str(error.msg), error.lineno
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILE:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f" (line {line})" if line else ""
+    return f"{type(error).__name__}: {text[:1000]}{where}" if text else type(error).__name__ + where
