@@ -51,8 +51,14 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"unknown option {name!r}", fix=f"{hint}see {self.prog} --help")
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """A flag for every field of :class:`RunConfig`, its docstring as help, and ``--config``."""
+def add_config_options(parser: argparse.ArgumentParser, add: Callable | None = None) -> None:
+    """A flag for every field of :class:`RunConfig`, its docstring as help, and ``--config``.
+
+    Args:
+        add: (group, flag, kind, help text), for flags that take something else than one value
+            of their kind.
+    """
+    add = add or _add
     kinds, documented = _kinds(), field_docs(RunConfig)
     groups: dict[str, Any] = {}
     for field in fields(RunConfig):
@@ -70,9 +76,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
                 help="a " + help_text.replace("options", "option").replace("pairs", "pair"),
             )
             for name, short in SHORTHANDS.items():
-                _add(group, f"--{name}", short, f"the same as --env-option {name}=...")
+                add(group, f"--{name}", short, f"the same as --env-option {name}=...")
         else:
-            _add(group, flag, kind, help_text)
+            add(group, flag, kind, help_text)
     groups["run"].add_argument(
         "--config", metavar="FILE.toml", help="settings by field name; flags go before it"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import registry
@@ -21,13 +22,44 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     Raises:
         ConfigError: the environment does not take an option, or a value is out of its range.
     """
+    env = _bare_env(config, split, "brief" if scripted else config.style)
+    if not scripted and load_algorithm(config.algo).centralized_execution:
+        from colllm_bench.envs.central import CentralizedEnv
+
+        env = CentralizedEnv(env)
+    return env
+
+
+def make_mixed_env(config: RunConfig, split: str, styles: Sequence[str | None]) -> Any:
+    """One environment that each agent reads in a style of its own, and that can be watched.
+
+    Args:
+        styles: an entry an agent; None: the environment's default.
+
+    Raises:
+        ConfigError: as :func:`make_env`; or another number of styles than agents.
+    """
+    from colllm_bench.envs.mixed_styles import MixedStyleEnv
+
+    known, open_ended = _options_of(registry.env_class(config.env))
+    distinct = list(dict.fromkeys(styles)) if "style" in known or open_ended else [None]
+    twins = {style: _bare_env(config, split, style, watched=True) for style in distinct}
+    first = twins[distinct[0]]
+    if len(twins) == 1:
+        return first
+    return MixedStyleEnv(twins, dict(zip(first.possible_agents, styles, strict=True)))
+
+
+def _bare_env(config: RunConfig, split: str, style: str | None, *, watched: bool = False) -> Any:
+    """The environment itself, each agent for itself."""
     factory = registry.env_class(config.env)
     options = dict(config.env_options)
-    known = inspect.signature(factory).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    style = "brief" if scripted else config.style
+    known, open_ended = _options_of(factory)
     # An environment of a user's own need not know styles and splits, nor vary its team.
-    for name, value in {"agents": config.agents, "style": style, "split": split}.items():
+    given = {"agents": config.agents, "split": split} | ({"style": style} if style else {})
+    if watched and "ansi" in getattr(factory, "metadata", {}).get("render_modes", ()):
+        given["render_mode"] = "ansi"
+    for name, value in given.items():
         if name in known or open_ended:
             options[name] = value
     for name in options:
@@ -43,8 +75,10 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
             f"{config.agents}",
             fix=f"--agents {len(env.possible_agents)}",
         )
-    if load_algorithm(config.algo).centralized_execution and not scripted:
-        from colllm_bench.envs.central import CentralizedEnv
-
-        env = CentralizedEnv(env)
     return env
+
+
+def _options_of(factory: Any) -> tuple[list[str], bool]:
+    """The names that an environment's constructor takes, and whether it takes any other."""
+    parameters = inspect.signature(factory).parameters
+    return list(parameters), any(p.kind is p.VAR_KEYWORD for p in parameters.values())

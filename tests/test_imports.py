@@ -26,11 +26,13 @@ FLOORS = [
     "envs conformance testing",
     "streams batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
     "session team critic snr pretrain",
-    "rollout players",
+    "rollout players "
+    "answers screens person watching",
     "baselines",
     "checks environments evaluation learner teams training",
     "leaderboard",
-    "progress report launch run",
+    "progress report launch run "
+    "seating play",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}

@@ -122,6 +122,51 @@ class Quarter(Spoken):
         )
 
 
+class Essay(Spoken):
+    """Texts of many lines: no action is listed, a turn's reward is the mean of lines over 3.
+
+    In the style ``brief`` it says the same in fewer words. With ``drift`` the styles part: the
+    fault that an environment read in two styles must not have.
+    """
+
+    metadata = {"name": "essay_v0"}
+
+    def __init__(self, agents=2, turns=2, style="full", split="train", drift=False):
+        self.possible_agents = [f"writer_{i + 1}" for i in range(agents)]
+        self.agents: list[str] = []
+        self.turns, self.style, self.drift = turns, style, drift
+
+    def reset(self, seed=None, options=None):
+        self.agents, self.day, self.lines = list(self.possible_agents), 0, 0
+        self.topic = random.Random(seed).choice(("rain", "bread", "trains"))
+        told = f"write on {self.topic}" if self.style == "brief" else f"Write about {self.topic}."
+        return self._observe(), {agent: {"instructions": told} for agent in self.agents}
+
+    def _observe(self):
+        words = "draft {}" if self.style == "brief" else "This is draft {}. Write [bold]boldly[/]."
+        return {agent: {"text": words.format(self.day + 1)} for agent in self.possible_agents}
+
+    def step(self, actions):
+        self.day += 1
+        live, over = self.agents, self.day == self.turns
+        lines = sum(min(3, len(actions[agent].split("\n"))) for agent in live)
+        reward = lines / (3 * len(live)) + (self.drift and self.style == "brief")
+        if over:
+            self.agents = []
+        infos = {
+            agent: {"invalid": not actions[agent].strip(), "notice": "too short",
+                    "score": {"lines": float(lines)}}
+            for agent in live
+        }
+        return (
+            self._observe(),
+            dict.fromkeys(live, reward),
+            dict.fromkeys(live, over),
+            dict.fromkeys(live, False),
+            infos,
+        )
+
+
 def tiny_config(folder: str, algo: str = "mc", **changes):
     """A resolved configuration of a run on :class:`Relay` that takes a fraction of a second."""
     from colllm_bench.checks import check_config, resolve

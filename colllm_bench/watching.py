@@ -1,0 +1,233 @@
+"""Watching an episode turn by turn: one that is being played, or a recorded one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from colllm_bench import screens
+from colllm_bench.replays import replay_of
+from colllm_bench.rollout import Player
+from colllm_bench.types import Episode, Transcript, Turn
+
+NEXT, BACK, RUN, QUIT = "next", "back", "run", "quit"
+KEYS = {
+    " ": NEXT, "\r": NEXT, "\n": NEXT, "n": NEXT, "\x1b[C": NEXT, "\x1b[B": NEXT,
+    "b": BACK, "p": BACK, "\x1b[D": BACK, "\x1b[A": BACK,
+    "a": RUN, "q": QUIT, "\x04": QUIT, "\x1b": QUIT,
+}
+HINT = "space next   b back   a run on its own   q quit"
+RUNNING_HINT = "a or space stop   q quit"
+RUN_DELAY = 1.0
+"""Seconds between turns once ``a`` was pressed, without a --delay."""
+
+
+class Stopped(Exception):
+    """Who watched has seen enough."""
+
+
+class Viewer:
+    """Shows one screen after another, and lets the watcher step back and forth by key.
+
+    A context: within it the terminal gives keys as they are pressed.
+
+    Args:
+        console: where to; without a terminal every screen is printed, and no key awaited.
+        delay: seconds between screens; None waits for a key.
+        head: stands over every screen.
+        key: gives the next key, or "" after so many seconds without one (None: waits on).
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        delay: float | None = None,
+        head: RenderableType = "",
+        key: Callable[[float | None], str] | None = None,
+    ):
+        self.console, self.delay, self.head = console, delay, head
+        self.key = key or (read_key if console.is_terminal and sys.stdin.isatty() else None)
+        self.shown: list[RenderableType] = []
+        self._terminal: Any = contextlib.nullcontext()
+        if self.key is read_key:
+            self._terminal = _cbreak(sys.stdin.fileno())
+
+    def __enter__(self) -> Viewer:
+        self._terminal.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._terminal.__exit__(*exception)
+
+    def show(self, screen: RenderableType) -> None:
+        """Add a screen, show it, and come back when the watcher wants the one after it.
+
+        Raises:
+            Stopped: the watcher quits.
+        """
+        self.shown.append(screen)
+        at = len(self.shown) - 1
+        while at < len(self.shown):
+            self._draw(at)
+            wish = self._wish()
+            if wish == QUIT:
+                raise Stopped
+            at = max(0, at - 1) if wish == BACK else at + 1
+
+    def _wish(self) -> str:
+        """What the watcher wants; running on its own, the next after the delay."""
+        if self.key is None:
+            if self.delay:
+                time.sleep(self.delay)
+            return NEXT
+        until = None if self.delay is None else time.monotonic() + self.delay
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            pressed = self.key(left)
+            if not pressed:
+                return NEXT
+            wish = KEYS.get(pressed)
+            if wish == RUN or (wish is not None and wish != QUIT and self.delay is not None):
+                # Any key of the four takes over from the clock; "a" hands back to it.
+                self.delay = None if self.delay is not None else RUN_DELAY
+                until = None if self.delay is None else time.monotonic() + self.delay
+                self._hint()
+            elif wish is not None:
+                return wish
+
+    def _draw(self, at: int) -> None:
+        screen = self.shown[at]
+        if self.key is None:
+            self.console.print(screen)
+            self.console.print()
+            return
+        whole = Group(self.head, screen)
+        if len(self.console.render_lines(whole, pad=False)) + 2 <= self.console.height:
+            self.console.clear()  # the map stays in its place, and only changes
+            self.console.print(whole)
+        else:
+            self.console.rule(style="dim")
+            self.console.print(screen)
+        self._hint()
+
+    def _hint(self) -> None:
+        hint = HINT if self.delay is None else RUNNING_HINT
+        self.console.print(Text(hint, style="dim"))
+
+
+class Watched:
+    """A player whose play is shown as it goes on, each turn once its outcome is known.
+
+    Args:
+        player: who plays.
+        viewer: shows it.
+        about: of the replay (``env``, ``split``, ``team``).
+        seats: who sits where, an entry an agent; may be empty.
+    """
+
+    def __init__(
+        self, player: Player, viewer: Viewer, about: dict[str, Any], seats: Sequence[str] = ()
+    ):
+        self.player, self.viewer, self.about, self.seats = player, viewer, about, seats
+        self.done, self.started = 0, False
+
+    def begin(self, episodes: Sequence[Episode]) -> None:
+        (self.episode,) = episodes
+        self.player.begin(episodes)
+
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        self.catch_up()
+        self.player.act(turns)
+
+    def keep(self, running: Sequence[int]) -> None:
+        self.player.keep(running)
+
+    def observe_end(self, transcript: Transcript, observation: str) -> None:
+        self.player.observe_end(transcript, observation)
+
+    def catch_up(self) -> None:
+        """Show what is over and was not shown yet; after the rollout, the last turn."""
+        replay = finished_part(self.episode, self.about)
+        if not self.started and replay["frames"]:
+            self.viewer.show(screens.start_screen(replay))
+        self.started = True
+        for t in range(self.done, len(replay["turns"])):
+            self.viewer.show(screens.turn_screen(replay, t, players=self.seats))
+        self.done = len(replay["turns"])
+
+
+class Keeping:
+    """A player whose episode can be read when the rollout was broken off."""
+
+    def __init__(self, player: Player):
+        self.player, self.episode = player, None
+
+    def begin(self, episodes: Sequence[Episode]) -> None:
+        (self.episode,) = episodes
+        self.player.begin(episodes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.player, name)
+
+
+def finished_episode(episode: Episode) -> Episode:
+    """An episode that may still go on, without the turns that have no outcome yet."""
+    transcripts = [
+        Transcript(x.agent, x.index, x.instructions, [t for t in x.turns if t.reward is not None])
+        for x in episode.transcripts
+    ]
+    done = Episode(episode.seed, episode.group, transcripts, episode.success, episode.score)
+    done.frames = episode.frames[: max(len(x.turns) for x in transcripts) + 1]
+    return done
+
+
+def finished_part(episode: Episode, about: dict[str, Any]) -> dict[str, Any]:
+    """The replay of :func:`finished_episode`."""
+    return replay_of(finished_episode(episode), **about)
+
+
+def watch_replay(replay: dict[str, Any], viewer: Viewer) -> None:
+    """A recorded episode.
+
+    Raises:
+        Stopped: the watcher quits.
+    """
+    total = len(replay["turns"])
+    if replay["frames"]:
+        viewer.show(screens.start_screen(replay))
+    for t in range(total):
+        viewer.show(screens.turn_screen(replay, t, total=total))
+
+
+def read_key(seconds: float | None) -> str:
+    """One key of the terminal, an arrow as its whole sequence; "" after ``seconds`` without."""
+    descriptor = sys.stdin.fileno()
+    if not select.select([descriptor], [], [], seconds)[0]:
+        return ""
+    data = os.read(descriptor, 1)
+    # An arrow comes as three bytes at once; a lone escape as one.
+    while data[:1] == b"\x1b" and len(data) < 3 and select.select([descriptor], [], [], 0.05)[0]:
+        data += os.read(descriptor, 1)
+    return data.decode("utf-8", "replace") or "\x04"
+
+
+@contextlib.contextmanager
+def _cbreak(descriptor: int) -> Iterator[None]:
+    """Keys as they are pressed, unseen; the terminal's own settings come back in any case."""
+    import termios
+    import tty
+
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor, termios.TCSADRAIN)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
