@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable
 
 from colllm_bench.envs.coding.sandbox.inside import job
 
 FILES = 64
 """Descriptors that a job may have: its own three, and what an import opens."""
+NOBODY = (64_321, 65_534)
+"""What root becomes: an id that nobody has, or where a container has no such id, ``nobody``."""
+HIDDEN = ("site-packages", "dist-packages")
+"""Of the standard library's folder: what is not the standard library."""
+STACK = 64 << 20
 
 
-def enter(rung: str, pipes: list[int]) -> tuple[dict, object]:
+def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
     """Confine this process as ``rung`` says; under ``namespaces`` only a grandchild returns.
 
     Returns:
@@ -21,11 +28,90 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, object]:
         OSError: a step was refused; its attribute ``step`` names it.
     """
     baseline = address_space()
+    raise_stack()
     if rung == "unsafe":
-        return {"uid": os.getuid()}, lambda header: job.limit(
-            baseline + header[4], FILES, processes=False
-        )
-    raise ValueError(f"unknown rung {rung}")
+        return {"uid": os.getuid()}, lambda header: job.limit(baseline + header[4], FILES)
+    from colllm_bench.envs.coding.sandbox.inside import kernel, landlock, seccomp
+
+    with kernel.step("seccomp"):
+        block = seccomp.Filter(files=rung != "seccomp")
+    folders = library()
+    abi = 0
+    if rung == "namespaces":
+        from colllm_bench.envs.coding.sandbox.inside import namespaces
+
+        with kernel.step("landlock"):
+            landlock.version()
+        hidden = [os.path.join(folder, name) for folder in folders for name in HIDDEN]
+        roots = [folder for folder in folders if os.path.isdir(folder)]
+        namespaces.enter(*somebody(), pipes, roots, hidden)
+        readable = folders
+    else:
+        readable = [path for folder in folders for path in entries(folder)]
+    if rung != "seccomp":
+        with kernel.step("landlock"):
+            opened = landlock.open_all(readable)
+    if rung != "namespaces":
+        with kernel.step("drop"):
+            if os.getuid() == 0:
+                kernel.become(*somebody())
+            kernel.drop_capabilities()
+            kernel.die_with_parent()
+    if rung != "seccomp":
+        with kernel.step("landlock"):
+            abi = landlock.restrict(opened)
+
+    def confine(header: tuple) -> None:
+        job.limit(baseline + header[4], FILES)
+        block.install()
+
+    return {"uid": os.getuid(), "landlock": abi, "imports": imports(rung)}, confine
+
+
+def somebody() -> tuple[int, int]:
+    """The user and group to be: oneself, or as root an id that owns nothing."""
+    if os.getuid() != 0:
+        return os.getuid(), os.getgid()
+    for number in NOBODY:
+        if has_id("uid", number) and has_id("gid", number):
+            return number, number
+    return NOBODY[-1], NOBODY[-1]
+
+
+def has_id(kind: str, number: int) -> bool:
+    """Whether this user namespace has such an id."""
+    with contextlib.suppress(OSError), open(f"/proc/self/{kind}_map") as file:
+        ranges = [[int(word) for word in line.split()] for line in file]
+        return any(first <= number < first + count for first, _, count in ranges)
+    return True
+
+
+def library() -> list[str]:
+    """The folders and archives of the standard library; of two nested ones, the outer."""
+    paths = [os.path.realpath(path) for path in sys.path if path and os.path.exists(path)]
+    return [p for p in dict.fromkeys(paths) if not any(p.startswith(q + "/") for q in paths)]
+
+
+def entries(folder: str) -> list[str]:
+    """What the standard library's folder holds, but for other people's packages."""
+    if not os.path.isdir(folder):
+        return [folder]
+    return [entry.path for entry in os.scandir(folder) if entry.name not in HIDDEN]
+
+
+def imports(rung: str) -> bool:
+    """Whether a job can import more of the standard library than is loaded already."""
+    return rung != "seccomp" and os.access(os.path.join(os.path.dirname(os.__file__), "this.py"), 4)
+
+
+def raise_stack() -> None:
+    """Room for deep recursion where the interpreter uses the C stack for it (3.10)."""
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        wanted = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
 
 
 def address_space() -> int:

@@ -48,14 +48,12 @@ class Printed(io.TextIOBase):
         return len(text)
 
 
-def limit(memory: int, files: int, processes: bool) -> None:
+def limit(memory: int, files: int) -> None:
     """Resource limits of a job: address space ``memory`` bytes, nothing written, no process."""
     hard = {
         resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: files,
-        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_NPROC: 0, resource.RLIMIT_AS: memory,
     }
-    if not processes:
-        hard[resource.RLIMIT_NPROC] = 0
     for what, value in hard.items():
         try:
             resource.setrlimit(what, (value, value))
