@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
+import shlex
 import signal
 import sys
+import threading
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
@@ -19,6 +22,12 @@ from colllm_bench.fielddocs import field_docs
 
 SHORTHANDS: dict[str, type] = {"level": int, "turns": int, "reward": str, "messages": bool}
 """Options of the built-in environments with a flag of their own."""
+
+
+LETTERS = {int: "N", float: "X", str: "NAME"}
+"""What stands for a value in a help text."""
+FOLLOW = "COLLLM_BENCH_FOLLOW"
+"""Set in the environment of a run that must not outlive the process that started it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,8 +97,7 @@ def _add(group: Any, flag: str, kind: type, help_text: str) -> None:
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
     else:
-        letters = {int: "N", float: "X", str: "NAME"}
-        group.add_argument(flag, type=kind, metavar=letters[kind], help=help_text)
+        group.add_argument(flag, type=kind, metavar=LETTERS[kind], help=help_text)
 
 
 def build_config(
@@ -116,7 +124,7 @@ def build_config(
     options |= {name: file.pop(name) for name in SHORTHANDS if name in file}
     others = {name: file.pop(name) for name in also if name in file}
     settings |= file
-    options |= dict(map(_pair, given.get("env_options", [])))
+    options |= dict(map(pair, given.get("env_options", [])))
     options |= {name: given[name] for name in SHORTHANDS if name in given}
     settings |= {name: given[name] for name in settings if name in given}
     return RunConfig(**settings, env_options=options), others
@@ -124,22 +132,12 @@ def build_config(
 
 def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
     """Settings of a TOML file, keys with ``_`` or ``-``, each of its field's kind."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
-    except ValueError as error:
-        raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
-    kinds = _kinds() | SHORTHANDS
+    kinds = config_kinds()
     settings = {}
-    for key, value in data.items():
+    for key, value in load_toml(path).items():
         name = key.replace("-", "_")
         if name in kinds:
-            settings[name] = _of_kind(path, key, value, kinds[name])
+            settings[name] = of_kind(path, key, value, kinds[name])
         elif name in also:
             settings[name] = value
         else:
@@ -147,7 +145,26 @@ def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
     return settings
 
 
-def _of_kind(path: str, key: str, value: Any, kind: type) -> Any:
+def load_toml(path: str) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        ConfigError: it is not there, or is no TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
+    except ValueError as error:
+        raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
+
+
+def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
+    """A value of a file, if it is of its setting's kind. Raises ConfigError if not."""
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
@@ -235,12 +252,35 @@ def _tell(error: BaseException) -> int:
     return 1
 
 
+def follow_parent() -> None:
+    """Where :data:`FOLLOW` is set, end as by SIGTERM once stdin closes.
+
+    The process that started us holds the other end, and the system closes it however that
+    process went, kill -9 included: no run goes on that nobody waits for.
+    """
+    if os.environ.pop(FOLLOW, None) is None:
+        return
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def quoted(word: str) -> str:
+    """A word of a command line as a shell takes it."""
+    return shlex.quote(word)
+
+
 def say(line: str) -> None:
     """A line for the person at the terminal; stdout is for results."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def pair(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE``, the value as JSON where it is some, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(
@@ -254,6 +294,11 @@ def _pair(text: str) -> tuple[str, Any]:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def config_kinds() -> dict[str, type]:
+    """What may be set, and of which kind: the fields, and the environments' shorthands."""
+    return _kinds() | SHORTHANDS
 
 
 def _kinds() -> dict[str, type]:

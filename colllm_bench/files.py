@@ -171,6 +171,25 @@ def lock_folder(path: Path) -> int | None:
     return descriptor
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the folder now (:func:`lock_folder`)."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False  # not there: nobody holds it
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system that knows no locks
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def sync(path: Path) -> None:
     """Ask the system to put a file or a folder's entries on the disk; best effort."""
     with contextlib.suppress(OSError):

@@ -1,76 +1,126 @@
-"""Several seeds of one run: a process of one thread each, and a live table of them all."""
+"""Many runs at once: jobs, and the pool that works them off, watched through their folders.
+
+A *launcher* starts a job somewhere and hands back a *task* to ask and to stop;
+:class:`Local` has a process of one thread for each, :mod:`colllm_bench.launch_ray` a task of a
+cluster. ``run --seeds`` and ``sweep`` share all of this.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
-from colllm_bench import files
-from colllm_bench.cli import say
-from colllm_bench.progress import Clock, Moving, duration
+from colllm_bench import cli, files
+from colllm_bench.board import Board, results_table
+from colllm_bench.progress import Clock, Moving
 from colllm_bench.provenance import cores
 from colllm_bench.record import holds_run, read_config
-from colllm_bench.report import cells, plain_table
 
 POLL = 0.5
-"""Seconds between two looks at the processes."""
+"""Seconds between two looks at the tasks."""
 PATIENCE = 20.0
-"""Seconds that an interrupted process gets to finish its last write."""
+"""Seconds that an interrupted task gets to finish its last write."""
+INTERRUPTED = (130, 143)
+"""Exit codes of a run that ended well before its end: Ctrl-C and SIGTERM."""
+
+
+class Task(Protocol):
+    """A started job."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs. Below 0: it was killed, and did not end itself."""
+
+    def error(self) -> str:
+        """The last line that it said on stderr, or "" if it said nothing."""
+
+    def interrupt(self) -> None:
+        """Ask it to finish its last write and end."""
+
+    def kill(self) -> None:
+        """End it at once; its folder stays resumable."""
+
+
+class Launcher(Protocol):
+    """Where jobs run."""
+
+    def slots(self) -> int:
+        """How many tasks there is room for at a time."""
+
+    def start(self, argv: Sequence[str]) -> Task:
+        """Start ``python -m colllm_bench.run`` with these arguments."""
+
+    def close(self) -> None:
+        """Nothing is started any more."""
 
 
 class Job:
-    """One seed's process, watched through its run folder."""
+    """One run: what starts it, and how far its folder says it is.
 
-    def __init__(self, seed: int, path: Path, command: list[str]):
-        self.seed, self.path, self.command = seed, path, command
-        self.process: subprocess.Popen | None = None
-        self.errors = tempfile.TemporaryFile()
+    Args:
+        label: what tells it from the others, a text for each column of the table.
+        path: its run folder.
+        argv: the arguments of ``python -m colllm_bench.run``.
+
+    Attributes:
+        code: its exit code, once it has ended; ``failure`` is then its last line, if not 0.
+        tries: how often it was started; the last start was at ``began`` (of the monotonic
+            clock), and took ``seconds``.
+        done, total: episodes; ``total`` is None before the run's folder says it.
+        pace: seconds an episode took since it was started here, or None.
+    """
+
+    def __init__(self, label: tuple[str, ...], path: Path, argv: Sequence[str]):
+        self.label, self.path, self.argv = label, path, list(argv)
+        self.task: Task | None = None
+        self.code: int | None = None
+        self.failure = ""
+        self.tries, self.elsewhere = 0, False
+        self.began = self.seconds = 0.0
         self.moving, self.offset, self.done = Moving(), 0, 0
         self.total: int | None = None
         self.clock: Clock | None = None
-
-    def start(self) -> None:
-        """One thread: two such processes on two cores beat one process with two threads."""
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        self.process = subprocess.Popen(
-            self.command, stdout=subprocess.DEVNULL, stderr=self.errors, stdin=subprocess.DEVNULL,
-            env=environment, start_new_session=True,  # Ctrl-C reaches it through us, once
-        )
+        self.pace: float | None = None
 
     @property
     def running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def code(self) -> int | None:
-        return None if self.process is None else self.process.poll()
+        return self.task is not None and self.code is None
 
     @property
     def state(self) -> str:
-        if self.process is None:
-            return "waiting"
-        if self.running:
-            if self.total is None or not self.done:
-                return "starting"
-            return "training" if self.done < self.total else "evaluating"
-        return "done" if self.code == 0 else "failed"
+        """waiting, elsewhere (another process writes it), starting, training, evaluating, done
+        or failed."""
+        if self.code is not None:
+            return "done" if self.code == 0 else "failed"
+        if self.task is None:
+            return "elsewhere" if self.elsewhere else "waiting"
+        if self.total is None or not self.done:
+            return "starting"
+        return "training" if self.done < self.total else "evaluating"
+
+    @property
+    def resume_command(self) -> str:
+        """What a person types to go on with this run alone."""
+        if holds_run(self.path):
+            return f"python -m colllm_bench.run --resume {self.path}"
+        words = [cli.quoted(word) for word in self.argv if word not in ("--resume", "--quiet")]
+        return " ".join(["python -m colllm_bench.run", *words])
+
+    def fail(self, code: int, reason: str) -> None:
+        self.code, self.failure = code, reason
 
     def look(self) -> None:
         """Read the new lines of the run's metrics."""
         path = self.path / "metrics.jsonl"
-        if self.process is None or not path.exists():
+        if self.task is None or not path.exists():
             return
         if self.total is None and holds_run(self.path):
             config = read_config(self.path)
@@ -85,12 +135,136 @@ class Job:
                 self.done = row["episodes"]
             if rows and self.clock is None:
                 self.clock = Clock(self.total, self.done)
+            elif rows:
+                self.pace = self.clock.pace(self.done) or self.pace
+
+
+class Pool:
+    """Works off jobs, so many at a time.
+
+    Args:
+        jobs: in the order in which they start; those that have an exit code are left alone.
+        launcher: where they run.
+        at_once: tasks at a time; None for as many as the launcher has room for.
+        retries: how often a job whose task was *killed* starts again. Failures do not.
+    """
+
+    def __init__(self, jobs: Sequence[Job], launcher: Launcher, at_once: int | None = None,
+                 retries: int = 0):
+        self.jobs, self.launcher = list(jobs), launcher
+        self.at_once, self.retries = at_once and max(1, at_once), retries
+
+    def work(self, show: Callable[[], None]) -> None:
+        """Until every job has ended; ``show`` is called after every look at them.
+
+        Raises:
+            KeyboardInterrupt: passed on, after the running tasks were asked to end and did.
+        """
+        try:
+            while any(job.code is None for job in self.jobs):
+                self._start_some()
+                time.sleep(POLL)
+                for job in self.jobs:
+                    if job.running:
+                        job.look()
+                        self._collect(job)
+                show()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            self.launcher.close()
+
+    def _start_some(self) -> None:
+        free = (self.at_once or self.launcher.slots()) - sum(job.running for job in self.jobs)
+        for job in self.jobs:
+            if free <= 0:
+                break
+            if job.task is not None or job.code is not None:
+                continue
+            # Two sweeps over one grid share its runs: who comes second waits for the first.
+            job.elsewhere = "--resume" in job.argv and files.is_locked(job.path)
+            if not job.elsewhere:
+                job.tries, job.began = job.tries + 1, time.monotonic()
+                job.task = self.launcher.start(job.argv)
+                free -= 1
+
+    def _collect(self, job: Job) -> None:
+        code = job.task.poll()
+        if code is None:
+            return
+        said = job.task.error()
+        if code == 2 and "--resume" in job.argv and files.is_locked(job.path):
+            job.task = None  # another process was quicker to take the folder
+        elif code < 0 and job.tries <= self.retries:
+            job.task = None  # killed: by the system for its memory, by somebody; it goes on
+        else:
+            job.code, job.seconds = code, time.monotonic() - job.began
+            job.failure = "" if code == 0 else said or _ending(code)
+
+    def stop(self) -> None:
+        """Interrupt what runs; kill what has not ended after :data:`PATIENCE` seconds."""
+        for act, patience in (("interrupt", PATIENCE), ("kill", 5.0)):
+            going = [job.task for job in self.jobs if job.running and job.task.poll() is None]
+            for task in going:
+                getattr(task, act)()
+            until = time.monotonic() + patience
+            while any(task.poll() is None for task in going) and time.monotonic() < until:
+                time.sleep(0.1)
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code} and no message"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = str(-code)
+    hint = "; out of memory? fewer --jobs, or a smaller --micro-batch" if name == "SIGKILL" else ""
+    return f"killed by {name}{hint}"
+
+
+class Local:
+    """Processes of one thread: two of them on two cores beat one process with two threads."""
+
+    def slots(self) -> int:
+        return cores()
+
+    def start(self, argv: Sequence[str]) -> LocalTask:
+        return LocalTask([sys.executable, "-m", "colllm_bench.run", *argv])
+
+    def close(self) -> None:
+        pass
+
+
+class LocalTask:
+    """A process. It ends itself when this one is gone, however that went."""
+
+    def __init__(self, command: Sequence[str]):
+        threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=self.errors, stdin=subprocess.PIPE,
+            env=os.environ | threads | {cli.FOLLOW: "1"},
+            start_new_session=True,  # Ctrl-C reaches it through us, once
+        )
+
+    def poll(self) -> int | None:
+        code = self.process.poll()
+        if code is not None:
+            self.process.stdin.close()
+        return code
 
     def error(self) -> str:
-        """The last line that the process said on stderr."""
         self.errors.seek(0)
         lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"ended with code {self.code}"
+        return lines[-1] if lines else ""
+
+    def interrupt(self) -> None:
+        self.process.terminate()  # not SIGINT: what was started with "&" may ignore that
+
+    def kill(self) -> None:
+        self.process.kill()
 
 
 def run_seeds(argv: Sequence[str], paths: dict[int, Path], given: dict[str, Any]) -> int:
@@ -99,97 +273,29 @@ def run_seeds(argv: Sequence[str], paths: dict[int, Path], given: dict[str, Any]
     Args:
         argv: the command line, with ``--seeds``.
         paths: each seed's run folder.
-        given: the options of the command line (``jobs``, ``quiet``, ``threads``).
+        given: the options of the command line (``jobs``, ``quiet``).
     """
     own = _without(argv, "--seeds", "--jobs")
-    own += [] if "threads" in given else ["--threads", "1"]
-    program = [sys.executable, "-m", "colllm_bench.run"]
-    jobs = [Job(s, p, [*program, *own, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
+    jobs = [Job((str(s),), p, [*own, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
     console = Console(quiet="quiet" in given)
     try:
-        _run(jobs, max(1, given.get("jobs") or cores()), console)
+        with Board(jobs, ("seed",), console) as board:
+            Pool(jobs, Local(), given.get("jobs")).work(board.show)
     except KeyboardInterrupt as interrupt:
-        _stop(jobs)
         again = "the same command with --resume goes on"
         raise type(interrupt)(f"interrupted: {again}") from None
+    console.print(results_table(jobs, ("seed",)))
     failed = [job for job in jobs if job.code != 0]
-    console.print(seeds_table(jobs))
     for job in failed:
-        say(f"seed {job.seed}: {job.error()}")
+        cli.say(f"seed {job.label[0]}: {job.failure}")
     if failed and len(jobs) > 1:
-        say(f"error: {len(failed)} of {len(jobs)} seeds failed")
-    return max((1 if job.code != 2 else 2 for job in failed), default=0)
+        cli.say(f"error: {len(failed)} of {len(jobs)} seeds failed")
+    return exit_code(jobs)
 
 
-def _run(jobs: list[Job], at_once: int, console: Console) -> None:
-    with _display(jobs, console) as show:
-        while any(job.process is None or job.running for job in jobs):
-            for job in jobs:
-                if job.process is None and sum(other.running for other in jobs) < at_once:
-                    job.start()
-            time.sleep(POLL)
-            for job in jobs:
-                job.look()
-            show()
-
-
-@contextlib.contextmanager
-def _display(jobs: list[Job], console: Console) -> Iterator[Any]:
-    """A live table on a terminal; elsewhere a line whenever a seed's state changes."""
-    if console.is_terminal and not console.quiet:
-        with Live(progress_table(jobs), console=console, transient=True) as live:
-            yield lambda: live.update(progress_table(jobs))
-        return
-    told: dict[int, str] = {}
-
-    def lines() -> None:
-        for job in jobs:
-            if told.get(job.seed) != job.state:
-                told[job.seed] = job.state
-                text = f"seed {job.seed}: {job.state}  {job.moving}".rstrip()
-                console.print(text, highlight=False, soft_wrap=True)
-
-    yield lines
-
-
-def progress_table(jobs: Sequence[Job]) -> Table:
-    """A line a seed: state, episodes, win rate and return, time left."""
-    table = plain_table("seed", "", "episodes", "", "left")
-    for job in jobs:
-        left = job.clock.left(job.done) if job.clock and job.state == "training" else None
-        table.add_row(
-            str(job.seed), job.state, f"{job.done}/{job.total}" if job.total else "",
-            str(job.moving), duration(left) if left is not None else "",
-        )
-    return table
-
-
-def seeds_table(jobs: Sequence[Job]) -> Table:
-    """A line a seed: the held-out result before and after training, and its folder."""
-    table = plain_table("seed", "untrained", "trained", "95% interval")
-    table.add_column("run folder", overflow="fold")
-    for job in jobs:
-        summary_file = job.path / "summary.json"
-        if job.code != 0 or not summary_file.exists():
-            table.add_row(str(job.seed), "", job.state, "", str(job.path))
-            continue
-        summary = files.read_json(summary_file)
-        found = summary["success"] or summary["return"]
-        trained = found["trained"]
-        table.add_row(
-            str(job.seed), f"{found['untrained']['mean']:.3f}", *cells(trained), str(job.path)
-        )
-    return table
-
-
-def _stop(jobs: Sequence[Job]) -> None:
-    for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, 5.0)):
-        for job in jobs:
-            if job.running:
-                job.process.send_signal(number)
-        until = time.monotonic() + patience
-        while any(job.running for job in jobs) and time.monotonic() < until:
-            time.sleep(0.1)
+def exit_code(jobs: Sequence[Job]) -> int:
+    """0 if all ended well, 2 if one asked for what cannot be, else 1."""
+    return max((2 if job.code == 2 else 1 for job in jobs if job.code != 0), default=0)
 
 
 def _without(argv: Sequence[str], *options: str) -> list[str]:

@@ -55,9 +55,14 @@ class Clock:
 
     def left(self, done: int) -> float | None:
         """Seconds, or None before anything was done."""
+        pace = self.pace(done)
+        return None if pace is None else pace * (self.total - done)
+
+    def pace(self, done: int) -> float | None:
+        """Seconds an episode, or None before anything was done."""
         if done <= self.first:
             return None
-        return (time.monotonic() - self.began) / (done - self.first) * (self.total - done)
+        return (time.monotonic() - self.began) / (done - self.first)
 
 
 def duration(seconds: float | None) -> str:

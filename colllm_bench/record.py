@@ -35,7 +35,7 @@ from colllm_bench.replays import REPLAYS, replay_of, write_replay
 from colllm_bench.transcripts import episode_text
 from colllm_bench.types import Episode
 
-MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every"})
+MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every", "threads"})
 """Fields that a resumed run may set anew: memory and pace, nothing that is learned (rounding
 aside), so that a run that ran out of memory need not be lost."""
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
@@ -99,13 +99,7 @@ class RunFolder:
         """
         path = Path(path)
         recorded = read_config(path)
-        changed = _changes(recorded, config or recorded)
-        if changed.keys() - MAY_CHANGE:
-            named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
-            raise ConfigError(
-                f"{path} was started with another configuration: {named}",
-                fix=f"--resume {path} alone, or --name NAME for a new run",
-            )
+        changed = _refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
         if changed:
             files.write_json(path / "config.json", _config_json(config))
@@ -269,6 +263,22 @@ def read_config(path: str | Path) -> RunConfig:
         ) from error
 
 
+def standing(path: str | Path, config: RunConfig) -> str:
+    """How far a run of ``config`` (resolved) is in this folder: ``new``, ``started`` or
+    ``complete``. Touches nothing.
+
+    Raises:
+        ConfigError: the folder holds something else, or a run of another configuration (each
+            key is named, with both values).
+    """
+    path = Path(path)
+    if not holds_run(path):
+        check_free(path)
+        return "new"
+    _refuse_changes(path, read_config(path), config)
+    return "complete" if (path / "summary.json").exists() else "started"
+
+
 def check_free(path: str | Path) -> None:
     """Refuse a folder that holds something or cannot be written; creates nothing.
 
@@ -301,6 +311,18 @@ def _config_json(config: RunConfig) -> dict[str, Any]:
     from colllm_bench import __version__
 
     return {"version": __version__, "digest": config.digest, "config": config.to_dict()}
+
+
+def _refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[str, Any]:
+    """The fields that may change and did; raises ConfigError for others."""
+    changed = _changes(recorded, config)
+    if changed.keys() - MAY_CHANGE:
+        named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
+        raise ConfigError(
+            f"{path} was started with another configuration: {named}",
+            fix=f"--resume {path} alone, or --name NAME for a new run",
+        )
+    return changed
 
 
 def _changes(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:

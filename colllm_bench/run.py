@@ -68,6 +68,7 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    cli.follow_parent()
     args = parser().parse(argv)
     given = vars(args)
     if "version" in given:
@@ -267,7 +268,11 @@ def default_name(config: RunConfig) -> str:
         elif field.name not in UNNAMED and value != field.default:
             parts.append(f"{field.name.replace('_', '')}{value}")
     name = re.sub(r"[^\w.+=-]+", "_", "-".join(parts)) or "default"
-    return name if len(name) <= 80 else config.digest
+    if len(name) <= 80:
+        return name
+    # Of the same fields as the name: a run is not another one for its number of threads.
+    plain = RunConfig()
+    return config.replace(**{field: getattr(plain, field) for field in UNNAMED}).digest
 
 
 def listing() -> str:

@@ -31,14 +31,16 @@ FLOORS = [
     "baselines",
     "checks environments evaluation learner teams training",
     "leaderboard",
-    "progress report launch run "
+    "progress report board launch run "
     "seating play",
+    "grid sweep forecast",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}
 """Rooms that may not know each other though neither lies above the other."""
 NO_TORCH = ("config", "registry", "cli", "run", "record", "files", "launch", "report", "evaluation",
-            "checks", "environments", "rollout", "players", "teams", "testing", "leaderboard")
+            "checks", "environments", "rollout", "players", "teams", "testing", "leaderboard",
+            "board", "grid", "sweep", "forecast")
 
 
 def modules() -> dict[str, Path]:

@@ -1,0 +1,276 @@
+"""The sweep's grid, its folders, and the command as a person starts it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from colllm_bench import cli, files, grid, run, sweep
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
+from colllm_bench.record import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def results_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def configs_of(*argv: str) -> list[RunConfig]:
+    args = sweep.parser().parse(argv)
+    given = vars(args)
+    if "seeds" in given:
+        given["seed"] = cli.parse_seeds(given["seeds"])
+    return list(grid.configs(grid.read_grids(args, sweep.SWEEP_OPTIONS)[0]))
+
+
+# -- the grid
+
+
+def test_every_combination_with_seeds_outermost():
+    found = configs_of("--env", "strategy", "--algo", "mc,cc", "--agents", "2,4", "--seeds", "0:2")
+    assert [(c.seed, c.algo, c.agents) for c in found] == [
+        (0, "mc", 2), (0, "mc", 4), (0, "cc", 2), (0, "cc", 4),
+        (1, "mc", 2), (1, "mc", 4), (1, "cc", 2), (1, "cc", 4),
+    ]
+
+
+def test_no_settings_are_one_run_of_the_defaults():
+    assert configs_of() == [RunConfig()]
+
+
+def test_options_of_the_environment_and_flags_that_are_switches():
+    found = configs_of("--env-option", "level=1,2", "--env-option", "size=[3,4]", "--reward",
+                       "dense,sparse", "--env-option", 'mood="a,b"', "--messages")
+    options = [c.env_options for c in found]
+    assert len(options) == 4 and {o["level"] for o in options} == {1, 2}
+    assert all(o["size"] == [3, 4] and o["mood"] == "a,b" and o["messages"] is True
+               for o in options)
+    found = configs_of("--normalize-advantages", "true,false", "--no-gradient-checkpointing")
+    assert [c.normalize_advantages for c in found] == [True, False]
+    assert not found[0].gradient_checkpointing
+
+
+FILE = """
+seeds = "0:2"
+episodes = 64
+level = [1, 2]
+[[grid]]
+algo = ["cc", "dc"]
+critic_lr = [1e-3, 3e-3]
+[[grid]]
+algo = "mc"
+level = 3
+env_options = {turns = [20, 30]}
+"""
+
+
+def test_a_file_has_grids_of_their_own_under_what_holds_for_all(tmp_path):
+    (tmp_path / "study.toml").write_text(FILE)
+    found = configs_of("--config", "study.toml", "--episodes", "128")
+    assert {c.episodes for c in found} == {128}
+    actor_critic = [c for c in found if c.algo != "mc"]
+    assert len(actor_critic) == 2 * 2 * 2 * 2 and len(found) == 16 + 4
+    assert {c.critic_lr for c in actor_critic} == {1e-3, 3e-3}
+    assert {(c.env_options["level"], c.env_options["turns"]) for c in found if c.algo == "mc"} == {
+        (3, 20), (3, 30)
+    }
+    assert [c.seed for c in found] == [0] * 10 + [1] * 10
+
+
+def test_a_file_of_one_run_is_a_grid_of_one(tmp_path, capsys):
+    run.main(["--dry-run", "--algo", "mc", "--level", "2"])
+    (tmp_path / "one.toml").write_text(capsys.readouterr().out)
+    (config,) = configs_of("--config", "one.toml")
+    assert (config.algo, config.env_options) == ("mc", {"level": 2})
+
+
+def test_a_run_that_two_grids_name_is_one_run(tmp_path):
+    (tmp_path / "a.toml").write_text('[[grid]]\nalgo = ["mc", "cc"]\n[[grid]]\nalgo = "cc"\n')
+    assert [c.algo for c in configs_of("--config", "a.toml")] == ["mc", "cc"]
+
+
+# -- the folders
+
+
+def others() -> list[RunConfig]:
+    """A configuration for each field, in which it is not the default."""
+    kinds = cli.config_kinds()
+    values = {int: 7, float: 0.3125, str: "x y", bool: True}
+    found = []
+    for field in dataclasses.fields(RunConfig):
+        value = values.get(kinds[field.name], {"level": 2, "mood": "7", "size": [1, 2], "b": "x,y"})
+        found.append(RunConfig(**{field.name: False if field.default is True else value}))
+    return found
+
+
+@pytest.mark.parametrize("config", others(), ids=lambda c: run.default_name(c)[:20])
+def test_a_run_is_started_with_the_very_settings_and_folder_that_run_would_use(config):
+    argv = sweep.run_argv(config, {"out": "elsewhere"})
+    args = run.parser().parse(argv)
+    again, _ = cli.build_config(args, run.RUN_OPTIONS)
+    assert again == config
+    plain = config.replace(env="strategy", algo="mc")
+    given = run.parser().parse(sweep.run_argv(plain, {"out": "elsewhere"}))
+    expected = Path("elsewhere/strategy/mc", run.default_name(plain), f"seed{config.seed}")
+    assert run.run_folder(plain, given) == expected
+
+
+def test_a_long_name_does_not_depend_on_what_does_not_matter():
+    long = RunConfig(model="m" * 90)
+    assert run.default_name(long) == run.default_name(long.replace(threads=1, device="cpu"))
+    assert run.default_name(long) != run.default_name(long.replace(lr=0.5))
+
+
+def point_of(config: RunConfig) -> sweep.Point:
+    point = sweep.Point(config, Path("results/strategy/mc/default/seed0"))
+    sweep.stand(point, {})
+    return point
+
+
+def test_how_a_run_stands_is_read_from_its_folder():
+    config = RunConfig(algo="mc")
+    assert point_of(config).standing == "new"
+    point = point_of(config)
+    RunFolder.create(point.path, point.resolved).close()
+    assert point_of(config).standing == "started"
+    changed = point_of(config.replace(lr=0.5))
+    assert changed.standing == "refused"
+    assert "was started with another configuration: lr was 0.003, is now 0.5" in changed.reason
+    files.write_json(point.path / "summary.json", {})
+    assert point_of(config).standing == "complete"
+    assert point_of(config.replace(lr=0.5)).standing == "refused", "complete, but another run"
+    (point.path / "config.json").unlink()
+    assert "holds a complete run" in point_of(config).reason
+
+
+def test_what_cannot_be_is_refused_and_the_rest_is_not():
+    points = [point_of(config) for config in configs_of("--algo", "mc,cc", "--critic-lr", "0.5")]
+    assert [p.standing for p in points] == ["refused", "new"]
+    assert "--critic-lr 0.5 has no effect with algorithm 'mc'" in points[0].reason
+
+
+def test_labels_are_what_varies():
+    found = configs_of("--algo", "mc", "--level", "1,2", "--lr", "0.5,1", "--seeds", "0:2")
+    titles, texts = sweep.label(found)
+    assert titles == ("algo", "level", "lr", "seed") and texts[0] == ("mc", "1", "0.5", "0")
+
+
+# -- bad input
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ("--algo mc,ccc", "unknown algorithm 'ccc'"),
+        ("--env strategy,stratgy", "unknown environment 'stratgy'"),
+        ("--algoo mc", "unknown option '--algoo'; fix: did you mean --algo?"),
+        ("--agents 2,x", "'x' is none of its values; allowed: whole numbers"),
+        ("--agents 2,,4", "'' is none of its values"),
+        ("--lr 1e-3,1e-3", "has a value twice"),
+        ("--messages maybe", "allowed: true, false"),
+        ("--seeds 3:3", "names no seeds"),
+        ("--jobs 0", "--jobs 0 is out of range; allowed: 1 or more"),
+        ("--retries -1", "allowed: 0 or more"),
+        ("--address auto", "has no effect with the local launcher; fix: --launcher ray"),
+        ("--lr 0.5,1 --name a", "differ in lr share the folder"),
+        ("--device cpu,cuda", "one value of device a sweep"),
+        ("--env-option level", "'level' is no pair"),
+        ("--config nothing.toml", "--config nothing.toml: No such file"),
+    ],
+)
+def test_bad_settings(capsys, argv, says):
+    assert cli.execute(sweep.main, argv.split()) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("error: ") and says in said and "\n" not in said
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("agnts = 3", "unknown setting in a.toml 'agnts'"),
+        ("agents = [2, 'x']", "agents = 'x' in a.toml is of the wrong kind"),
+        ("agents = []", "agents = [] in a.toml has no value"),
+        ("grid = 3", "grid in a.toml is no table"),
+        ("[[grid]]\nlrr = 3", "did you mean 'lr'?"),
+        ("jobs = 'two'", "--jobs 'two' is out of range"),
+        ("launcher = 'slurm'", "--launcher 'slurm' is unknown; allowed: local, ray"),
+        ("env_options = 3", "allowed: a table"),
+    ],
+)
+def test_bad_files(tmp_path, text, says):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        sweep.main(["--config", "a.toml"])
+
+
+# -- the command
+
+
+ENVIRONMENT = """
+import time
+from colllm_bench.envs.strategy.env import StrategyEnv
+
+class Slow(StrategyEnv):
+    def reset(self, *args, **kwargs):
+        time.sleep(0.03)
+        return super().reset(*args, **kwargs)
+"""
+ARGV = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 24 "
+        "--eval-episodes 2 --checkpoint-every 1 --seeds 0:2 --jobs 2").split()
+
+
+def start(*argv: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "colllm_bench.sweep", *argv], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
+    """kill -9 of the sweep alone: its runs end themselves, and the same command goes on. A
+    folder of someone else's is that run's failure, and the other's business goes on."""
+    (tmp_path / "slow.py").write_text(ENVIRONMENT)
+    folder = tmp_path / "results/slow/mc"
+    process = start(*ARGV)
+    until = time.monotonic() + 120
+    while len(list(folder.glob("*/seed*/metrics.jsonl"))) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    mine, other = sorted(folder.glob("*/seed*"))
+    config = files.read_json(other / "config.json")
+    files.write_json(other / "config.json", {**config, "config": {**config["config"], "lr": 0.5}})
+
+    process = start(*ARGV)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 2, err
+    assert out.startswith("2 runs: 1 to go on with, 1 refused")
+    assert (mine / "summary.json").exists() and not (other / "summary.json").exists()
+    assert len(files.read_lines(mine / "metrics.jsonl")) == 6
+    assert re.search(r"^mc +1/2 +[01]\.\d{3}", out, re.M)
+    assert re.search(r"mc +1 +error: .* lr was 0.5, is now 0.003", err)
+    relative = other.relative_to(tmp_path)
+    assert f"\n  python -m colllm_bench.run --resume {relative}\n" in err
+    assert err.endswith("error: 1 of 2 runs failed\n")
+
+    files.write_json(other / "config.json", config)
+    process = start(*ARGV, "--quiet")
+    until = time.monotonic() + 60
+    while not files.is_locked(other) and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err == "interrupted: the same command goes on\n"
+    assert not files.is_locked(other), "no run goes on that nobody waits for"
