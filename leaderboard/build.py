@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     data = build_data(collection)
-    files.write_json(out / "data.json", data)
+    files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
     if find_spec("colllm_bench.leaderboard.site") is not None:
         from colllm_bench.leaderboard.site import build_page
 

@@ -1,41 +1,64 @@
 """Everything a report shows, as one plain dict: what ``data.json`` holds and the page reads.
 
-Top level: ``schema``, ``version``, ``settings``, ``groups``, ``left_out``.
+Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``,
+``profile_scores``, ``settings``, ``groups``, ``comparisons``, ``aggregates``, ``scaling``,
+``left_out``.
 
 * A **setting** is what is played: environment, its options, number of agents, model. Only
   groups of one setting are compared. Keys: ``id``, ``title``, ``env``, ``env_options``,
   ``agents``, ``model``, ``references`` (mean return of ``random`` and ``scripted``, or None),
-  ``groups`` (ids).
+  ``groups`` (ids), ``notes`` (lines that a reader must know).
 * A **group** is the seeds of one configuration and version. Keys: ``id``, ``setting``,
   ``method`` (its label), ``env``, ``env_options``, ``agents``, ``model``, ``algo``, ``name``,
   ``digest``, ``version``, ``config`` (without the seed), ``seeds``, ``folders``, ``replays``
-  (paths of ``held-out-K.json``, those of all seeds).
+  (paths of ``held-out-K.json``, those of all seeds), ``budget`` (training episodes),
+  ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``finals`` (by
+  measure), ``invalid`` (share of the trained team's turns), ``curves``, ``samples``,
+  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.measures` says what is in
+  each.
+* **comparisons**, **aggregates**, **scaling**: :mod:`colllm_bench.leaderboard.comparisons`.
 * **left_out**: ``path``, ``kind``, ``reason``.
 
-Lists over seeds have the order of ``seeds``. A number that is not there is None.
+An estimate is ``value``, ``low``, ``high``, ``n`` (runs). Lists over seeds have the order of
+``seeds``. A number that is not there is None. Nothing depends on the day or the machine: equal
+run folders give equal bytes.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import __version__
+from colllm_bench.leaderboard import comparisons, measures, stats
 from colllm_bench.leaderboard.runs import Collection, Group, Run
 
 SCHEMA = 1
+THRESHOLDS = (0.5, 0.8)
+"""Normalized scores that samples are counted to."""
 
 
-def build_data(collection: Collection) -> dict[str, Any]:
+def build_data(
+    collection: Collection, thresholds: Sequence[float] = THRESHOLDS
+) -> dict[str, Any]:
     """The report's content, JSON-able."""
     labels = method_labels(collection.groups)
-    groups = [_group(group, labels[group.key]) for group in collection.groups]
+    places = [
+        (describe(group, labels[group.key], thresholds), group) for group in collection.groups
+    ]
     return {
         "schema": SCHEMA,
         "version": __version__,
-        "settings": _settings(collection.groups, groups),
-        "groups": groups,
+        "level": stats.LEVEL,
+        "thresholds": list(thresholds),
+        "profile_scores": measures.PROFILE.tolist(),
+        "settings": _settings(places),
+        "groups": [described for described, _ in places],
+        "comparisons": comparisons.pairs(places, thresholds),
+        "aggregates": comparisons.aggregates(places),
+        "scaling": comparisons.scaling(places),
         "left_out": [
             {"path": str(item.path), "kind": item.kind, "reason": item.reason}
             for item in collection.left_out
@@ -43,73 +66,12 @@ def build_data(collection: Collection) -> dict[str, Any]:
     }
 
 
-def setting_key(run: Run) -> tuple[str, str, int, str]:
-    """What is played: (env, its options as JSON, agents, model)."""
-    options = json.dumps(run.config["env_options"], sort_keys=True)
-    return run.env, options, run.agents, run.config["model"]
-
-
-def setting_id(run: Run) -> str:
-    """:func:`setting_key` as a file's name: ``strategy-agents3-level2``."""
-    options = [f"{key}{value}" for key, value in sorted(run.config["env_options"].items())]
-    model = [] if run.config["model"] == "tiny" else [run.config["model"]]
-    text = "-".join([run.env, f"agents{run.agents}", *options, *model])
-    return re.sub(r"[^\w.+=-]+", "_", text)
-
-
-def setting_title(run: Run) -> str:
-    """:func:`setting_key` for people: ``strategy, 3 agents, level=2, tiny``."""
-    options = [f"{key}={value}" for key, value in sorted(run.config["env_options"].items())]
-    agents = f"{run.agents} agent{'s' if run.agents != 1 else ''}"
-    return ", ".join([run.env, agents, *options, run.config["model"]])
-
-
-def method_labels(groups: list[Group]) -> dict[tuple, str]:
-    """A label for each group, by its key: the algorithm, and the run's name where that says
-    more than the setting does. No group's label depends on another's, unless both would be
-    called the same: then the digest is added to both, the version too if need be."""
-    labels = {group.key: _method(group.first) for group in groups}
-    for extra in ("digest", "version"):
-        places: dict[tuple, list[tuple]] = {}
-        for group in groups:
-            place = (setting_key(group.first), labels[group.key])
-            places.setdefault(place, []).append(group.key)
-        for keys in places.values():
-            if len(keys) > 1:
-                for key in keys:
-                    labels[key] += f" {key[3][:6]}" if extra == "digest" else f" v{key[4]}"
-    return labels
-
-
-def _method(run: Run) -> str:
-    options = {f"{key}{value}" for key, value in run.config["env_options"].items()}
-    said = {"default", f"agents{run.agents}", f"model{run.config['model']}"} | options
-    own = [part for part in re.split(r"-(?=[A-Za-z])", run.name) if part not in said]
-    return f"{run.algo} {'-'.join(own)}" if own else run.algo
-
-
-def _settings(groups: list[Group], described: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    settings: dict[str, dict[str, Any]] = {}
-    for group, found in zip(groups, described):
-        run = group.first
-        setting = settings.setdefault(found["setting"], {
-            "id": found["setting"],
-            "title": setting_title(run),
-            "env": run.env,
-            "env_options": run.config["env_options"],
-            "agents": run.agents,
-            "model": run.config["model"],
-            "references": dict(zip(("random", "scripted"), run.references or (None, None))),
-            "groups": [],
-        })
-        setting["groups"].append(found["id"])
-    return sorted(settings.values(), key=lambda s: (s["env"], s["agents"], s["id"]))
-
-
-def _group(group: Group, label: str) -> dict[str, Any]:
+def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str, Any]:
+    """A group with all its numbers."""
     run = group.first
+    invalid = [own.summary.get("invalid", {}).get("trained") for own in group.runs]
     return {
-        "id": re.sub(r"[^\w.+=-]+", "_", f"{setting_id(run)}-{label}"),
+        "id": slug(f"{setting_id(run)}-{label}"),
         "setting": setting_id(run),
         "method": label,
         "env": run.env,
@@ -122,6 +84,108 @@ def _group(group: Group, label: str) -> dict[str, Any]:
         "version": run.version,
         "config": {key: value for key, value in run.config.items() if key != "seed"},
         "seeds": group.seeds,
-        "folders": [str(run.path) for run in group.runs],
-        "replays": [str(path) for run in group.runs for path in run.replays],
+        "folders": [str(own.path) for own in group.runs],
+        "replays": [str(path) for own in group.runs for path in own.replays],
+        "budget": run.budget,
+        "measure": measures.main_measure(group),
+        "finals": {
+            measure: measures.finals(group, measure) for measure in ("score", "success", "return")
+        },
+        "invalid": measures.over_runs(invalid),
+        "curves": measures.group_curves(group),
+        "samples": measures.group_samples(group, thresholds),
+        "profile": measures.profile(group),
+        "variance": measures.variance(group),
+        "cost": measures.cost(group),
     }
+
+
+# -- names
+
+
+def slug(text: str) -> str:
+    """As a file's name and a page's anchor."""
+    return re.sub(r"[^\w.+=-]+", "_", text)
+
+
+def setting_id(run: Run) -> str:
+    """What is played, as a file's name: ``strategy-agents3-level2``."""
+    options = [f"{key}{value}" for key, value in sorted(run.config["env_options"].items())]
+    model = [] if run.config["model"] == "tiny" else [run.config["model"]]
+    return slug("-".join([run.env, f"agents{run.agents}", *options, *model]))
+
+
+def setting_title(run: Run) -> str:
+    """What is played, for people: ``strategy, 3 agents, level=2, tiny``."""
+    options = [f"{key}={value}" for key, value in sorted(run.config["env_options"].items())]
+    agents = f"{run.agents} agent{'s' if run.agents != 1 else ''}"
+    return ", ".join([run.env, agents, *options, run.config["model"]])
+
+
+def method_labels(groups: list[Group]) -> dict[tuple, str]:
+    """A label for each group, by its key: the algorithm, and the run's name where that says
+    more than the setting does. No group's label depends on another's, unless both would be
+    called the same: then the digest is added to both, the version too if need be."""
+    labels = {group.key: _method(group.first) for group in groups}
+    for extra in ("digest", "version"):
+        alike: dict[tuple, list[Group]] = {}
+        for group in groups:
+            alike.setdefault((setting_id(group.first), labels[group.key]), []).append(group)
+        for own in alike.values():
+            if len(own) > 1:
+                for group in own:
+                    run = group.first
+                    more = run.settings[:6] if extra == "digest" else f"v{run.version}"
+                    labels[group.key] += f" {more}"
+    return labels
+
+
+def _method(run: Run) -> str:
+    options = {f"{key}{value}" for key, value in run.config["env_options"].items()}
+    said = {"default", f"agents{run.agents}", f"model{run.config['model']}"} | options
+    own = [part for part in re.split(r"-(?=[A-Za-z])", run.name) if part not in said]
+    return f"{run.algo} {'-'.join(own)}" if own else run.algo
+
+
+# -- settings
+
+
+def _settings(places: Sequence[comparisons.Place]) -> list[dict[str, Any]]:
+    settings: dict[str, list[comparisons.Place]] = {}
+    for place in places:
+        settings.setdefault(place[0]["setting"], []).append(place)
+    found = []
+    for name, own in settings.items():
+        run = own[0][1].first
+        found.append({
+            "id": name,
+            "title": setting_title(run),
+            "env": run.env,
+            "env_options": run.config["env_options"],
+            "agents": run.agents,
+            "model": run.config["model"],
+            "references": dict(zip(("random", "scripted"), run.references or (None, None))),
+            "groups": [described["id"] for described, _ in own],
+            "notes": _notes(own),
+        })
+    return sorted(found, key=lambda s: (s["env"], json.dumps(s["env_options"]), s["agents"]))
+
+
+def _notes(own: Sequence[comparisons.Place]) -> list[str]:
+    """What a reader must know before comparing these groups."""
+    notes = []
+    versions = sorted({described["version"] for described, _ in own})
+    if len(versions) > 1:
+        notes.append(f"made with different versions: {', '.join(versions)}")
+    budgets = sorted({described["budget"] for described, _ in own})
+    if len(budgets) > 1:
+        notes.append(f"budgets differ: {', '.join(map(str, budgets))} training episodes")
+    if not all(comparisons.comparable(own[0][1], group) for _, group in own):
+        notes.append(
+            "references differ between runs (another number of held-out tasks, or another "
+            "environment): such groups are not compared"
+        )
+    few = [described["method"] for described, _ in own if len(described["seeds"]) < stats.FEW]
+    if few:
+        notes.append(f"fewer than {stats.FEW} seeds: {', '.join(few)}")
+    return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import pytest
 from made_runs import make_run
 
 from colllm_bench import files
+from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data import method_labels
-from colllm_bench.leaderboard.runs import Run, find, read, read_columns, read_run
+from colllm_bench.leaderboard.runfolder import Run, read_columns, read_run
+from colllm_bench.leaderboard.runs import find, read
 
 
 def edit(path, **changes):
@@ -144,10 +147,18 @@ def spoil_resumed(path):
     edit(path / "environment.json", resumed=[{"colllm_bench": "0.2.0"}])
 
 
+def change_settings(path, **changes):
+    config = RunConfig(**json.loads((path / "config.json").read_text())["config"] | changes)
+    edit(path / "config.json", config=config.to_dict(), digest=config.digest)
+
+
 def spoil_settings(path):
+    change_settings(path, lr=0.5)
+
+
+def spoil_by_hand(path):
     data = json.loads((path / "config.json").read_text())
-    data["config"]["lr"], data["digest"] = 0.5, "abcdefabcdef"
-    (path / "config.json").write_text(json.dumps(data))
+    edit(path / "config.json", config=data["config"] | {"lr": 0.5})
 
 
 SPOILT = {
@@ -165,6 +176,7 @@ SPOILT = {
     spoil_unfinished: ("unfinished", "trained, not evaluated"),
     spoil_version: ("mixed", "version 0.2.0, where most seeds beside it have 0.1.0"),
     spoil_resumed: ("mixed", "begun and resumed with versions 0.1.0, 0.2.0"),
+    spoil_by_hand: ("foreign", "config.json was edited"),
     spoil_settings: ("mixed", "other settings than most seeds beside it: lr 0.5, not 0.003"),
 }
 
@@ -178,6 +190,23 @@ def test_a_spoilt_run_is_named_and_left_out(tmp_path, spoil):
     (item,) = found.left_out
     kind, reason = SPOILT[spoil]
     assert item.path == paths[2] and item.kind == kind and reason in item.reason
+
+
+def test_pace_is_no_setting(tmp_path):
+    """Threads and checkpoints are no matter of what is learned, and a setting that is younger
+    than a run has its default there."""
+    paths = [make_run(tmp_path, seed=seed) for seed in range(4)]
+    change_settings(paths[1], threads=8)
+    change_settings(paths[2], checkpoint_every=50, snr_every=0)
+    data = json.loads((paths[3] / "config.json").read_text())
+    del data["config"]["snr_every"], data["config"]["max_grad_norm"]
+    digest = hashlib.sha256(json.dumps(
+        {k: v for k, v in data["config"].items() if k != "seed"}, sort_keys=True
+    ).encode()).hexdigest()[:12]
+    edit(paths[3] / "config.json", config=data["config"], digest=digest)
+    (group,) = read(tmp_path).groups
+    assert group.seeds == [0, 1, 2, 3]
+    assert len({run.digest for run in group.runs}) == 4
 
 
 def test_half_a_run_says_how_far_it_is(tmp_path):
@@ -204,7 +233,7 @@ def test_two_versions_in_two_folders_are_two_groups(tmp_path):
     groups = read(tmp_path).groups
     assert len(groups) == 2
     assert sorted(method_labels(groups).values()) == sorted(
-        f"cc {group.first.digest[:6]} v{group.first.version}" for group in groups
+        f"cc {group.first.settings[:6]} v{group.first.version}" for group in groups
     )
 
 
