@@ -45,6 +45,7 @@ class Team:
     Attributes:
         model: the base (with ``tuning="full"``, the untrained reference).
         tokenizer, prompts, device: as loaded; prompts is the :class:`PromptBuilder`.
+        size: parameters of the base model.
         agents: names, in the order of the environment's ``possible_agents``.
         slot_of_agent: the policy that each agent plays: several share one under ``share``.
         critic_slots: adapter slots behind the actors' that critics may use.
@@ -64,6 +65,7 @@ class Team:
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.device = next(self.model.parameters()).device
         self.prompts = PromptBuilder(self.tokenizer, loaded.context_length)
+        self.size = sum(p.numel() for p in self.model.parameters())
         self.slot_of_agent = assign_slots(config.share, self.agents, roles)
         self.slots = 1 + max(self.slot_of_agent)
         self.adapters: AdapterSet | None = None

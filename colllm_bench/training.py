@@ -199,14 +199,21 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     """Evaluate the trained team and the reference teams, and write ``summary.json``.
 
     Returns:
-        The summary (see :func:`colllm_bench.evaluation.summarize_teams`).
+        The summary (see :func:`colllm_bench.evaluation.summarize_teams`), and ``parameters``:
+        how many the base ``model`` has, and how many of the policies are ``trained``.
     """
     config = trainer.config
     played = {"trained": evaluate_team(config, trainer.team, frames=KEPT["trained"])}
     played |= reference_teams(config)
     teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
     teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
-    summary = summarize_teams(config, teams)
+    policies = trainer.team.parameters().values()
+    summary = summarize_teams(config, teams) | {
+        "parameters": {
+            "model": trainer.team.size,
+            "trained": sum(tensor.numel() for policy in policies for tensor in policy),
+        }
+    }
     for name, episodes in played.items():
         _keep_replays(folder, name, episodes)
     for k, episode in enumerate(played["trained"][: KEPT["trained"]]):

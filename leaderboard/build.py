@@ -6,7 +6,6 @@ import json
 from argparse import RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from colllm_bench import cli, files
@@ -55,15 +54,13 @@ def main(argv: Sequence[str]) -> int:
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
     from colllm_bench.leaderboard.data import build_data
+    from colllm_bench.leaderboard.page import build_page
 
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     data = build_data(collection)
     files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
-    if find_spec("colllm_bench.leaderboard.site") is not None:
-        from colllm_bench.leaderboard.site import build_page
-
-        build_page(data, out)
+    build_page(data, out)
     kinds = Counter(item.kind for item in collection.left_out)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     tell(

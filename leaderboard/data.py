@@ -9,7 +9,8 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   ``agents``, ``model``, ``references`` (mean return of ``random`` and ``scripted``, or None),
   ``groups`` (ids), ``notes`` (lines that a reader must know).
 * A **group** is the seeds of one configuration and version. Keys: ``id``, ``setting``,
-  ``method`` (its label), ``env``, ``env_options``, ``agents``, ``model``, ``algo``, ``name``,
+  ``method`` (its label), ``env``, ``env_options``, ``agents``, ``model``, ``parameters`` (of the
+  model; None where the run did not say), ``algo``, ``name``,
   ``digest``, ``version``, ``config`` (without the seed), ``seeds``, ``folders``, ``replays``
   (paths of ``held-out-K.json``, those of all seeds), ``budget`` (training episodes),
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``finals`` (by
@@ -78,6 +79,7 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "env_options": run.config["env_options"],
         "agents": run.agents,
         "model": run.config["model"],
+        "parameters": (run.summary.get("parameters") or {}).get("model"),
         "algo": run.algo,
         "name": run.name,
         "digest": run.digest,

@@ -1,0 +1,86 @@
+"""The page: one ``index.html`` that needs no network, from the report's data alone.
+
+:func:`build_page` takes what :mod:`colllm_bench.leaderboard.data` made, and puts it, the
+stylesheet and the scripts of ``assets/`` into one file that opens from a disk. What the scripts
+read is made by :mod:`colllm_bench.leaderboard.page.view`; the replays on the page are chosen by
+:mod:`colllm_bench.leaderboard.page.episodes`.
+
+Everything a model wrote is untrusted. It enters the page inside a JSON data block in which no
+``<`` stands, the scripts show it through text nodes only, and the page's content security policy
+lets nothing run but the scripts that were put in here, by their hashes, and nothing load at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+from colllm_bench import files
+from colllm_bench.leaderboard.page.view import page_view
+
+SCRIPTS = (
+    "dom.js", "format.js", "state.js", "chart.js", "rows.js", "table.js", "board.js", "plots.js",
+    "frames.js", "replay.js", "main.js",
+)
+"""In the order in which they are run; they share one scope."""
+
+
+def build_page(data: dict[str, Any], out: str | Path) -> Path:
+    """Write ``out/index.html``.
+
+    Args:
+        data: see :func:`colllm_bench.leaderboard.data.build_data`.
+        out: a folder that exists.
+
+    Returns:
+        The page. The same data gives the same bytes.
+
+    Raises:
+        ConfigError, RunError: the file cannot be written.
+    """
+    path = Path(out) / "index.html"
+    files.write_text(path, assemble(page_view(data)))
+    return path
+
+
+def assemble(view: dict[str, Any]) -> str:
+    """The page's HTML around ``view`` (see :func:`view.page_view`)."""
+    css = asset("page.css")
+    parts = "\n".join(asset(name) for name in SCRIPTS)
+    js = f'(() => {{\n"use strict";\n{parts}}})();\n'
+    for name, text in (("css", css), ("js", js)):
+        if "</" in text or "<!--" in text:
+            raise AssertionError(f"the page's {name} holds what would end its block early")
+    policy = (
+        f"default-src 'none'; script-src {_hash(js)}; style-src {_hash(css)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    page = asset("index.html")
+    for name, text in (("csp", policy), ("css", css), ("js", js), ("data", embedded(view))):
+        head, mark, tail = page.partition("{{" + name + "}}")
+        if not mark:
+            raise AssertionError(f"index.html has no place for {name}")
+        page = head + text + tail
+    return page
+
+
+def embedded(view: Any) -> str:
+    """JSON that can stand inside a script element: no ``<`` (nor what old parsers break at)."""
+    text = json.dumps(files.plain(view), ensure_ascii=False, separators=(",", ":"))
+    text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates are no UTF-8
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def asset(name: str) -> str:
+    return resources(__name__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

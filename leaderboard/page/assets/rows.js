@@ -1,0 +1,89 @@
+// A measure of several methods, a row each: the mean, its interval, and every seed as a dot.
+
+/**
+ * spec: {title, note, format, domain, references: [{name, x}],
+ * rows: [{name, note, mean, low, high, seeds: [number|null], censored: [bool], look}]}
+ */
+function rowChart(spec) {
+  const canvas = responsive(el("div", { class: "canvas" }), (width) => drawRows(spec, width));
+  return el("figure", { class: "plot" },
+    el("figcaption", {}, el("strong", {}, spec.title), spec.note ? el("span", {}, spec.note) : null),
+    canvas);
+}
+
+const ROW = 46;
+
+function drawRows(spec, width) {
+  const top = 18, left = 12, right = width - 14;
+  const height = top + spec.rows.length * ROW + 34;
+  const values = spec.rows.flatMap((row) => [row.mean, row.low, row.high, ...row.seeds]);
+  const references = (spec.references || []).filter((r) => r.x !== null && r.x !== undefined);
+  const domain = extent([...values, ...references.map((r) => r.x)], ...(spec.domain || []));
+  const pad = (domain[1] - domain[0]) * 0.03;
+  const sx = scale([domain[0] - pad, domain[1] + pad], [left, right]);
+  const bottom = top + spec.rows.length * ROW;
+  const root = svg("svg", {
+    width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
+    "aria-label": `${spec.title}: ${spec.rows.map((row) => `${row.name} ${cell(row, spec.format)}`).join("; ")}`,
+  });
+  for (const x of ticks(domain[0], domain[1], Math.max(2, Math.floor(width / 90)))) {
+    root.append(
+      svg("path", { d: `M${sx(x)} ${top}V${bottom}`, class: "grid" }),
+      svg("text", { x: sx(x), y: bottom + 18, class: "tick middle" }, axisText(x, spec.format)));
+  }
+  references.forEach(({ name, x }, i) => {
+    const end = sx(x) > width * 0.7;
+    root.append(
+      svg("path", { d: `M${sx(x)} ${top}V${bottom}`, class: "reference" }),
+      svg("text", { x: sx(x) + (end ? -4 : 4), y: 12, class: end ? "label end" : "label" }, name));
+  });
+  spec.rows.forEach((row, i) => root.append(drawRow(row, spec.format, top + i * ROW, sx, left, right)));
+  return root;
+}
+
+const cell = (row, format) =>
+  [bounded(row, format), row.low === null || row.low === undefined ? "" : `(${interval(row.low, row.high, format)})`]
+    .filter(Boolean).join(" ");
+
+function drawRow(row, format, y, sx, left, right) {
+  const middle = y + 30;
+  const { colour, mark: shape } = row.look;
+  const group = svg("g", { class: "row" });
+  group.append(
+    svg("text", { x: left, y: y + 14, class: "name" }, row.name,
+      row.note ? svg("tspan", { class: "small", dx: 6 }, row.note) : null),
+    svg("text", { x: right, y: y + 14, class: "tick end" }, cell(row, format)));
+  if (row.low !== null && row.high !== null && row.low !== undefined) {
+    const [low, high] = [Math.max(left, sx(row.low)), Math.min(right, sx(row.high))];
+    group.append(svg("path", { d: `M${low} ${middle}H${high}M${low} ${middle - 5}v10M${high} ${middle - 5}v10`, stroke: colour, class: "whisker" }));
+  }
+  row.seeds.forEach((value, i) => {
+    if (value === null) return;
+    const x = sx(value);
+    if (row.censored && row.censored[i]) {
+      group.append(svg("path", { d: `M${x - 5} ${middle - 4}l6 4l-6 4`, stroke: colour, class: "beyond" }));
+    } else {
+      group.append(svg("circle", { cx: x, cy: middle, r: 4, stroke: colour, class: "dot" }));
+    }
+  });
+  if (row.mean !== null) group.append(mark(shape, sx(row.mean), middle, 5, { fill: colour, stroke: colour, class: "centre" }));
+  return group;
+}
+
+/** A small strip of a measure for a table's cell: interval and seeds on a fixed axis. */
+function strip(found, domain, colour) {
+  const width = 120, height = 16;
+  const sx = scale(domain, [5, width - 5]);
+  const inside = (x) => Math.max(2, Math.min(width - 2, x));
+  const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "strip", "aria-hidden": "true" });
+  root.append(svg("path", { d: `M5 8H${width - 5}`, class: "grid" }));
+  for (const edge of domain) root.append(svg("path", { d: `M${sx(edge)} 4v8`, class: "axis" }));
+  if (found.low !== null && found.high !== null) {
+    root.append(svg("path", { d: `M${inside(sx(found.low))} 8H${inside(sx(found.high))}`, stroke: colour, class: "whisker" }));
+  }
+  for (const value of found.seeds) {
+    if (value !== null) root.append(svg("circle", { cx: inside(sx(value)), cy: 8, r: 2.6, stroke: colour, class: "dot" }));
+  }
+  if (found.mean !== null) root.append(svg("path", { d: `M${inside(sx(found.mean))} 2v12`, stroke: colour, class: "centre" }));
+  return root;
+}

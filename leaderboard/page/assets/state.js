@@ -1,0 +1,122 @@
+// What the page shows: the data, the filters, and who is told when they change.
+
+const data = JSON.parse(byId("data").textContent);
+const groupsById = new Map(data.groups.map((group) => [group.id, group]));
+const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
+const measuresById = new Map(data.measures.map((measure) => [measure.id, measure]));
+
+/** What rows can be filtered by: [key, title, value of a group, text of a value]. */
+const FILTERS = [
+  ["env", "Environment", (group) => group.env, (value) => value],
+  ["agents", "Agents", (group) => String(group.agents), (value) => value],
+  ["model", "Model size", (group) => group.model, (value) => data.models[value] || value],
+  ["algo", "Algorithm", (group) => group.algo, (value) => value],
+];
+
+/** Chosen values by filter; an empty set lets everything through. */
+const chosen = Object.fromEntries(FILTERS.map(([key]) => [key, new Set()]));
+const listeners = [];
+
+/** Call `draw` now and after every change of the filters. */
+function onFilter(draw) {
+  listeners.push(draw);
+  draw();
+}
+
+function filtersChanged() {
+  writeAddress();
+  for (const draw of listeners) draw();
+}
+
+/** Groups that pass the filters; `but` names a filter that is not asked. */
+function visible(but = null) {
+  return data.groups.filter((group) =>
+    FILTERS.every(([key, , value]) => key === but || !chosen[key].size || chosen[key].has(value(group))),
+  );
+}
+
+/** Settings of the visible groups, each with those groups. */
+function visibleSettings() {
+  const groups = visible();
+  return data.settings
+    .map((setting) => ({ setting, groups: groups.filter((group) => group.setting === setting.id) }))
+    .filter((entry) => entry.groups.length);
+}
+
+// -- one look for each method, wherever it appears
+
+const methods = [...new Set(data.groups.map((group) => group.method))];
+const DASHES = ["", "7 4", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2"];
+const MARKS = ["circle", "square", "diamond", "triangle", "cross"];
+
+/** {colour, dash, mark} of a method; in print and for the colour-blind dashes and marks differ. */
+function look(method) {
+  const i = methods.indexOf(method);
+  const n = DASHES.length;
+  return {
+    colour: `var(--c${i % n})`,
+    dash: DASHES[(i + Math.floor(i / n)) % n],
+    mark: MARKS[i % MARKS.length],
+  };
+}
+
+// -- the address: filters and the replay that is open can be sent to somebody
+
+const address = new URLSearchParams(location.hash.slice(1));
+
+function readFilters() {
+  for (const [key, , value] of FILTERS) {
+    const there = new Set(data.groups.map(value));
+    for (const wanted of address.getAll(key)) if (there.has(wanted)) chosen[key].add(wanted);
+  }
+}
+
+function writeAddress(changes = {}) {
+  for (const [key] of FILTERS) {
+    address.delete(key);
+    for (const value of chosen[key]) address.append(key, value);
+  }
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null) address.delete(key);
+    else address.set(key, value);
+  }
+  const text = address.toString();
+  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+}
+
+/** The bar of filters: chips for every value that a group has. */
+function drawFilters(box) {
+  const rows = FILTERS.map(([key, title, value, text]) => {
+    const order = [...new Set(data.groups.map(value))];
+    order.sort((a, b) => (key === "agents" ? a - b : 0));
+    const here = new Set(visible(key).map(value));
+    const chips = order.map((one) =>
+      toggle(text(one), chosen[key].has(one), () => {
+        if (!chosen[key].delete(one)) chosen[key].add(one);
+        filtersChanged();
+        byId(`filter-${key}-${order.indexOf(one)}`).focus();
+      }, { id: `filter-${key}-${order.indexOf(one)}`, class: here.has(one) ? "chip" : "chip faint" }),
+    );
+    const all = toggle("all", !chosen[key].size, () => {
+      chosen[key].clear();
+      filtersChanged();
+      byId(`filter-${key}-all`).focus();
+    }, { id: `filter-${key}-all` });
+    return el("div", { class: "filter", role: "group", "aria-label": title },
+      el("span", { class: "filter-title" }, title), all, chips);
+  });
+  const shown = visible();
+  const runs = shown.reduce((sum, group) => sum + group.seeds.length, 0);
+  const count = el("p", { class: "count", role: "status" },
+    `${plural(shown.length, "group")}, ${plural(runs, "run")} shown`);
+  put(box, rows, count);
+}
+
+/** What stands where nothing passes the filters. */
+function nothing() {
+  return el("p", { class: "note" }, "No runs pass these filters. ",
+    el("button", { type: "button", class: "chip", onclick: () => {
+      for (const [key] of FILTERS) chosen[key].clear();
+      filtersChanged();
+    } }, "Show all runs"));
+}

@@ -1,0 +1,177 @@
+"""What the page's scripts read: the report's data, reduced to what is drawn."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+from colllm_bench.leaderboard.page import columns, episodes, made
+
+CURVE_NUMBERS = 300_000
+"""Most numbers of all curves of a page: with many groups each curve has fewer points."""
+MOST, LEAST = 100, 24
+"""Points of a curve."""
+AXES = (
+    {"id": "episodes", "title": "training episodes", "format": "count"},
+    {"id": "agent_turns", "title": "agent-turns", "format": "count"},
+    {"id": "tokens", "title": "generated tokens", "format": "count"},
+    {"id": "seconds", "title": "training time", "format": "seconds"},
+)
+CURVES = (
+    {"id": "score", "title": "score", "format": "number", "domain": [0, 1]},
+    {"id": "success", "title": "win rate", "format": "share", "domain": [0, 1]},
+    {"id": "return", "title": "return", "format": "number", "domain": None},
+)
+AGGREGATES = (
+    {"id": "iqm", "title": "interquartile mean"}, {"id": "mean", "title": "mean"},
+    {"id": "median", "title": "median"}, {"id": "optimality_gap", "title": "optimality gap"},
+)
+READING = (
+    ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: 0 is "
+     "the environment's random team, 1 its scripted expert. No method moves another's score."),
+    ("Held-out tasks", "The same for every run of a setting, and never among those of training. "
+     "The final parameters play them; no best episode or best checkpoint is picked."),
+    ("Seeds and intervals", "n is the number of runs, which differ in nothing but their seed. "
+     "Intervals are {level:.0%}, over runs; every seed is a dot. Below five seeds read the dots: "
+     "an interval from so few is wide and rests on assumptions."),
+    ("Samples to a threshold", "Counted on the smoothed training curve. A run that never got there "
+     "is censored: it counts as more than its budget, the mean becomes a bound (>), and its seed "
+     "is drawn as an arrowhead."),
+    ("Probability of improvement", "How likely a run of the first method is to beat a run of the "
+     "second on held-out tasks; 50% is a toss-up."),
+    ("Model size", "Parameters of the base model that all agents share, without adapters."),
+)
+
+
+def page_view(data: dict[str, Any]) -> dict[str, Any]:
+    """The page's data from the report's.
+
+    Args:
+        data: see :mod:`colllm_bench.leaderboard.data`.
+    """
+    groups, level = data["groups"], data["level"]
+    chosen = episodes.choose(groups)
+    points = points_that_fit(groups)
+    by_id = {group["id"]: group for group in groups}
+    return {
+        "version": data["version"],
+        "level": level,
+        "models": {group["model"]: model_title(group) for group in groups},
+        "measures": columns.measures(data["thresholds"]),
+        "settings": [_setting(setting, by_id) for setting in data["settings"]],
+        "groups": [_group(group, points) for group in groups],
+        "curves": {"x": AXES, "y": CURVES},
+        "profile_scores": data["profile_scores"],
+        "pairs": data["comparisons"],
+        "thresholds": [f"{threshold:g}" for threshold in data["thresholds"]],
+        "aggregates": data["aggregates"],
+        "aggregate_titles": AGGREGATES,
+        "replays": chosen["replays"],
+        "replay_note": _replay_note(chosen),
+        "reading": [(title, text.format(level=level)) for title, text in READING],
+        "left_out": [*data["left_out"], *(
+            {"path": path, "kind": "replay", "reason": reason} for path, reason in chosen["unread"]
+        )],
+    }
+
+
+def _setting(setting: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    keys = ("id", "title", "env", "agents", "model", "notes")
+    own = [groups[name] for name in setting["groups"]]
+    return {
+        **{key: setting[key] for key in keys},
+        "lines": {kind: _lines(kind, setting["references"], own) for kind in
+                  ("score", "success", "return")},
+    }
+
+
+def _lines(kind: str, references: dict[str, Any], own: list[dict[str, Any]]) -> list[tuple]:
+    """(name, value) of the teams that a plot of ``kind`` is compared with."""
+    found = []
+    if references["scripted"] is not None and kind != "success":
+        at = (0.0, 1.0) if kind == "score" else (references["random"], references["scripted"])
+        found = list(zip(("random team", "scripted expert"), at))
+    before = [
+        group["finals"][kind]["untrained"] for group in own
+        if group["finals"].get(kind) and group["finals"][kind]["untrained"] is not None
+    ]
+    return found + ([("untrained model", fmean(before))] if before else [])
+
+
+def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
+    keys = ("id", "setting", "method", "algo", "env", "agents", "model", "seeds", "folders",
+            "budget", "measure", "profile")
+    options = [f"{key}={value}" for key, value in sorted(group["env_options"].items())]
+    return {
+        **{key: group[key] for key in keys},
+        "title": ", ".join([group["env"], *options]),
+        "family": ", ".join([group["env"], *options, group["model"]]),
+        "size": group.get("parameters"),
+        "numbers": columns.numbers(group),
+        "curves": thinned(group["curves"], points),
+        "made": made.how_made(group),
+    }
+
+
+# -- curves
+
+
+def points_that_fit(groups: list[dict[str, Any]]) -> int:
+    """How many points each curve may have, so that a page of many runs stays small."""
+    lists = sum(
+        len(AXES) + len(group["curves"]["measures"]) * (len(group["seeds"]) + 3)
+        for group in groups
+    )
+    return max(LEAST, min(MOST, CURVE_NUMBERS // max(1, lists)))
+
+
+def thinned(curves: dict[str, Any], points: int) -> dict[str, Any]:
+    """A group's curves with at most so many points, first and last among them, in short numbers."""
+    count = len(curves["x"]["episodes"])
+    kept: Any = range(count)
+    if count > points:
+        kept = sorted({round(k * (count - 1) / (points - 1)) for k in range(points)})
+
+    def pick(values: list | None) -> list | None:
+        return None if values is None else [_brief(values[k]) for k in kept]
+
+    return {
+        "x": {unit: pick(values) for unit, values in curves["x"].items()},
+        **{
+            kind: {
+                **{key: pick(curve[key]) for key in ("mean", "low", "high")},
+                "seeds": [pick(own) for own in curve["seeds"]],
+            }
+            for kind, curve in curves["measures"].items()
+        },
+    }
+
+
+def _brief(value: float) -> float:
+    """Four digits: more than a pixel shows."""
+    short = float(f"{value:.4g}")
+    return int(short) if short == int(short) else short
+
+
+# -- words
+
+
+def model_title(group: dict[str, Any]) -> str:
+    """``tiny (0.17 M)``, or the bare name where the run did not record the size."""
+    size = group.get("parameters")
+    if not size:
+        return group["model"]
+    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size >= limit or unit == "k":
+            return f"{group['model']} ({size / limit:.3g} {unit})"
+    raise AssertionError("unreachable")
+
+
+def _replay_note(chosen: dict[str, Any]) -> str:
+    here, found = len(chosen["replays"]), chosen["found"]
+    if here == found:
+        return ""
+    return (
+        f"{here:,} of {found:,} recorded episodes are on this page, some of every group; the "
+        "others lie in the run folders, as replays/*.json."
+    )
