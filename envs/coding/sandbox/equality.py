@@ -7,6 +7,7 @@ from typing import Any
 
 from colllm_bench.envs.coding.sandbox.values import MAX_DEPTH
 
+KINDS = (type(None), bool, int, float, str, bytes, complex, list, tuple, set, frozenset, dict)
 REL_TOL = 1e-6
 ABS_TOL = 1e-9
 
@@ -38,6 +39,8 @@ def compare(
         kind = type(b)
         if depth > MAX_DEPTH:
             raise ValueError(f"expected value nested deeper than {MAX_DEPTH}")
+        if not any(kind is known for known in KINDS):
+            raise ValueError(f"expected value holds a {kind.__name__}, which is no data")
         if kind is float or (int_as_float and kind is int):
             return _number(type(a), kind, int_as_float) and _close(a, b, rel_tol, abs_tol)
         if type(a) is not kind:
@@ -52,12 +55,10 @@ def compare(
             return len(a) == len(b) and all(same(x, y, depth + 1) for x, y in zip(a, b))
         if kind is set or kind is frozenset:
             return len(a) == len(b) and {key(x) for x in a} == {key(y) for y in b}
-        if kind is dict:
-            if len(a) != len(b):
-                return False
-            found = {key(k): v for k, v in a.items()}
-            return all(key(k) in found and same(found[key(k)], v, depth + 1) for k, v in b.items())
-        raise ValueError(f"expected value holds a {kind.__name__}, which is no data")
+        if len(a) != len(b):
+            return False
+        found = {key(k): v for k, v in a.items()}
+        return all(key(k) in found and same(found[key(k)], v, depth + 1) for k, v in b.items())
 
     return same(value, expected, 0)
 

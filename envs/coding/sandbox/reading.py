@@ -80,7 +80,7 @@ def cut_short(ended: Ended, seconds: float, limits: Limits) -> Outcome:
     if ended.why == wire.ASKED:
         text = f"the result is longer than {limits.result_bytes:,} bytes"
         return Outcome("output-limit", error=text, seconds=seconds)
-    if os.WIFSIGNALED(ended.status):
+    if os.WIFSIGNALED(ended.status) and ended.why == wire.EXITED:
         number = os.WTERMSIG(ended.status)
         if number == getattr(signal, "SIGXCPU", None):
             return Outcome("cpu-timeout", error="SIGXCPU", seconds=seconds)

@@ -30,7 +30,7 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
     baseline = address_space()
     raise_stack()
     if rung == "unsafe":
-        return {"uid": os.getuid()}, lambda header: job.limit(baseline + header[4], FILES)
+        return {"uid": os.getuid(), "landlock": 0, "imports": True}, unconfined(baseline)
     from colllm_bench.envs.coding.sandbox.inside import kernel, landlock, seccomp
 
     with kernel.step("seccomp"):
@@ -62,10 +62,27 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
             abi = landlock.restrict(opened)
 
     def confine(header: tuple) -> None:
-        job.limit(baseline + header[4], FILES)
+        kernel.die_with_parent()
+        job.limit(header, baseline, FILES)
         block.install()
 
     return {"uid": os.getuid(), "landlock": abi, "imports": imports(rung)}, confine
+
+
+def unconfined(baseline: int) -> Callable[[tuple], None]:
+    """What the rung ``unsafe`` does to a job: resource limits, and the end with the watcher's."""
+    if sys.platform != "linux":
+        return lambda header: job.limit(header, 0, FILES)
+    from colllm_bench.envs.coding.sandbox.inside import kernel
+
+    kernel.die_with_parent()
+
+    def confine(header: tuple) -> None:
+        kernel.die_with_parent()
+        os.setpgid(0, 0)  # so that what it starts can be ended with it
+        job.limit(header, baseline, FILES)
+
+    return confine
 
 
 def somebody() -> tuple[int, int]:
@@ -88,7 +105,7 @@ def has_id(kind: str, number: int) -> bool:
 
 def library() -> list[str]:
     """The folders and archives of the standard library; of two nested ones, the outer."""
-    paths = [os.path.realpath(path) for path in sys.path if path and os.path.exists(path)]
+    paths = [os.path.abspath(path) for path in sys.path if path and os.path.exists(path)]
     return [p for p in dict.fromkeys(paths) if not any(p.startswith(q + "/") for q in paths)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import random
 import resource
@@ -48,11 +49,16 @@ class Printed(io.TextIOBase):
         return len(text)
 
 
-def limit(memory: int, files: int) -> None:
-    """Resource limits of a job: address space ``memory`` bytes, nothing written, no process."""
+def limit(header: tuple, baseline: int, files: int) -> None:
+    """Resource limits of a job: address space beyond ``baseline``, nothing written, no process.
+
+    The limit of CPU time is the last resort only: the watcher ends a job long before.
+    """
+    _, cases, cpu, _, memory, *_ = header
     hard = {
         resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: files,
-        resource.RLIMIT_NPROC: 0, resource.RLIMIT_AS: memory,
+        resource.RLIMIT_NPROC: 0, resource.RLIMIT_AS: baseline + memory,
+        resource.RLIMIT_CPU: math.ceil(cases * cpu) + 2,
     }
     for what, value in hard.items():
         try:

@@ -72,9 +72,7 @@ class Watch:
         self.poll = select.poll()
         self.poll.register(tick, select.POLLIN)
         self.poll.register(control, select.POLLIN)
-        self.deaf = False
         self.why = wire.EXITED
-        self.ended: tuple | None = None
 
     def left(self) -> float:
         """Seconds until its time can be up; sets ``why`` when it is."""
@@ -87,12 +85,10 @@ class Watch:
         return min(cpu, wall)
 
     def ticks(self) -> bool:
-        """Note the cases that began; whether the last has ended."""
+        """Note the cases that began; whether the job has ended."""
         data = os.read(self.tick, 4096)
-        if not data:  # it closed its end: dead, or it pretends to be
-            self.poll.unregister(self.tick)
-            self.deaf = True
-            return False
+        if not data:  # it is dead, or it closed this on purpose and soon will be
+            return True
         now = cpu_seconds(self.pid)
         for _ in data:
             if len(self.marks) == self.cases:
@@ -106,7 +102,7 @@ class Watch:
         """Whether the pool wants the end of it; if the pool itself is gone, this is the end."""
         word = os.read(self.control, 1)
         if not word:
-            os.kill(self.pid, signal.SIGKILL)
+            self.kill()
             os._exit(0)
         self.why = wire.ASKED
         return word == b"K"
@@ -116,23 +112,24 @@ class Watch:
             left = self.left()
             if left <= 0:
                 return
-            if self.deaf:
-                self.ended = os.wait4(self.pid, os.WNOHANG)
-                if self.ended[0]:
-                    return
-                self.ended, left = None, min(left, 0.005)
-            for descriptor, _ in self.poll.poll(1 + left * 1000):
+            for descriptor, _ in self.poll.poll(left * 1000):
                 if descriptor == self.tick and self.ticks():
                     return
                 if descriptor == self.control and self.asked():
                     return
 
+    def kill(self) -> None:
+        """The job, and under ``unsafe`` its group: elsewhere it cannot have started anything."""
+        for end in (os.kill, os.killpg):
+            try:
+                end(self.pid, signal.SIGKILL)
+            except OSError:
+                pass
+
     def report(self) -> bytes:
-        """End it if it has not ended, and say how it went."""
-        if self.ended is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self.ended = os.wait4(self.pid, 0)
-        _, status, usage = self.ended
+        """End it, and say how it went; one that has exited keeps its own status."""
+        self.kill()
+        _, status, usage = os.wait4(self.pid, 0)
         times = [*self.marks, max(usage.ru_utime + usage.ru_stime, *self.marks, 0.0)]
         seconds = [after - before for before, after in zip(times, times[1:])]
         end = wire.END.pack(self.why, status, len(seconds))
