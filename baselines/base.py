@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from colllm_bench import losses
+from colllm_bench import exchange, losses
 from colllm_bench.batch import TokenBatch
 from colllm_bench.config import RunConfig
 from colllm_bench.returns import discounted, gae
@@ -69,6 +69,22 @@ class Algorithm:
     def credit(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Write ``value``, ``return_`` and ``advantage`` into every turn; return metrics."""
         raise TypeError(f"{type(self).__name__} must define credit(episodes)")
+
+    def bytes_exchanged(self, episodes: Sequence[Episode]) -> int:
+        """Bytes that credit for these episodes would take, were every agent's learner on a
+        machine of its own (:mod:`colllm_bench.exchange`; a metric, it changes nothing).
+
+        This follows from ``view`` and ``centralized_execution``: give your own where your
+        algorithm's learners tell each other something else.
+        """
+        if self.centralized_execution:
+            return exchange.with_master(episodes)
+        agents = len(episodes[0].transcripts)
+        sent = exchange.with_critics(self.view, episodes) if self.view else 0
+        central = self.view is not None and self.view.critics(agents) == 1
+        if self.config.normalize_advantages and not central:
+            sent += exchange.of_normalization(agents)  # a central critic sees them all anyway
+        return sent
 
     def loss(self, batch: ActionBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The actor's loss (a scalar, to be minimized) and metrics: PPO with optional KL to

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from colllm_bench import exchange
 from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
 from colllm_bench.critic import Critic
@@ -71,11 +72,21 @@ class Trainer:
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """Credit, the critic's fit, the actors' improvement; their metrics."""
         metrics = dict(self.algorithm.credit(episodes) or {})
+        metrics["bytes_exchanged"] = self.algorithm.bytes_exchanged(episodes)
         if self.critic is not None:
             metrics |= self.critic.fit(episodes)
             if iteration < self.config.critic_warmup:
                 return metrics  # a critic that knows nothing yet must not steer the actors
-        return metrics | self.actor.improve(episodes, iteration)
+        metrics |= self.actor.improve(episodes, iteration)
+        metrics["bytes_exchanged"] += self._gradients_exchanged(metrics["actor_steps"])
+        return metrics
+
+    def _gradients_exchanged(self, steps: int) -> int:
+        """Bytes that agents with one policy would tell each other of their gradients."""
+        sharers = [self.team.slot_of_agent.count(slot) for slot in range(self.team.slots)]
+        groups = self.actor.groups.values()
+        sizes = [sum(t.numel() * t.element_size() for t in tensors) for tensors in groups]
+        return exchange.of_shared_policies(sharers, sizes, steps)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next iteration depends on; random streams derive from the seed."""

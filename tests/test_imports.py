@@ -24,8 +24,8 @@ FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
     "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
-    "streams batch views loading memory lora peft_files adapters lanes cache checkpointing prompts "
-    "session team critic snr pretrain",
+    "streams batch views exchange loading memory lora peft_files adapters lanes cache "
+    "checkpointing prompts session team critic snr pretrain",
     "rollout players "
     "answers screens person watching",
     "baselines",

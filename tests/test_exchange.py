@@ -1,0 +1,101 @@
+"""Bytes between learners that stand apart, worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hand import episode
+from tiny_runs import trainer_for
+
+from colllm_bench import exchange, views
+from colllm_bench.baselines.base import Algorithm
+from colllm_bench.config import RunConfig
+
+CUT, ENDED = episode(1, [2, 2], cut=True), episode(2, [2, 2])
+# Of CUT: observations 1 + 2 and actions 1 + 1, observations 1 + 2 and actions 2 + 2, and a
+# token each of what would have come next. Of ENDED: the last actions are read by nobody.
+SENT, ENDED_SENT = 3 + 2 + 3 + 4 + 2, 3 + 2 + 3
+
+
+def test_a_central_critic_is_sent_everything_and_answers_every_turn():
+    assert exchange.with_critics(views.JOINT, [CUT]) == 4 * SENT + 4 * 4
+    assert exchange.with_critics(views.JOINT, [CUT, ENDED]) == 4 * (SENT + ENDED_SENT) + 4 * 8
+
+
+def test_critics_of_ones_own_are_sent_nothing():
+    episodes = [CUT, ENDED, episode(3, [1, 3], cut=True)]
+    assert exchange.with_critics(views.LOCAL, episodes) == 0
+
+
+def test_critics_that_read_a_neighbour_are_sent_the_neighbour():
+    def neighbours(episodes):
+        """Agent i's critic reads everybody, but judges its own turns only."""
+        histories = []
+        for i in range(2):
+            for history in views.joint(episodes):
+                reads = [
+                    views.Read(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
+                    for r in history.reads
+                ]
+                histories.append(views.History(i, history.ids, reads))
+        return histories
+
+    view = views.View(neighbours, critics=lambda agents: agents)
+    own = (1 + 1 + 1 + 2 + 1, 2 + 1 + 2 + 2 + 1)  # each agent's share of SENT
+    assert sum(own) == SENT
+    assert exchange.with_critics(view, [CUT]) == 4 * ((SENT - own[0]) + (SENT - own[1]))
+
+
+def test_the_only_agents_critic_is_its_own():
+    assert exchange.with_critics(views.JOINT, [episode(1, [3])]) == 0
+
+
+def test_a_master_is_sent_observations_and_sends_actions():
+    master = episode(1, [2], cut=True)
+    assert exchange.with_master([master]) == 4 * (1 + 1 + 1 + 2 + 1)
+
+
+def test_shared_policies_tell_each_other_their_gradients():
+    assert exchange.of_shared_policies([1, 1], [100, 100], 3) == 0
+    assert exchange.of_shared_policies([2, 1, 3], [100, 100, 10], 3) == 2 * 3 * (2 * 100 + 3 * 10)
+
+
+class MonteCarlo(Algorithm):
+    def credit(self, episodes):
+        return {}
+
+
+@pytest.mark.parametrize(("normalized", "sent"), [(True, 2 * 5 * 4), (False, 0)])
+def test_without_a_critic_only_the_scale_of_advantages_is_told(normalized, sent):
+    algorithm = MonteCarlo(RunConfig(normalize_advantages=normalized))
+    assert algorithm.bytes_exchanged([CUT]) == sent
+
+
+def test_an_algorithm_can_say_its_own():
+    class Own(MonteCarlo):
+        def bytes_exchanged(self, episodes):
+            return 8 * len(episodes)
+
+    assert Own(RunConfig()).bytes_exchanged([CUT, ENDED]) == 16
+
+
+@pytest.mark.parametrize("algo", ["mc", "cc", "dc", "central"])
+def test_an_iteration_of_each_algorithm_has_the_metric(model_folder, algo):
+    trainer = trainer_for(model_folder, algo)
+    episodes = trainer.play(0)
+    found = trainer.learn(episodes, 0)["bytes_exchanged"]
+    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    read = sum(len(turn.prompt_ids) for turn in turns)
+    if algo == "cc":
+        assert found > 4 * (read + len(turns))
+    elif algo == "central":
+        assert found >= 4 * (read + sum(len(turn.action_ids) for turn in turns))
+    else:
+        assert found == 3 * 5 * 4
+
+
+def test_sharing_one_policy_counts_its_gradients(model_folder):
+    trainer = trainer_for(model_folder, "mc", share="all", minibatches=1, epochs=1)
+    (tensors,) = trainer.actor.groups.values()
+    size = sum(tensor.numel() for tensor in tensors) * 4
+    found = trainer.learn(trainer.play(0), 0)["bytes_exchanged"]
+    assert found == 3 * 5 * 4 + 2 * 3 * size
