@@ -11,8 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from tests.sandbox import drive
+from sandbox_corpus import drive
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNGS = ("namespaces", "landlock", "seccomp")
@@ -34,7 +33,7 @@ def elsewhere():
         ignore = shutil.ignore_patterns("__pycache__", "models", "strategy", "writing")
         shutil.copytree(ROOT / "colllm_bench", folder / "colllm_bench", ignore=ignore)
         shutil.copytree(ROOT / "envs", folder / "colllm_bench/envs", ignore=ignore)
-        shutil.copytree(ROOT / "tests/sandbox", folder / "tests/sandbox", ignore=ignore)
+        shutil.copytree(ROOT / "tests/sandbox_corpus", folder / "sandbox_corpus", ignore=ignore)
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o755)
         yield readable_python(folder), folder
@@ -92,8 +91,8 @@ def test_the_corpora_are_large():
 @pytest.mark.parametrize("rung", RUNGS)
 def test_as_whoever_runs_the_tests(rung, what):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.drive", rung, what], cwd=ROOT, capture_output=True,
-        text=True, timeout=300,
+        [sys.executable, "-m", "sandbox_corpus.drive", rung, what], cwd=ROOT, capture_output=True,
+        text=True, timeout=300, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
     )
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout), rung, os.getuid())
@@ -104,7 +103,7 @@ def test_as_whoever_runs_the_tests(rung, what):
 @pytest.mark.parametrize("rung", RUNGS)
 def test_as_nobody(elsewhere, rung, what):
     python, folder = elsewhere
-    done = as_nobody(python, "-m", "tests.sandbox.drive", rung, what, cwd=folder)
+    done = as_nobody(python, "-m", "sandbox_corpus.drive", rung, what, cwd=folder)
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout), rung, NOBODY)
 

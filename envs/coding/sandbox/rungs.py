@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 
 from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused
@@ -36,11 +38,15 @@ def probe(pid, path):
         import _socket
         _socket.socket()
 
+    def write():
+        os.open("/tmp/.colllm-probe", os.O_WRONLY | os.O_CREAT, 0o600)
+        os.unlink("/tmp/.colllm-probe")
+
     attempt("fork", fork)
     attempt("socket", network)
     attempt("open", lambda: os.open(path, os.O_RDONLY))
     attempt("list", lambda: os.listdir("/etc"))
-    attempt("write", lambda: os.open("/tmp/.colllm-probe", os.O_WRONLY | os.O_CREAT, 0o600))
+    attempt("write", write)
     attempt("kill", lambda: os.kill(pid, 0))
     attempt("memory", lambda: bytearray(1 << 30))
     return found
@@ -91,9 +97,6 @@ def check(jail: Jail) -> None:
     Raises:
         JailRefused: not so; the jail is killed.
     """
-    import json
-    import os
-
     try:
         ended = jail.run(PROBE, "known", [[7]], Limits())
         frames = [json.loads(frame) for frame in ended.frames]
@@ -133,11 +136,11 @@ def choose(rung: str | None) -> Jail:
         except JailRefused as error:
             remedy = REMEDIES.get(error.step, REMEDIES["start"])
             refused.append(f"{name}: {error} [{remedy}]")
-    options = "" if rung in LADDER[:0] else (
-        "; or, if you accept it: sandbox rung 'seccomp' (a system call filter alone), or 'unsafe' "
-        "(no jail: only for programs that you trust; it marks the results)"
-    )
+    if rung == "unsafe":
+        raise ConfigError("no process for programs here: " + "; ".join(refused))
     raise ConfigError(
         "no safe jail for untrusted programs here: " + "; ".join(refused),
-        fix="one of the remedies in brackets" + options,
+        fix="what stands in brackets; or, if you accept less and say so with the results, ask for "
+        "the rung 'seccomp' (a filter of system calls alone) or 'unsafe' (no jail at all: only "
+        "for programs that you trust)",
     )

@@ -131,14 +131,15 @@ def one_case(code: types.CodeType, entry: str, arguments: list) -> list:
 
 def send(result: int, frame: list, printed: Printed, result_bytes: int) -> None:
     """Write a frame, or one that says that it was too large."""
-    stdout = "".join(printed.parts)
+    kind, value, error = frame
     try:
-        data = json.dumps([*frame, stdout], separators=(",", ":"), check_circular=False).encode()
+        text = json.dumps(value, separators=(",", ":"), check_circular=False)
     except MemoryError:
-        data = json.dumps(["memory", None, "MemoryError while the result was written", ""]).encode()
-    if len(data) > result_bytes + 6 * len(stdout) + 4096:
-        text = f"the result is longer than {result_bytes:,} bytes"
-        data = json.dumps(["large", None, text, stdout]).encode()
+        kind, text, error = "memory", "null", "MemoryError while the result was written"
+    if len(text) > result_bytes:
+        kind, text, error = "large", "null", f"the result is longer than {result_bytes:,} bytes"
+    rest = json.dumps([error, "".join(printed.parts)], separators=(",", ":"))
+    data = f'["{kind}",{text},{rest[1:]}'.encode()
     wire.write_all(result, wire.FRAME.pack(len(data)) + data)
 
 

@@ -47,6 +47,7 @@ CLONE3, IOCTL = (435, 435), (16, 29)
 
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+SET_FILTER, ACTION_AVAILABLE = 1, 2
 NUMBER_AT, ARCHITECTURE_AT = 0, 4
 
 
@@ -107,19 +108,20 @@ class Program(ctypes.Structure):
 
 
 class Filter:
-    """A filter of this machine, made once and installed in every job."""
+    """A filter of this machine, made once and installed in every job.
+
+    Raises:
+        OSError: no list for this machine, or a kernel without seccomp filters.
+    """
 
     def __init__(self, files: bool):
         if kernel.MACHINE is None:
             raise OSError("no list of system calls for this machine")
+        kernel.call("seccomp", ACTION_AVAILABLE, 0, ctypes.byref(ctypes.c_uint32(ERRNO)))
         code = build(kernel.MACHINE, files)
         self._buffer = ctypes.create_string_buffer(code, len(code))
         self._program = Program(len(code) // 8, ctypes.addressof(self._buffer))
 
     def install(self) -> None:
-        """From here on, in this process, for good.
-
-        Raises:
-            OSError: a kernel without seccomp filters.
-        """
-        kernel.call("seccomp", 1, 0, ctypes.byref(self._program))
+        """From here on, in this process, for good."""
+        kernel.call("seccomp", SET_FILTER, 0, ctypes.byref(self._program))

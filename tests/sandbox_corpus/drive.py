@@ -1,6 +1,6 @@
 """Run the corpora in this process's name, with canaries around; print what went wrong as JSON.
 
-    python -m tests.sandbox.drive RUNG [attacks|solutions]
+    python -m sandbox_corpus.drive RUNG [attacks|solutions]
 
 A script, so that a test can run it as another user and with another Python, without pytest.
 """
@@ -20,8 +20,8 @@ import threading
 from collections.abc import Iterator
 
 from colllm_bench.envs.coding.sandbox import VERDICTS, Limits, Pool, compare
-from tests.sandbox import attacks_host, attacks_values
-from tests.sandbox.solutions import SOLUTIONS
+from sandbox_corpus import attacks_host, attacks_values
+from sandbox_corpus.solutions import SOLUTIONS
 
 ATTACKS = {**attacks_values.ATTACKS, **attacks_host.ATTACKS}
 SHORT = Limits(cpu=0.15, wall=1.0, timeouts=1)
