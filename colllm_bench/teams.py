@@ -113,6 +113,7 @@ def load_team(
     temperature: float | None = None,
     seed: int | None = None,
     endpoint: Any = None,
+    **of_endpoint: Any,
 ) -> Player:
     """The player of a team.
 
@@ -125,7 +126,9 @@ def load_team(
         temperature: None: ``config.temperature``; 0 plays greedily.
         seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
             episode whoever plays beside it.
-        endpoint: :class:`colllm_bench.endpoint.Endpoint`, for ``openai:MODEL``.
+        endpoint: :class:`colllm_bench.completions.Endpoint`, for ``openai:MODEL``.
+        of_endpoint: ``path`` (of its ledger) and ``notify`` of
+            :class:`colllm_bench.endpoint.EndpointPlayer`.
 
     Returns:
         A player; give it to :func:`colllm_bench.players.close` in the end.
@@ -142,9 +145,9 @@ def load_team(
         "seed": config.seed if seed is None else seed,
     }
     if spec.kind == "openai":
-        from colllm_bench.endpoint import Endpoint, EndpointPlayer
+        from colllm_bench.endpoint import EndpointPlayer
 
-        return EndpointPlayer(spec.name, endpoint or Endpoint(), **sampling)
+        return EndpointPlayer(spec.name, endpoint, **sampling, **of_endpoint)
     agents = seat_names(config, seats)
     if spec.kind == "untrained":
         loaded = build_team(config.replace(share="all", tuning="lora"), agents)

@@ -1,0 +1,111 @@
+"""One trained agent alone in a process: text in, text out.
+
+    python -m colllm_bench.alone
+
+loads the base and this agent's adapter, nothing of its teammates, and speaks JSON, a line a
+message, on its standard input and output:
+
+===============================================  ==========================================
+in                                               out
+===============================================  ==========================================
+``{"load": {"agent", "folder", "config", ...}}``  ``{"ready": true}``
+``{"begin": [[seed, twin, instructions], ...]}``  nothing
+``{"observe": [text or null, ...]}``              ``{"act": [text or null, ...]}``
+``{"keep": [places]}``                            nothing
+===============================================  ==========================================
+
+``config`` is what loads the policy (:func:`colllm_bench.teams.policy_config`); ``seed`` and
+``twin`` name the episode, so that its random numbers are its own. Whatever fails is said as
+``{"error": line}``. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+from colllm_bench.config import RunConfig
+from colllm_bench.players import TeamPlayer
+from colllm_bench.types import Episode, Transcript, Turn
+
+
+class Seat:
+    """The agent's side of the conversation with an environment."""
+
+    def __init__(
+        self,
+        agent: str,
+        folder: str,
+        config: dict[str, Any],
+        temperature: float,
+        max_action_tokens: int,
+        seed: int,
+    ):
+        from colllm_bench.teams import build_team
+
+        self.agent = agent
+        team = build_team(RunConfig.from_dict(config), [agent])
+        team.load(folder)
+        self.player = TeamPlayer(
+            team, temperature=temperature, max_action_tokens=max_action_tokens, seed=seed
+        )
+
+    def begin(self, starts: list[list[Any]]) -> None:
+        self.running = [
+            Episode(seed, twin, [Transcript(self.agent, 0, instructions)])
+            for seed, twin, instructions in starts
+        ]
+        self.player.begin(self.running)
+
+    def act(self, observations: list[str | None]) -> list[str | None]:
+        turns: list[Turn | None] = []
+        for episode, text in zip(self.running, observations, strict=True):
+            turn = None if text is None else Turn(observation=text)
+            if turn is not None:
+                episode.transcripts[0].turns.append(turn)
+            turns.append(turn)
+        self.player.act([[turn] for turn in turns])
+        return [turn and turn.action_text for turn in turns]
+
+    def keep(self, running: list[int]) -> None:
+        self.running = [self.running[i] for i in running]
+        self.player.keep(running)
+
+
+def serve(inward: TextIO, outward: TextIO) -> None:
+    """Answer messages until there are no more."""
+    seat: Seat | None = None
+    for line in inward:
+        ((kind, value),) = json.loads(line).items()
+        reply = None
+        if kind == "load":
+            seat, reply = Seat(**value), {"ready": True}
+        elif kind == "begin":
+            seat.begin(value)
+        elif kind == "observe":
+            reply = {"act": seat.act(value)}
+        elif kind == "keep":
+            seat.keep(value)
+        if reply is not None:
+            outward.write(json.dumps(reply) + "\n")
+            outward.flush()
+
+
+def main() -> int:
+    # What libraries print must not come between the messages.
+    outward = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        serve(sys.stdin, outward)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no message"
+        outward.write(json.dumps({"error": f"{type(error).__name__}: {reason}"}) + "\n")
+        outward.flush()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

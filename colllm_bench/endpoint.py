@@ -1,0 +1,165 @@
+"""A team behind an OpenAI-compatible endpoint: a conversation for each agent of each episode."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from colllm_bench.completions import Completions, Endpoint
+from colllm_bench.errors import RunError
+from colllm_bench.ledger import Ledger
+from colllm_bench.players import twins
+from colllm_bench.seeding import derive
+from colllm_bench.types import Episode, Transcript, Turn
+
+NO_ANSWER = "(no answer)"
+"""Stands in the conversation for an answer without text: roles must alternate, and many servers
+refuse empty messages."""
+
+
+@dataclass
+class _Conversation:
+    """What one agent of one episode has seen and said."""
+
+    where: tuple[object, ...]
+    messages: list[dict[str, str]] = field(default_factory=list)
+    turn: int = 0
+    full: bool = False
+    """The model's context is used up: no request will be answered any more."""
+
+
+class EndpointPlayer:
+    """All agents of all episodes ask one model, each in a conversation of its own.
+
+    The instructions are the system message, observations the user's, actions the assistant's.
+    An answer that was refused or whose conversation has grown too long is no text: for the
+    environment an invalid action, counted in the ledger. Requests of a turn run concurrently.
+
+    Args:
+        model: as the endpoint calls it.
+        endpoint: where, how fast, at which price.
+        temperature: of sampling.
+        max_action_tokens: longest answer.
+        seed: each request is sent a seed of its own, derived from this.
+        path: the ledger's file, from which a later call goes on; None keeps none.
+        notify: called after each turn with a line that says how far it is.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        endpoint: Endpoint | None = None,
+        *,
+        temperature: float = 1.0,
+        max_action_tokens: int = 64,
+        seed: int = 0,
+        path: Path | None = None,
+        notify: Callable[[str], None] | None = None,
+    ):
+        self.endpoint = endpoint or Endpoint()
+        self.temperature, self.tokens, self.seed = temperature, max_action_tokens, seed
+        self.notify = notify
+        self._stop = threading.Event()
+        self.completions = Completions(model, self.endpoint, self._stop)
+        self.ledger = Ledger(path, self.endpoint.price_in, self.endpoint.price_out)
+        self._pool = ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="ask")
+
+    def begin(self, episodes: Sequence[Episode]) -> None:
+        self._talks = [
+            [
+                _Conversation((episode.seed, twin, x.agent), _opening(x.instructions))
+                for x in episode.transcripts
+            ]
+            for episode, twin in zip(episodes, twins(episodes), strict=True)
+        ]
+
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        asked: dict[Future, tuple[_Conversation, Turn]] = {}
+        for talks, own in zip(self._talks, turns, strict=True):
+            for talk, turn in zip(talks, own, strict=True):
+                if turn is None:
+                    continue
+                _append(talk.messages, "user", turn.observation)
+                digest, body = self._request(talk)
+                found = self._known(talk, digest)
+                if found is not None:
+                    _take(talk, turn, found)
+                else:
+                    asked[self._pool.submit(self._ask, talk, digest, body)] = (talk, turn)
+        try:
+            done, _ = wait(asked, return_when=FIRST_EXCEPTION)
+            for future in done:
+                _take(*asked[future], future.result())
+        except BaseException:
+            self._give_up(asked)
+            raise
+        if self.notify:
+            self.notify(self._progress())
+
+    def keep(self, running: Sequence[int]) -> None:
+        self._talks = [self._talks[i] for i in running]
+
+    def observe_end(self, transcript: Transcript, observation: str) -> None:
+        pass
+
+    def close(self) -> None:
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+        self.completions.close()
+
+    def _request(self, talk: _Conversation) -> tuple[str, dict[str, Any]]:
+        seed = derive(self.seed, "request", *talk.where, talk.turn)
+        body = self.completions.body(talk.messages, self.temperature, self.tokens, seed)
+        return self.ledger.digest((*talk.where, talk.turn), body), body
+
+    def _known(self, talk: _Conversation, digest: str) -> dict[str, Any] | None:
+        """The answer, where it is known without asking."""
+        if talk.full:
+            return {"text": "", "error": "context"}
+        return self.ledger.find(digest)
+
+    def _ask(self, talk: _Conversation, digest: str, body: dict[str, Any]) -> dict[str, Any]:
+        """In a thread of the pool: ask, and write the answer down before anybody uses it."""
+        limit, spent = self.endpoint.max_cost, self.ledger.cost
+        if limit is not None and spent is not None and spent >= limit:
+            raise RunError(
+                f"{spent:.4f} US dollars are spent, and --max-cost is {limit:g}; every answer so "
+                "far is kept: the same command with a higher one goes on"
+            )
+        seed, twin, agent = talk.where
+        row = {"digest": digest, "seed": seed, "twin": twin, "agent": agent, "turn": talk.turn,
+               **self.completions.ask(body)}
+        self.ledger.add(row)
+        return row
+
+    def _give_up(self, asked: dict[Future, Any]) -> None:
+        """Let requests in flight end, whose answers are paid for, and start no other."""
+        self._stop.set()
+        for future in asked:
+            future.cancel()
+        wait(asked, timeout=self.endpoint.timeout)
+
+    def _progress(self) -> str:
+        totals, cost = self.ledger.totals, self.ledger.cost
+        parts = [f"{len(self._talks)} episodes running", f"{totals['requests']:,} answers",
+                 f"{totals['prompt_tokens'] + totals['completion_tokens']:,} tokens"]
+        return ", ".join(parts + ([f"${cost:.4f}"] if cost is not None else []))
+
+
+def _opening(instructions: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": instructions}] if instructions else []
+
+
+def _append(messages: list[dict[str, str]], role: str, text: str) -> None:
+    messages.append({"role": role, "content": text if text.strip() else NO_ANSWER})
+
+
+def _take(talk: _Conversation, turn: Turn, answer: dict[str, Any]) -> None:
+    turn.action_text = answer["text"]
+    _append(talk.messages, "assistant", answer["text"])
+    talk.turn += 1
+    talk.full = talk.full or answer["error"] == "context"
