@@ -9,7 +9,9 @@ The public names, loaded when first used so that ``import colllm_bench`` costs n
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 # In a checkout that is not installed, envs/, baselines/ and leaderboard/ lie beside this folder
 # and not in it; `python -m colllm_bench.run` from the repository's root finds them all the same.
@@ -36,3 +38,19 @@ def __getattr__(name: str):
         module, _, attribute = _LAZY[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps ``colllm_bench.evaluate`` the function: loading the module of the same name, the
+    command, would otherwise put the module in its place."""
+
+    @property
+    def evaluate(self):
+        return __getattr__("evaluate")
+
+    @evaluate.setter
+    def evaluate(self, module: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package

@@ -60,18 +60,25 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"unknown option {name!r}", fix=f"{hint}see {self.prog} --help")
 
 
-def add_config_options(parser: argparse.ArgumentParser, add: Callable | None = None) -> None:
+def add_config_options(
+    parser: argparse.ArgumentParser,
+    add: Callable | None = None,
+    only: Sequence[str] | None = None,
+) -> None:
     """A flag for every field of :class:`RunConfig`, its docstring as help, and ``--config``.
 
     Args:
         add: (group, flag, kind, help text), for flags that take something else than one value
             of their kind.
+        only: fields that the command reads; None: all.
     """
     add = add or _add
     kinds, documented = _kinds(), field_docs(RunConfig)
     groups: dict[str, Any] = {}
     for field in fields(RunConfig):
         doc = documented[field.name]
+        if only is not None and field.name not in only:
+            continue
         if doc.group not in groups:
             groups[doc.group] = parser.add_argument_group(doc.group)
         group, flag, kind = groups[doc.group], _flag(field.name), kinds[field.name]

@@ -36,27 +36,27 @@ class Endpoint:
     """Where a model is asked, how fast, and what it costs."""
 
     base_url: str | None = None
-    """None: what the environment variable OPENAI_BASE_URL says, or OpenAI."""
+    """address of the server, up to /v1 (default: the variable OPENAI_BASE_URL, or OpenAI)"""
     key_variable: str = "OPENAI_API_KEY"
-    """Environment variable with the key, which is never written anywhere."""
+    """environment variable with the key, which is never written anywhere"""
     concurrency: int = 8
-    """Requests in flight at a time."""
+    """requests in flight at a time"""
     rpm: int | None = None
-    """Requests a minute."""
+    """requests a minute, at most"""
     tpm: int | None = None
-    """Tokens a minute, of prompts and answers."""
+    """tokens a minute, prompts and answers together, at most"""
     retries: int = 8
-    """Further attempts of a request that failed in a way that may pass."""
+    """further attempts of a request that failed in a way that may pass"""
     timeout: float = 120.0
-    """Seconds to wait for an answer."""
+    """seconds to wait for an answer"""
     price_in: float | None = None
-    """US dollars for a million prompt tokens."""
+    """US dollars for a million prompt tokens"""
     price_out: float | None = None
-    """US dollars for a million completion tokens."""
+    """US dollars for a million tokens of answers"""
     max_cost: float | None = None
-    """Stop when this many US dollars are spent (requests in flight still count)."""
+    """stop when so many US dollars are spent (requests in flight are still paid for)"""
     options: dict[str, Any] = field(default_factory=dict)
-    """Further fields of every request; None leaves out a field that is sent otherwise."""
+    """further fields of every request; None leaves out a field that is sent otherwise"""
 
     def check(self) -> None:
         """Raise ConfigError for a value out of its range."""

@@ -93,32 +93,55 @@ def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict
         teams: :func:`results` of ``trained``, ``untrained``, ``random``, ``scripted``; the
             last two may be missing, then there is no normalized score.
     """
-    summary: dict[str, Any] = {
+    return {
         "env": config.env,
         "algo": config.algo,
         "agents": config.agents,
         "seed": config.seed,
         "model": config.model,
         "episodes": config.iterations * config.batch,
+        **measures(teams),
+    }
+
+
+def measures(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """``score``, ``return`` and ``success`` of each team with its 95% interval, the share of
+    ``invalid`` actions, and the bare numbers under ``held_out``.
+
+    Args:
+        teams: :func:`results` by team; ``random`` and ``scripted`` normalize the scores.
+    """
+    summary: dict[str, Any] = {
         "score": {},
         "return": {},
         "success": {},
         "invalid": {name: team["invalid"] for name, team in teams.items()},
         "held_out": teams,
     }
-    floor, ceiling = (
-        fmean(teams[name]["returns"]) if name in teams else None for name in ("random", "scripted")
-    )
     for name, team in teams.items():
-        returns = team["returns"]
-        summary["return"][name] = _interval(returns)
-        if floor is not None and ceiling is not None and ceiling > floor:
-            summary["score"][name] = _interval([(r - floor) / (ceiling - floor) for r in returns])
+        summary["return"][name] = _interval(team["returns"])
+        scores = normalized(team["returns"], teams)
+        if scores is not None:
+            summary["score"][name] = _interval(scores)
         if team["successes"] is not None:
             wins, n = sum(team["successes"]), len(team["successes"])
             low, high = wilson(wins, n)
             summary["success"][name] = {"mean": wins / n, "low": low, "high": high, "n": n}
     return summary
+
+
+def normalized(
+    returns: Sequence[float], references: dict[str, dict[str, Any]]
+) -> list[float] | None:
+    """Returns as scores, 0 the random and 1 the scripted team of ``references``; None where one
+    is missing or the expert is no better."""
+    floor, ceiling = (
+        fmean(references[name]["returns"]) if name in references else None
+        for name in ("random", "scripted")
+    )
+    if floor is None or ceiling is None or not ceiling > floor:
+        return None
+    return [(r - floor) / (ceiling - floor) for r in returns]
 
 
 def _interval(values: Sequence[float]) -> dict[str, float]:

@@ -19,14 +19,18 @@ TEAMS = {
 }
 
 
-def teams_table(summary: dict[str, Any]) -> Table:
-    """The teams of a ``summary.json``: the first measure with its 95% interval, then the rest."""
+def teams_table(summary: dict[str, Any], teams: dict[str, str] = TEAMS) -> Table:
+    """The teams of a ``summary.json``: the first measure with its 95% interval, then the rest.
+
+    Args:
+        teams: those to show, in this order, and what each is called.
+    """
     titles = {"success": "win rate", "return": "return", "score": "score"}
     shown = [key for key in titles if summary[key]]
     table = plain_table("on held-out tasks", titles[shown[0]], "95% interval")
     for key in shown[1:]:
         table.add_column(titles[key], justify="right", no_wrap=True)
-    for team, title in TEAMS.items():
+    for team, title in teams.items():
         if team in summary["return"]:
             first, *others = (summary[key].get(team) for key in shown)
             row = [*cells(first), *(cells(found)[0] for found in others)]

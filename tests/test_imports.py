@@ -26,13 +26,14 @@ FLOORS = [
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "
     "checkpointing prompts session team critic snr pretrain",
-    "rollout players "
+    "rollout players pacing ledger completions endpoint "
     "answers screens person watching",
     "baselines",
-    "checks environments evaluation learner teams training",
+    "checks environments evaluation learner teams alone decentralized comparison training",
     "leaderboard",
     "progress report board launch run "
     "seating play",
+    "entries evaluate crossplay",
     "grid sweep forecast",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
@@ -40,7 +41,8 @@ BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "reco
 """Rooms that may not know each other though neither lies above the other."""
 NO_TORCH = ("config", "registry", "cli", "run", "record", "files", "launch", "report", "evaluation",
             "checks", "environments", "rollout", "players", "teams", "testing", "leaderboard",
-            "board", "grid", "sweep", "forecast")
+            "board", "grid", "sweep", "forecast",
+            "endpoint", "decentralized", "comparison", "entries", "evaluate", "crossplay")
 
 
 def modules() -> dict[str, Path]:
