@@ -233,3 +233,26 @@ def test_unsafe_starts_only_by_name_and_says_so():
         assert pool.rung == "unsafe"
         assert pool.run("def f(): return open('/etc/passwd').read(1)", "f", [[]])[0].ok
     assert "unsafe" not in rungs.LADDER and "seccomp" not in rungs.LADDER
+
+
+def test_a_job_that_ends_before_it_begins_is_the_jails_fault(monkeypatch):
+    """Its program may still lie in the pipe, where the next job would read it."""
+    with Pool(workers=1, rung="landlock") as pool:
+        (first,) = pool._all
+        real = first._feed
+
+        def feed(data):  # by now the job waits for its payload
+            if data is not None and not killed:
+                end = time.monotonic() + 5
+                while len(descendants()) < 2 and time.monotonic() < end:
+                    time.sleep(0.001)
+                killed.append(int(descendants()[-1].split()[0]))
+                os.kill(killed[0], signal.SIGKILL)
+                time.sleep(0.05)
+            return real(data)
+
+        killed: list[int] = []
+        first._feed = feed
+        assert pool.run("def f(): return 1", "f", [[]])[0].value == 1
+        assert killed and first not in pool._all
+        assert pool.run("def f(): return 2", "f", [[]])[0].value == 2

@@ -140,8 +140,8 @@ class Jail:
             if self.status in ready:
                 break
         why, status, count = wire.END.unpack(wire.read_exactly(self.status, wire.END.size))
-        if why == wire.UNBORN or data:
-            raise JailLost("the job could not be started")
+        if why == wire.UNBORN or data or not count:  # its payload may lie in the pipe still
+            raise JailLost("the job ended before it began")
         seconds = memoryview(wire.read_exactly(self.status, 8 * count)).cast("d").tolist()
         while frames.take(self.result) is not None:
             pass

@@ -158,9 +158,7 @@ class Pool:
                 except JailLost:
                     self._drop(jail)
                     continue
-            outcomes = reading.outcomes(ended, len(cases), program.limits)
-            if outcomes:
-                return outcomes
+            return reading.outcomes(ended, len(cases), program.limits)
         return [LOST]
 
     @contextlib.contextmanager

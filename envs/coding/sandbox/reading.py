@@ -32,7 +32,7 @@ def refusal(program: Program) -> Outcome | None:
 
 
 def outcomes(ended: Ended, cases: int, limits: Limits) -> list[Outcome]:
-    """Outcomes of the first cases, up to the one that ended the job; none: it never began.
+    """Outcomes of the first cases, at least one, up to the one that ended the job.
 
     A job whose program cannot be loaded answers once; the caller does the rest.
     """
@@ -41,7 +41,7 @@ def outcomes(ended: Ended, cases: int, limits: Limits) -> list[Outcome]:
         done.append(read(frame, seconds, limits))
         if done[-1].verdict == "load-error":
             return done
-    if len(done) < cases and ended.seconds:
+    if len(done) < cases:
         seconds = ended.seconds[min(len(done), len(ended.seconds) - 1)]
         done.append(cut_short(ended, seconds, limits))
     return done
