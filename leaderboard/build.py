@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from argparse import RawDescriptionHelpFormatter
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from colllm_bench import cli, files
 from colllm_bench.errors import ConfigError
@@ -15,7 +17,10 @@ DESCRIPTION = """Statistics, tables, plots and a page, from run folders alone.
 
   python -m colllm_bench.leaderboard build
   python -m colllm_bench.leaderboard build results/strategy results/coding --out report
+
+Writes index.html, data.json (everything that it shows), marl-eval.json, tables/ and plots/.
 """
+FORMATS = ("png", "pdf", "svg")
 
 
 def parser() -> cli.Parser:
@@ -31,6 +36,14 @@ def parser() -> cli.Parser:
     made.add_argument(
         "--out", metavar="FOLDER", help="where the report goes (default: leaderboard/site)"
     )
+    made.add_argument(
+        "--thresholds", metavar="X,Y",
+        help="normalized scores to count samples to (default: 0.5,0.8)",
+    )
+    made.add_argument(
+        "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
+    )
+    made.add_argument("--no-plots", action="store_true", help="tables, data and page only")
     made.add_argument("--quiet", action="store_true", help="print nothing but errors")
     made.add_argument("--debug", action="store_true", help="show tracebacks")
     return made
@@ -38,35 +51,102 @@ def parser() -> cli.Parser:
 
 def main(argv: Sequence[str]) -> int:
     given = vars(parser().parse(argv))
+    thresholds = parse_thresholds(given.get("thresholds", "0.5,0.8"))
+    formats = () if "no_plots" in given else parse_formats(given.get("formats", "png"))
+    check_installed(plots=bool(formats))
     from colllm_bench.leaderboard.runs import read
 
     folders = given.get("folders") or ["results"]
     out = Path(given.get("out", "leaderboard/site"))
     collection = read(folders)
-    tell = (lambda line: None) if "quiet" in given else cli.say
+    tell: Callable[[str], None] = (lambda line: None) if "quiet" in given else cli.say
     for item in collection.left_out:
         tell(f"left out: {item.path}: {item.reason}")
     if not collection.groups:
+        left = f" ({len(collection.left_out)} left out)" if collection.left_out else ""
         raise ConfigError(
-            f"no complete run below {', '.join(map(str, folders))}"
-            + (f" ({len(collection.left_out)} left out)" if collection.left_out else ""),
+            f"no complete run below {', '.join(map(str, folders))}{left}",
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
-    from colllm_bench.leaderboard.data import build_data
-    from colllm_bench.leaderboard.page import build_page
-
-    with files.writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    data = build_data(collection)
-    files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
-    build_page(data, out)
+    write(collection, out, thresholds, formats)
     kinds = Counter(item.kind for item in collection.left_out)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    tell(
-        f"{len(collection.runs)} runs in {len(collection.groups)} groups"
-        + (f"; left out: {named}" if named else "")
-    )
+    tell(f"{len(collection.runs)} runs in {len(collection.groups)} groups"
+         + (f"; left out: {named}" if named else ""))
     if "quiet" not in given:
-        print(out)
+        print(out / "index.html")
     return 0
+
+
+def write(
+    collection: Any, out: Path, thresholds: Sequence[float] = (0.5, 0.8),
+    formats: Sequence[str] = ("png",),
+) -> dict[str, Any]:
+    """The whole report into ``out``; its data."""
+    from colllm_bench.leaderboard.data import build_data
+    from colllm_bench.leaderboard.marl_eval import write_marl_eval
+    from colllm_bench.leaderboard.page import build_page
+    from colllm_bench.leaderboard.tables import write_tables
+
+    with files.writing(out):
+        for folder in (out, out / "tables", out / "plots"):
+            folder.mkdir(parents=True, exist_ok=True)
+    data = build_data(collection, thresholds)
+    files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
+    write_marl_eval(collection, out / "marl-eval.json")
+    kept = {path.name for path in write_tables(data, out / "tables")}
+    if formats:
+        from colllm_bench.leaderboard.drawing import draw
+
+        kept |= {path.name for path in draw(data, out / "plots", formats)}
+    _sweep(out, kept)
+    build_page(data, out)
+    return data
+
+
+def _sweep(out: Path, kept: set[str]) -> None:
+    """Remove the tables and plots of a report that was here before, and nothing else."""
+    old = out / "report.json"
+    before = files.read_json(old) if old.exists() else []
+    for name in before if isinstance(before, list) else []:
+        for folder in ("tables", "plots"):
+            path = out / folder / Path(str(name)).name
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+    files.write_text(old, json.dumps(sorted(kept), indent=0))
+
+
+def parse_thresholds(text: str) -> list[float]:
+    """``"0.5,0.8"`` as numbers, in order.
+
+    Raises:
+        ConfigError: no numbers, or one that no score is compared with.
+    """
+    try:
+        found = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        found = []
+    if not found or not all(0 < value <= 2 for value in found):
+        raise ConfigError(
+            f"--thresholds {text!r} names no scores", allowed="numbers above 0, up to 2 "
+            "(0 is the random team, 1 the expert)", fix="--thresholds 0.5,0.8",
+        )
+    return found
+
+
+def parse_formats(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(",")]
+    if not set(found) <= set(FORMATS):
+        raise ConfigError(f"--formats {text!r}", allowed=", ".join(FORMATS), fix="--formats png")
+    return found
+
+
+def check_installed(*, plots: bool) -> None:
+    """Refuse before any work what a missing package would end later."""
+    for package in ("pandas", *(("matplotlib",) if plots else ())):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"reports need {package}, which is not installed",
+                fix="pip install 'colllm-bench[plots]', or pip install -e '.[plots]' in a checkout",
+            )

@@ -93,7 +93,7 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "finals": {
             measure: measures.finals(group, measure) for measure in ("score", "success", "return")
         },
-        "invalid": measures.over_runs(invalid),
+        "invalid": measures.over_runs(invalid, low=0.0, high=1.0),
         "curves": measures.group_curves(group),
         "samples": measures.group_samples(group, thresholds),
         "profile": measures.profile(group),

@@ -1,4 +1,4 @@
-"""Pictures from run folders: they read files only, and need matplotlib."""
+"""The picture of a run, or of a few, from run folders alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from matplotlib.ticker import PercentFormatter
 
 from colllm_bench import files
 from colllm_bench.errors import RunError
+from colllm_bench.leaderboard.style import COLOURS, DASHES, tidy
 
-# Okabe and Ito (2008): told apart by the colour-blind; the dashes tell them apart in print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 REFERENCES = {
     "scripted": ("scripted expert", "#444444"),
     "untrained": ("untrained model", "#888888"),
@@ -116,9 +114,7 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
     axis.set_xlim(left=0)
     axis.set_xlabel("training episodes")
     axis.set_ylabel(title)
-    axis.grid(True, color="#dddddd", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
+    tidy(axis)
 
 
 def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:

@@ -178,8 +178,8 @@ def _settings(path: Path) -> dict[str, Any]:
             raise _Unfit("foreign", f"config.json is not of colllm_bench: no {key}")
     if config["episodes"] < 1 or config["batch"] < 1:
         raise _Unfit("foreign", "config.json is not of colllm_bench: no episodes")
-    if _digest(config) != settings["digest"]:
-        reason = f"config.json was edited: its digest is {_digest(config)}, not {settings['digest']}"
+    if (digest := _digest(config)) != settings["digest"]:
+        reason = f"config.json was edited: its digest is {digest}, not {settings['digest']}"
         raise _Unfit("foreign", reason)
     named = SEED_FOLDER.fullmatch(path.resolve().name)
     if named and int(named[1]) != config["seed"]:

@@ -102,7 +102,7 @@ def estimate(
     Args:
         strata: [n] values of one setting's runs, or a list of such.
         aggregate: a name of :data:`AGGREGATES`.
-        rng: for the bootstrap; only ``mean`` does without.
+        rng: for the bootstrap of ``median`` and ``iqm``.
 
     Returns:
         Without an interval where a stratum has a single run: there is nothing to measure the
@@ -114,14 +114,17 @@ def estimate(
     freedom = sum(len(stratum) - 1 for stratum in strata)
     if min(map(len, strata)) < 2:
         return Estimate(point, n=len(values))
-    if aggregate == "mean":
+    if aggregate in ("mean", "optimality_gap"):
+        # Cutting scores off at the target can only bring them closer together, so the mean's
+        # error bounds the gap's; the gap's own would be 0 where all runs seen lie above.
         error = math.sqrt(sum(len(s) * s.var(ddof=1) for s in strata)) / len(values)
     else:
         found = AGGREGATES[aggregate](resampled(strata, rng, repetitions))
         # A resample's spread is that of n - 1 degrees of freedom spread over n.
         error = float(found.std()) * math.sqrt(len(values) / freedom)
     half = half_width(error, freedom, level)
-    return Estimate(point, point - half, point + half, len(values))
+    found = Estimate(point, point - half, point + half, len(values))
+    return found.clipped(0.0, math.inf) if aggregate == "optimality_gap" else found
 
 
 def resampled(

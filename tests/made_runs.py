@@ -41,7 +41,9 @@ def make_run(
             "explained_variance": level / 2 if algo != "mc" else None,
             "policy_loss": rng.gauss(0, 0.01), "actor_grad_norm": rng.random(),
             "advantage_std": 0.1 + rng.random() / 10, "bytes_exchanged": agents * 1000,
-            "gradient_snr": rng.random() if i % 2 == 0 else None,
+            "advantage_variance": 0.05 + rng.random() / 50,
+            "gradient_signal": rng.random() if i % 2 == 0 else None,
+            "gradient_noise": 0.5 + rng.random() if i % 2 == 0 else None,
         }
         rows.append(row | ({"success": won} if success else {}))
         timing.append({

@@ -1,0 +1,132 @@
+"""The report's pictures over several settings: team sizes, and aggregates over settings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, PercentFormatter
+
+from colllm_bench.leaderboard import style
+from colllm_bench.leaderboard.figures import MEASURES, MOST, dots
+from colllm_bench.leaderboard.stats import AGGREGATES
+
+TITLES = {
+    "mean": "mean", "median": "median", "iqm": "interquartile mean",
+    "optimality_gap": "optimality gap (smaller is better)",
+}
+
+
+def scaling_lines(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The lines of each picture, by its title: one environment, its options and model."""
+    together: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in data["scaling"]:
+        options = [f"{key}={value}" for key, value in sorted(line["env_options"].items())]
+        together[", ".join([line["env"], *options, line["model"]])].append(line)
+    return dict(together)
+
+
+def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], looks: dict
+            ) -> Figure:
+    """Score, samples to a threshold, memory, time and exchanged bytes by number of agents."""
+    groups = {group["id"]: group for group in data["groups"]}
+    lines = list(lines)[:MOST]
+    threshold = f"{data['thresholds'][-1]:g}" if data["thresholds"] else None
+    measure = groups[lines[0]["points"][0]["group"]]["measure"]
+    wanted = [
+        (MEASURES[measure], lambda g: _final(g, measure)),
+        (f"episodes to {threshold}", lambda g: _samples(g, threshold)),
+        ("peak memory, MiB", lambda g: g["cost"]["peak_memory_mib"]),
+        ("seconds an iteration", lambda g: g["cost"]["seconds_per_iteration"]),
+        ("bytes exchanged an iteration", lambda g: g["cost"]["bytes_exchanged"]),
+    ]
+    drawn = [
+        want for want in wanted
+        if any(want[1](groups[point["group"]]) for line in lines for point in line["points"])
+    ]
+    figure, axes = style.panels(-(-len(drawn) // 3), min(3, len(drawn)), width=2.4, height=2.1,
+                                below=0.4 + 0.2 * ((len(lines) - 1) // 4))
+    handles: dict[str, Any] = {}
+    for axis, (label, read) in zip(axes, drawn):
+        for i, line in enumerate(lines):
+            aside = 2 ** (0.05 * (i - (len(lines) - 1) / 2))  # so that marks do not cover others
+            handles.setdefault(line["method"], _line(axis, line, groups, read, looks, aside))
+        axis.set_ylabel(label)
+        axis.set_xlabel("agents")
+        axis.set_xscale("log", base=2)
+        sizes = sorted({point["agents"] for line in lines for point in line["points"]})
+        axis.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
+        axis.set_xticks(sizes, map(str, sizes))
+        axis.minorticks_off()
+        if label != MEASURES[measure]:
+            axis.set_ylim(bottom=0)
+            axis.yaxis.set_major_formatter(EngFormatter(sep=""))
+    for axis in axes[len(drawn):]:
+        axis.set_visible(False)
+    style.title(figure, f"{title}: by number of agents")
+    style.legend(figure, handles, 4)
+    return figure
+
+
+def _final(group: dict[str, Any], measure: str) -> dict[str, Any] | None:
+    found = group["finals"].get(measure)
+    return found and {**found["mean"], "seeds": [seed["value"] for seed in found["seeds"]]}
+
+
+def _samples(group: dict[str, Any], threshold: str | None) -> dict[str, Any] | None:
+    found = group["samples"].get(threshold, {}).get("episodes") if threshold else None
+    return found and {**found, "seeds": [seed["value"] for seed in found["seeds"]]}
+
+
+def _line(axis: Any, line: dict, groups: dict, read: Any, looks: dict, aside: float) -> Any:
+    """Means joined by a line, intervals, every seed; an arrow up where runs are censored."""
+    look, xs, ys = looks[line["method"]], [], []
+    for point in line["points"]:
+        found = read(groups[point["group"]])
+        if not found:
+            continue
+        x = point["agents"] * aside
+        xs.append(x)
+        ys.append(found["value"])
+        if found["low"] is not None:
+            axis.plot([x, x], [found["low"], found["high"]], color=look["color"], lw=1.2)
+        axis.plot([x] * len(found["seeds"]), found["seeds"], linestyle="none", markersize=3.5,
+                  marker=look["marker"], markerfacecolor="none", markeredgewidth=0.7,
+                  markeredgecolor=look["color"])
+        if found.get("bound") == "at least":
+            axis.annotate("↑", (x, found["value"]), fontsize=11, ha="center",
+                          color=look["color"], xytext=(0, 4), textcoords="offset points")
+    (drawn,) = axis.plot(xs, ys, color=look["color"], linestyle=look["linestyle"], lw=1.7,
+                         marker=look["marker"], markersize=5)
+    return drawn
+
+
+def aggregates(env: str | None, rows: Sequence[dict[str, Any]], data: dict[str, Any], looks: dict
+               ) -> Figure:
+    """Aggregates over settings with their intervals, and the profiles beside them."""
+    rows = list(rows)[:MOST]
+    settings = max(len(row["settings"]) for row in rows)
+    labels = [f"{row['method']} ({len(row['settings'])} settings, n={row['n']})" for row in rows]
+    figure, axes = style.panels(
+        1, len(AGGREGATES) + 1, width=2.0, height=max(1.6, 0.4 + 0.36 * len(rows)),
+        left=0.3 + 0.068 * max(map(len, labels)), wide=0.3,
+    )
+    for k, (axis, name) in enumerate(zip(axes, AGGREGATES)):
+        dots(axis, [
+            {"label": label if k == 0 else "", "look": looks[row["method"]], "seeds": [],
+             "estimate": row[name]}
+            for label, row in zip(labels, rows)
+        ], numbers=True)
+        axis.set_xlabel(TITLES[name])
+        axis.locator_params(axis="x", nbins=4)
+    for row in rows:
+        look = looks[row["method"]]
+        axes[-1].plot(data["profile_scores"], row["profile"], drawstyle="steps-post", lw=1.6,
+                      color=look["color"], linestyle=look["linestyle"])
+    axes[-1].set_xlabel("share of runs above a score")
+    axes[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
+    style.title(figure, f"{env or 'all environments'}: normalized scores over up to {settings} "
+                        "settings")
+    return figure

@@ -1,0 +1,89 @@
+"""How every picture looks: told apart by the colour-blind, and in black and white.
+
+Nothing touches pyplot's global state or asks for a display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from colllm_bench import files
+
+# Okabe and Ito (2008): told apart by the colour-blind; the dashes tell them apart in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+FIRST = ("cc", "dc", "mc", "central")
+"""The built-in algorithms look the same in every report."""
+DPI = 130
+INK, FAINT = "#222222", "#dddddd"
+
+
+def styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour, dashes and marker of each method; no two alike up to 36."""
+    others = sorted(set(methods) - set(FIRST))
+    looks = {}
+    for i, name in enumerate([*FIRST, *others]):
+        looks[name] = {
+            "color": COLOURS[i % 6], "linestyle": DASHES[(i + i // 6) % 6],
+            "marker": MARKERS[i % 7],
+        }
+    return looks
+
+
+def panels(
+    rows: int, columns: int, *, width: float = 3.3, height: float = 2.6, left: float = 0.62,
+    below: float = 0.0, wide: float = 0.72,
+) -> tuple[Figure, Sequence[Any]]:
+    """A figure of equal panels, in inches; a fixed layout, since fitting one takes as long as
+    drawing. ``left`` is room for labels on the left, ``below`` for a legend, ``wide`` between
+    panels."""
+    across = left + columns * width + (columns - 1) * wide + 0.15
+    high = 0.42 + rows * height + (rows - 1) * 0.75 + 0.5 + below
+    figure = Figure(figsize=(across, high), dpi=DPI)
+    FigureCanvasAgg(figure)
+    figure.subplots_adjust(
+        left=left / across, right=1 - 0.15 / across, top=1 - 0.42 / high,
+        bottom=(0.5 + below) / high, wspace=wide / width, hspace=0.75 / height,
+    )
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        tidy(axis)
+    return figure, axes
+
+
+def tidy(axis: Any) -> None:
+    axis.grid(True, color=FAINT, linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8)
+    axis.xaxis.label.set_size(9)
+    axis.yaxis.label.set_size(9)
+
+
+def title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, fontsize=10, color=INK, y=1 - 0.1 / figure.get_figheight(), va="top")
+
+
+def legend(figure: Figure, handles: dict[str, Any], columns: int) -> None:
+    """A legend below all panels."""
+    figure.legend(
+        handles.values(), handles.keys(), loc="lower center", fontsize=8, frameon=False,
+        ncols=columns, bbox_to_anchor=(0.5, 0.0), handlelength=3.2,
+    )
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write the picture; its name says the format (png, pdf or svg)."""
+    kind = path.suffix.removeprefix(".")
+    # Without its date a picture of equal data is of equal bytes.
+    metadata = {"png": None, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
+    files.atomic_write(
+        path, lambda file: figure.savefig(file, format=kind, metadata=metadata)
+    )
+    return path

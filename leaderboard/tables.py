@@ -1,0 +1,287 @@
+"""The report's tables from its data: a line a group, in Markdown, CSV and LaTeX.
+
+Markdown and LaTeX are for reading: rounded, each with its interval, what is censored with a
+``>``. CSV is for machines: one number a cell, at full precision.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from colllm_bench import files
+from colllm_bench.leaderboard.stats import FEW
+
+Row = dict[str, Any]
+
+
+def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
+    """``ENV.md``, ``ENV.csv``, ``ENV.tex`` for each environment, ``comparisons.*`` and, where
+    there are several settings, ``aggregates.*``, and ``seeds.csv``: every run's numbers."""
+    import pandas
+
+    written = []
+    settings = {setting["id"]: setting for setting in data["settings"]}
+    made: dict[str, tuple[list[Row], list[Row], list[str]]] = {}
+    for env in sorted({group["env"] for group in data["groups"]}):
+        own = ranked(group for group in data["groups"] if group["env"] == env)
+        notes = [
+            f"{setting['title']}: {note}." for setting in data["settings"]
+            if setting["env"] == env for note in setting["notes"]
+        ]
+        made[env] = (
+            [reading(group, settings, data["thresholds"]) for group in own],
+            [machine(group) for group in own],
+            [*EXPLAINED, *notes],
+        )
+    names = {group["id"]: group["method"] for group in data["groups"]}
+    made["comparisons"] = (
+        [compared(found, names, settings, rounded=True) for found in data["comparisons"]],
+        [compared(found, names, settings, rounded=False) for found in data["comparisons"]],
+        COMPARED,
+    )
+    made["aggregates"] = (
+        [aggregated(row, rounded=True) for row in data["aggregates"]],
+        [aggregated(row, rounded=False) for row in data["aggregates"]],
+        ["Over all runs of a method in several settings; methods compare where they were run in "
+         "the same ones."],
+    )
+    for name, (shown, numbers, notes) in made.items():
+        if not shown:
+            continue
+        frame = pandas.DataFrame(shown).fillna("")
+        texts = {
+            "md": "\n\n".join([markdown(frame), *notes]) + "\n",
+            "tex": latex(frame[[column for column in frame.columns if column not in WIDE]]),
+            "csv": pandas.DataFrame(numbers).to_csv(index=False),
+        }
+        for kind, text in texts.items():
+            files.write_text(out / f"{name}.{kind}", text)
+            written.append(out / f"{name}.{kind}")
+    files.write_text(out / "seeds.csv", pandas.DataFrame(seeds(data)).to_csv(index=False))
+    return [*written, out / "seeds.csv"]
+
+
+EXPLAINED = [
+    "Means over seeds with 95% intervals (Student's t, widened for few runs; see "
+    "docs/statistics.md) and, in brackets, every seed. The score is the return on held-out tasks, "
+    f"normalized: 0 is the random team, 1 the scripted expert. n* marks fewer than {FEW} seeds.",
+    "Episodes to a score: geometric mean over seeds, of the training curve smoothed over 320 "
+    "episodes; `>` where a run did not get there within its budget, so that the number is a "
+    "lower bound.",
+]
+WIDE = ("win rate", "untrained", "area under curve", "gradient SNR", "explained variance",
+        "invalid", "s / iteration", "peak MiB", "version")
+"""Columns that a printed page has no room for."""
+COMPARED = [
+    "P(better): how often a run of the first has a higher held-out score than one of the second. "
+    "Ratios: training episodes that the first needs, as a multiple of the second's; `>` and `<` "
+    "where runs did not get there, so that the ratio is a bound; `?` where neither did in all "
+    "runs.",
+]
+
+
+def ranked(groups: Any) -> list[dict[str, Any]]:
+    """By setting, then best first."""
+    def key(group: dict[str, Any]) -> tuple:
+        found = group["finals"][group["measure"]]
+        value = found["mean"]["value"] if found else -math.inf
+        return group["agents"], group["setting"], -value, group["method"]
+
+    return sorted(groups, key=key)
+
+
+# -- cells
+
+
+def text(value: float | None, digits: int = 3) -> str:
+    """A number to read: fixed digits below 100, whole above."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def interval(found: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any] = ()) -> str:
+    """``0.961 (0.912 to 1.011) [0.945, 0.965, 0.975]``."""
+    if not found or found["value"] is None:
+        return ""
+    said = text(found["value"], digits)
+    if found["low"] is not None:
+        said += f" ({text(found['low'], digits)} to {text(found['high'], digits)})"
+    return said + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
+
+
+def samples_cell(found: dict[str, Any] | None) -> str:
+    """``1727 (1532 to 1947) [1664, 1728, 1792]``, or ``>2200 [2010, >2560]``."""
+    if not found:
+        return ""
+    each = [("" if seed["reached"] else ">") + text(seed["value"]) for seed in found["seeds"]]
+    if not any(seed["reached"] for seed in found["seeds"]):
+        return f">{text(found['value'])} [no run]"
+    bound = ">" if found["bound"] == "at least" else ""
+    return f"{bound}{interval(found)} [{', '.join(each)}]"
+
+
+def ratio_cell(found: dict[str, Any] | None) -> str:
+    if not found:
+        return ""
+    if found["value"] is None:
+        return "?"
+    sign = {"at least": ">", "at most": "<"}.get(found["bound"], "")
+    return sign + interval(found, 2)
+
+
+# -- rows
+
+
+def reading(group: dict[str, Any], settings: dict[str, Any], thresholds: Sequence[float]) -> Row:
+    few = "*" if len(group["seeds"]) < FEW else ""
+    row: Row = {
+        "setting": settings[group["setting"]]["title"], "method": group["method"],
+        "n": f"{len(group['seeds'])}{few}",
+    }
+    score, success = group["finals"]["score"], group["finals"]["success"]
+    if score:
+        row["score"] = interval(score["mean"], seeds=[seed["value"] for seed in score["seeds"]])
+        row["IQM"] = interval(score["iqm"])
+    if success:
+        row["win rate"] = interval(success["mean"])
+    if not score:
+        found = group["finals"]["return"]
+        if found:
+            row["return"] = interval(found["mean"], seeds=[s["value"] for s in found["seeds"]])
+    main = group["finals"][group["measure"]]
+    row["untrained"] = text(main["untrained"]) if main else ""
+    for threshold in thresholds:
+        units = group["samples"].get(f"{threshold:g}") or {}
+        row[f"episodes to {threshold:g}"] = samples_cell(units.get("episodes"))
+    row["area under curve"] = interval(group["variance"]["area_under_curve"])
+    row["gradient SNR"] = interval(group["variance"]["gradient_snr"])
+    row["explained variance"] = interval(group["variance"]["explained_variance"], 2)
+    row["invalid"] = interval(group["invalid"])
+    row["s / iteration"] = interval(group["cost"]["seconds_per_iteration"], 2)
+    row["peak MiB"] = text((group["cost"]["peak_memory_mib"] or {}).get("value"))
+    row["version"] = group["version"]
+    return row
+
+
+def machine(group: dict[str, Any]) -> Row:
+    """All of a group's estimates, flat: ``score_mean``, ``score_mean_low``, ..."""
+    row: Row = {
+        key: group[key] for key in (
+            "setting", "env", "agents", "model", "algo", "method", "name", "digest", "version",
+            "budget", "measure",
+        )
+    }
+    row["env_options"] = json.dumps(group["env_options"], sort_keys=True)
+    row["n"] = len(group["seeds"])
+    row["seeds"] = " ".join(map(str, group["seeds"]))
+    for measure, found in group["finals"].items():
+        for name, made in (found or {}).items():
+            if name == "untrained":
+                row[f"{measure}_untrained"] = made
+            elif name != "seeds":
+                _spread(row, f"{measure}_{name}", made)
+    _spread(row, "invalid", group["invalid"])
+    for threshold, units in group["samples"].items():
+        for unit, found in units.items():
+            _spread(row, f"{unit}_to_{threshold}", found)
+            row[f"{unit}_to_{threshold}_bound"] = found and found["bound"]
+    for key, found in {**group["variance"], **group["cost"]}.items():
+        if isinstance(found, list):
+            row[key] = "; ".join(found)
+        elif isinstance(found, dict) or found is None:
+            _spread(row, key, found)
+        else:
+            row[key] = found
+    return row
+
+
+def _spread(row: Row, name: str, found: dict[str, Any] | None) -> None:
+    for key in ("value", "low", "high"):
+        row[name if key == "value" else f"{name}_{key}"] = found and found[key]
+
+
+def seeds(data: dict[str, Any]) -> list[Row]:
+    """A line a run: what every mark of the plots is."""
+    rows = []
+    for group in data["groups"]:
+        for k, seed in enumerate(group["seeds"]):
+            row: Row = {"group": group["id"], "setting": group["setting"],
+                        "method": group["method"], "seed": seed, "folder": group["folders"][k]}
+            for measure, found in group["finals"].items():
+                for key in ("value", "low", "high", "n"):
+                    name = measure if key == "value" else f"{measure}_{key}"
+                    row[name] = found and found["seeds"][k][key]
+            for threshold, units in group["samples"].items():
+                for unit, found in units.items():
+                    own = found["seeds"][k] if found else {"value": None, "reached": None}
+                    row[f"{unit}_to_{threshold}"] = own["value"]
+                    row[f"{unit}_to_{threshold}_reached"] = own["reached"]
+            for key, found in {**group["variance"], **group["cost"]}.items():
+                if isinstance(found, dict):
+                    row[key] = found["seeds"][k]
+            rows.append(row)
+    return rows
+
+
+def compared(found: dict[str, Any], names: dict, settings: dict, *, rounded: bool) -> Row:
+    row: Row = {
+        "setting": settings[found["setting"]]["title"] if rounded else found["setting"],
+        "method": names[found["a"]], "against": names[found["b"]],
+    }
+    if rounded:
+        row["P(better)"] = interval(found["probability_of_improvement"], 2)
+        for threshold, ratio in found["sample_ratio"].items():
+            row[f"ratio of episodes to {threshold}"] = ratio_cell(ratio)
+        return row
+    _spread(row, "probability_of_improvement", found["probability_of_improvement"])
+    for threshold, ratio in found["sample_ratio"].items():
+        _spread(row, f"ratio_to_{threshold}", ratio)
+        row[f"ratio_to_{threshold}_bound"] = ratio and ratio["bound"]
+    return row
+
+
+def aggregated(found: dict[str, Any], *, rounded: bool) -> Row:
+    row: Row = {"env": found["env"] or "all", "method": found["method"], "n": found["n"]}
+    if rounded:
+        row["settings"] = len(found["settings"])
+        titles = {"mean": "mean", "median": "median", "iqm": "IQM",
+                  "optimality_gap": "optimality gap"}
+        return row | {title: interval(found[key]) for key, title in titles.items()}
+    row["settings"] = " ".join(found["settings"])
+    for key in ("mean", "median", "iqm", "optimality_gap"):
+        _spread(row, key, found[key])
+    return row
+
+
+# -- formats
+
+
+def markdown(frame: Any) -> str:
+    def line(cells: Any) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|" + "---|" * len(frame.columns)
+    return "\n".join([line(frame.columns), rule, *map(line, frame.itertuples(index=False))])
+
+
+SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#",
+           "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+           "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+
+
+def latex(frame: Any) -> str:
+    """A ``tabular`` with booktabs' rules, to be ``\\input``."""
+    def line(cells: Any) -> str:
+        escaped = ("".join(SPECIAL.get(c, c) for c in str(cell)) for cell in cells)
+        return " & ".join(escaped) + r" \\"
+
+    body = [line(cells) for cells in frame.itertuples(index=False)]
+    return "\n".join([
+        "% needs \\usepackage{booktabs}", f"\\begin{{tabular}}{{{'l' * len(frame.columns)}}}",
+        "\\toprule", line(frame.columns), "\\midrule", *body, "\\bottomrule", "\\end{tabular}", "",
+    ])
