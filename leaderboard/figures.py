@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from colllm_bench.leaderboard import style
 
@@ -71,7 +72,7 @@ def learning_curves(setting: dict[str, Any], groups: Sequence[Group], looks: dic
         axis.set_xlabel(label)
         axis.set_ylabel(MEASURES[measure])
         axis.set_xlim(left=0)
-        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_major_formatter(style.short)
         _scale(axis, measure)
     style.title(figure, heading(setting, groups, "learning curves"))
     style.legend(figure, handles, 4)
@@ -82,8 +83,9 @@ def _curve(axis: Any, group: Group, measure: str, unit: str, look: dict) -> Any:
     x, found = group["curves"]["x"][unit], group["curves"]["measures"].get(measure)
     if x is None or found is None:
         return None
-    for own in found["seeds"] if len(found["seeds"]) > 1 else ():
-        axis.plot(x, own, color=look["color"], linewidth=0.5, alpha=0.35)
+    if len(found["seeds"]) > 1:
+        lines = [list(zip(x, own)) for own in found["seeds"]]
+        axis.add_collection(LineCollection(lines, colors=look["color"], lw=0.5, alpha=0.35))
     if found["low"] is not None:
         axis.fill_between(x, found["low"], found["high"], color=look["color"], alpha=0.1, lw=0)
     (line,) = axis.plot(

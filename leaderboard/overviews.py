@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from colllm_bench.leaderboard import style
 from colllm_bench.leaderboard.figures import MEASURES, MOST, dots
@@ -62,7 +62,7 @@ def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], l
         axis.minorticks_off()
         if label != MEASURES[measure]:
             axis.set_ylim(bottom=0)
-            axis.yaxis.set_major_formatter(EngFormatter(sep=""))
+            axis.yaxis.set_major_formatter(style.short)
     for axis in axes[len(drawn):]:
         axis.set_visible(False)
     style.title(figure, f"{title}: by number of agents")
