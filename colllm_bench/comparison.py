@@ -200,7 +200,8 @@ class Folder:
     @property
     def holds_work(self) -> bool:
         """Whether something lies here that the same call need not do again."""
-        return bool(self.record.get("held_out")) or any(self.path.glob("requests-*.jsonl"))
+        done = self.record.get("held_out") or self.record.get("cells")
+        return bool(done) or any(self.path.glob("requests-*.jsonl"))
 
     def close(self) -> None:
         """Release the lock; a folder in which nothing was done yet goes."""
