@@ -20,7 +20,9 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, unknown_name
 from colllm_bench.fielddocs import field_docs
 
-SHORTHANDS: dict[str, type] = {"level": int, "turns": int, "reward": str, "messages": bool}
+SHORTHANDS: dict[str, type] = {
+    "level": int, "turns": int, "reward": str, "messages": bool, "task": str, "data": str,
+}
 """Options of the built-in environments with a flag of their own."""
 
 

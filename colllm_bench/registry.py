@@ -94,6 +94,20 @@ ENVS: dict[str, EnvSpec] = {
         random="colllm_bench.envs.strategy.scripted:Random",
         demonstrations="colllm_bench.envs.strategy.scripted:demonstrations",
     ),
+    "writing": EnvSpec(
+        name="writing",
+        entry="colllm_bench.envs.writing.env:WritingEnv",
+        summary="one text by many authors, a section each, in drafts: a story, or a published task",
+        scripted="colllm_bench.envs.writing.scripted:Expert",
+        random="colllm_bench.envs.writing.scripted:Random",
+        demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
+        pretrain={
+            "vocab": 1280, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 2000, "batch": 8,
+            "longest": 400,
+        },
+        action_tokens=48,
+        full_action_tokens=256,
+    ),
 }
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(

@@ -25,7 +25,7 @@ FLOORS = [
     "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "
-    "checkpointing prompts session team critic snr pretrain",
+    "checkpointing prompts session team critic snr pretrain perplexity",
     "rollout players pacing ledger completions endpoint "
     "answers screens person watching",
     "baselines",

@@ -1,0 +1,342 @@
+"""``writing_v0``: a team writes one text. See :class:`WritingEnv`, or docs/writing.md."""
+
+from __future__ import annotations
+
+import warnings
+from random import Random
+from typing import Any
+
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+from pettingzoo.utils.conversions import aec_wrapper_fn
+
+from colllm_bench.envs.writing import fluency as fluencies
+from colllm_bench.envs.writing import published, readers, render, rewards, tasks, text
+from colllm_bench.errors import ConfigError
+from colllm_bench.spaces import TextSpace
+
+REWARDS = ("dense", "milestone", "sparse")
+MILESTONES = (0.25, 0.5, 0.75)
+"""Qualities that ``milestone`` pays for, a third each, the first time that they are reached."""
+
+
+class WritingEnv(ParallelEnv):
+    """A team writes one text, each agent its own section, in a few drafts.
+
+    Every author has a part of the plan, from opening to resolution, and is shown a premise:
+    two characters, a place, an object, a conflict, a tone, and a word that the section must use.
+    All write at the same time; after each draft they see the others' sections and how their own
+    was scored, and write again. What couples them: the sections must agree in names and facts,
+    speak of the same things, have like lengths, link to each other and not repeat each other.
+
+    ================  =====================================================================
+    Id                writing_v0 (``pettingzoo.make("parallel", "colllm/writing-v0")``)
+    Import            from colllm_bench.envs.writing.env import parallel_env
+    Forms             parallel (all write at the same time), AEC
+    Agents            2 to 16, default 3: writer_1 to writer_16
+    Tasks             story, summary, introduction; default story
+    Turns             1 to 4 drafts; default 1
+    Words             20 to 120 a section of a story; default 30
+    Action            TextSpace(max_length=8192)
+    Observation       Dict(text: TextSpace(max_length=31640))
+    Components        length, repetition, copying, fluency, coverage, continuity, cohesion,
+                      transitions, diversity, balance
+    Rewards           dense, milestone, sparse; default dense
+    Styles            brief, full; default brief
+    Splits            train, eval; default train
+    Render modes      ansi, human, rgb_array
+    ================  =====================================================================
+
+    **Actions** are the whole section as text. Line breaks become blanks; ``<``, ``>``, ``|`` and
+    what cannot be printed are dropped. Text without a letter, or of more than 4,096 characters,
+    is no section: it counts as empty in this draft, ``infos[agent]["invalid"]`` is True,
+    ``notice`` and the next observation say so. It never pays.
+
+    **Observations.** The task is told once, in the instructions. Then ``draft 1 of 2``, and after
+    a draft the author's own components of the score and the others' sections.
+
+    **Score.** Ten components between 0 and 1 (:mod:`.rewards`) and ``quality``, a product of gates
+    (length, repetition, copying, fluency) and of a weighted geometric mean of merits (the
+    others). ``success``: a final quality of at least 0.75. For ``summary`` and
+    ``introduction`` the four levels of arXiv 2508.04652 (:mod:`.published`), 3 points at most,
+    ``quality`` their sum over 3, success the same.
+
+    **Rewards** are the team's, the same for each agent. ``dense``: the change of quality (for the
+    published tasks, of points) from draft to draft, the first against 0, so that the return is
+    that of the last draft. ``milestone``: a third each the first time that a draft's quality
+    reaches 0.25, 0.5 and 0.75. ``sparse``: 1 at the end for success. The last draft ends the
+    task: ``terminated``. Only ``max_cycles`` truncates.
+
+    **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``score`` (the team's components
+    and ``quality``), ``own`` (the author's own components), ``success`` (at the end).
+
+    Args:
+        agents: authors, 2 to 16; 2 for ``summary`` and ``introduction``.
+        turns: drafts, 1 to 4.
+        task: ``"story"``, ``"summary"`` or ``"introduction"``.
+        words: words that a section of a story should have, 20 to 120.
+        reward: ``"dense"``, ``"milestone"`` or ``"sparse"``.
+        fluency: ``"reference"`` (the frozen model that ships, no torch needed), ``"off"``, or a
+            folder or hub id of a causal language model (needs torch).
+        data: a JSONL file with texts for ``summary`` (field ``prompt``) or ``introduction``
+            (``abstract_text``), or ``"hub"`` for the published data sets; None: made-up texts.
+        style: ``"brief"`` or ``"full"``.
+        split: ``"train"`` or ``"eval"``: tasks that never meet.
+        render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
+        max_cycles: truncate after this many drafts (PettingZoo's convention); None: never.
+
+    Raises:
+        ConfigError: a value that is not allowed; a file that cannot be read; torch is missing.
+
+    Version History: v0: first release (word lists and reference.json.gz belong to the version).
+    """
+
+    metadata = {
+        "name": "writing_v0",
+        "render_modes": ["ansi", "human", "rgb_array"],
+        "is_parallelizable": True,
+        "render_fps": 1,
+    }
+
+    def __init__(
+        self,
+        agents: int = 3,
+        turns: int = 1,
+        task: str = "story",
+        words: int = 30,
+        reward: str = "dense",
+        fluency: str = "reference",
+        data: str | None = None,
+        style: str = "brief",
+        split: str = "train",
+        render_mode: str | None = None,
+        max_cycles: int | None = None,
+    ):
+        _check("task", task, tasks.TASKS)
+        tasks.check_agents(task, agents)
+        _check("turns", turns, tasks.DRAFTS, "1 to 4")
+        _check("words", words, tasks.LENGTHS, "20 to 120")
+        _check("reward", reward, REWARDS)
+        _check("style", style, text.STYLES)
+        _check("split", split, tasks.SPLITS)
+        _check("render_mode", render_mode, [None, *self.metadata["render_modes"]])
+        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
+            raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
+        fluencies.check(fluency)
+        self.sources = readers.sources(task, data, split)
+        self.turns, self.task, self.words, self.reward = turns, task, words, reward
+        self.fluency, self.data, self.style, self.split = fluency, data, style, split
+        self.render_mode, self.max_cycles = render_mode, max_cycles
+        self.possible_agents = [f"writer_{i + 1}" for i in range(agents)]
+        self.agents: list[str] = []
+        self.observation_spaces = {
+            agent: spaces.Dict({"text": TextSpace(text.MAX_OBSERVATION)})
+            for agent in self.possible_agents
+        }
+        self.action_spaces = {
+            agent: TextSpace(text.MAX_ACTION, examples=EXAMPLES) for agent in self.possible_agents
+        }
+        self.premise: tasks.Premise | None = None
+        self.source: str | None = None
+        self.draft = -1
+        self.sections: list[str] = []
+        self._own: list[dict[str, float]] = []
+        self._score: dict[str, float] = {}
+        self._invalid: list[bool] = []
+        self._best = 0.0
+        self._rng = Random()
+
+    def observation_space(self, agent: str) -> spaces.Dict:
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> TextSpace:
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict | None = None):
+        """A new task. Returns (observations, infos), each by agent.
+
+        Args:
+            seed: names the task, given the split; None goes on with the environment's own
+                generator (which starts from the system's entropy).
+            options: not used.
+        """
+        if seed is not None:
+            self._rng = Random(int(seed))  # also takes numpy's integers
+        n = len(self.possible_agents)
+        if self.task == "story":
+            self.premise = tasks.draw(n, self._rng, self.split)
+        else:
+            self.source = self.sources.draw(self._rng)
+        self.agents = list(self.possible_agents)
+        self.draft, self.sections, self._best = 0, [""] * n, 0.0
+        names = self._names()
+        self._own = [dict.fromkeys(names, 0.0) for _ in range(n)]
+        self._score = dict.fromkeys([*names, "quality"], 0.0)
+        self._invalid = [False] * n
+        infos = self._infos()
+        for i, agent in enumerate(self.agents):
+            infos[agent]["instructions"] = self._instructions(i)
+        return self._observations(), infos
+
+    def step(self, actions: dict[str, str]):
+        """One draft. Returns (observations, rewards, terminations, truncations, infos).
+
+        An action that is missing or no section counts as an empty section of this draft.
+
+        Raises:
+            RuntimeError: before the first reset.
+            KeyError: for an action of an agent that does not exist.
+        """
+        if self.draft < 0:
+            raise RuntimeError("step() before reset()")
+        if not self.agents:
+            return {}, {}, {}, {}, {}
+        for agent in actions:
+            if agent not in self.action_spaces:
+                raise KeyError(f"{agent!r} is none of {', '.join(self.possible_agents)}")
+        agents = self.agents
+        written = [text.clean(actions.get(agent)) for agent in agents]
+        self._invalid = [section is None for section in written]
+        self.sections = [section or "" for section in written]
+        self.draft += 1
+        before = self._score["quality"]
+        self._rate()
+        over = self.draft >= self.turns
+        cut = not over and self.max_cycles is not None and self.draft >= self.max_cycles
+        reward = self._reward(before, over)
+        infos = self._infos()
+        if over or cut:
+            for info in infos.values():
+                info["success"] = self._success()
+        result = (
+            self._observations(),
+            dict.fromkeys(agents, reward),
+            dict.fromkeys(agents, over),
+            dict.fromkeys(agents, cut),
+            infos,
+        )
+        if over or cut:
+            self.agents = []
+        return result
+
+    def _names(self) -> tuple[str, ...]:
+        return rewards.COMPONENTS if self.task == "story" else published.COMPONENTS
+
+    def _instructions(self, i: int) -> str:
+        if self.task == "story":
+            return text.story_instructions(self.premise, i, self.words, self.turns, self.style)
+        return text.published_instructions(self.task, i, self.source, self.turns, self.style)
+
+    def _rate(self) -> None:
+        """Score the draft: every section's components, the team's means, the quality."""
+        if self.task == "story":
+            judge = fluencies.judge(self.fluency)
+            rows = rewards.score(self.sections, self.premise, self.words, judge)
+            self._own = [{name: float(v[i]) for name, v in rows.items()}
+                         for i in range(len(self.sections))]  # fmt: skip
+            team = {name: float(sum(v) / len(v)) for name, v in rows.items()}
+            self._score = team | {"quality": rewards.quality(team)}
+            return
+        levels = published.levels(self.task, *self.sections)
+        self._score = published.components(levels) | {"quality": sum(levels) / published.MOST}
+        own = {name: self._score[name] for name in published.COMPONENTS}
+        self._own = [dict(own) for _ in self.sections]
+
+    def _reward(self, before: float, over: bool) -> float:
+        quality = self._score["quality"]
+        if self.reward == "milestone":
+            passed = sum(self._best < mark <= quality for mark in MILESTONES)
+            self._best = max(self._best, quality)
+            return passed / len(MILESTONES)
+        if self.reward == "sparse":
+            return float(over and self._success())
+        scale = 1.0 if self.task == "story" else published.MOST
+        return scale * (quality - before)
+
+    def _success(self) -> bool:
+        return self._score["quality"] >= rewards.SUCCESS
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        return {
+            agent: {
+                "invalid": invalid,
+                "notice": NOTICE if invalid else "",
+                "score": dict(self._score),
+                "own": dict(own),
+            }
+            for agent, invalid, own in zip(self.possible_agents, self._invalid, self._own)
+        }
+
+    def _observations(self) -> dict[str, dict[str, str]]:
+        return {
+            agent: {
+                "text": text.observe(
+                    i, self.draft, self.turns, self.sections, self._own[i], self._invalid[i],
+                    self.style,
+                )
+            }
+            for i, agent in enumerate(self.possible_agents)
+        }  # fmt: skip
+
+    def state(self) -> str:
+        """Everything as text: the task, the draft, all sections, the team's score."""
+        task = self.source if self.premise is None else (
+            f"{text.brief_premise(self.premise)} use {' '.join(self.premise.required)}"
+        )
+        marks = " ".join(f"{name}={value:.3f}" for name, value in self._score.items())
+        lines = [f"{self.task} draft {self.draft} of {self.turns}", str(task), marks]
+        return "\n".join(lines + [f"{i + 1}: {s}" for i, s in enumerate(self.sections)])
+
+    def render(self):
+        """The text and its score, as ``render_mode`` asks.
+
+        Returns:
+            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
+        """
+        if self.render_mode is None:
+            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
+            return None
+        if self.draft < 0:
+            raise RuntimeError("render() before reset()")
+        if self.render_mode == "rgb_array":
+            return render.rgb_array(self)
+        picture = render.ansi(self)
+        if self.render_mode == "ansi":
+            return picture
+        print(picture, flush=True)
+        return None
+
+    def frame(self) -> dict[str, Any]:
+        """The text as data, for replays: see :func:`render.frame`."""
+        if self.draft < 0:
+            raise RuntimeError("frame() before reset()")
+        return render.frame(self)
+
+    def close(self) -> None:
+        pass
+
+
+NOTICE = "not a section (no letters, or longer than 4,096 characters): it counts as empty"
+EXAMPLES = (
+    "Once there was a lantern by the river. It shone every night.",
+    "But then a thief came and took it away.",
+    "In the end everyone was happy again.",
+)
+"""What the action space samples from."""
+
+
+def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:
+    for choice in allowed:
+        if value == choice and type(value) is type(choice):
+            return
+    words = words or ", ".join(repr(choice) for choice in allowed)
+    raise ConfigError(f"{name}={value!r}", allowed=words)
+
+
+def parallel_env(**options: Any) -> WritingEnv:
+    """The environment in PettingZoo's parallel form."""
+    return WritingEnv(**options)
+
+
+raw_env = aec_wrapper_fn(parallel_env)
+env = raw_env

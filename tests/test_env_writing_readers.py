@@ -1,0 +1,112 @@
+"""Texts from files in the published formats, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from colllm_bench import cli, run
+from colllm_bench.envs.writing import readers
+from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.tasks import split_of
+from colllm_bench.errors import ConfigError
+
+POSTS = [
+    {"prompt": f"SUBREDDIT: r/test\n\nTITLE: Post {k}\n\nPOST: My neighbor took my ladder {k} weeks "
+               "ago. I asked for it twice. He says that he never had it.\n\nTL;DR:",
+     "completion": " Neighbor keeps ladder."}
+    for k in range(40)
+]  # fmt: skip
+ABSTRACTS = [
+    {"article_id": str(k), "abstract_text": f"We study problem {k}. We prove a bound. It is tight.",
+     "token_count": 12}
+    for k in range(40)
+]  # fmt: skip
+
+
+def write(path, rows) -> str:
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "task, rows, field", [("summary", POSTS, "prompt"), ("introduction", ABSTRACTS, "abstract_text")]
+)
+def test_files_in_the_published_formats(tmp_path, task, rows, field):
+    data = write(tmp_path / "data.jsonl", rows)
+    drawn = {}
+    for split in ("train", "eval"):
+        env = WritingEnv(agents=2, task=task, data=data, split=split)
+        drawn[split] = {env.source for seed in range(200) if env.reset(seed=seed)}
+        assert drawn[split] == {r[field] for r in rows if split_of(r[field]) == split}
+        _, infos = env.reset(seed=0)
+        assert env.source in infos["writer_1"]["instructions"]
+    assert len(drawn["train"]) > len(drawn["eval"]) > 0
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{not json\n", "line 1: no JSON"),
+        ('{"prompt": "a b c"}\n{"completion": "x"}\n', "line 2: no text under 'prompt'"),
+        ('{"prompt": 7}\n', "line 1: no text under 'prompt'"),
+        ('["prompt"]\n', "line 1: no text under 'prompt'"),
+        ('{"abstract_text": "x"}\n', "task=introduction reads the other"),
+        ("", "has 0 texts"),
+    ],
+)
+def test_bad_files_are_named_with_their_line(tmp_path, content, message):
+    path = tmp_path / "bad.jsonl"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as error:
+        WritingEnv(agents=2, task="summary", data=str(path))
+    assert message in str(error.value) and str(path) in str(error.value)
+
+
+def test_files_that_are_not_there_or_no_text(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        WritingEnv(agents=2, task="summary", data=str(tmp_path / "none.jsonl"))
+    (tmp_path / "raw").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="no UTF-8"):
+        WritingEnv(agents=2, task="summary", data=str(tmp_path / "raw"))
+    with pytest.raises(ConfigError, match="data=3"):
+        WritingEnv(agents=2, task="summary", data=3)
+
+
+def test_the_hub_needs_datasets_and_says_so(monkeypatch):
+    readers._from_hub.cache_clear()
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ConfigError, match="pip install datasets"):
+        WritingEnv(agents=2, task="summary", data="hub")
+
+
+def test_the_hub_where_there_is_a_network(monkeypatch):
+    readers._from_hub.cache_clear()
+    asked = []
+
+    def load_dataset(name, split):
+        asked.append((name, split))
+        return POSTS
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    env = WritingEnv(agents=2, task="summary", data="hub")
+    env.reset(seed=0)
+    assert asked == [("trl-lib/tldr", "train[:5000]")] and env.source.startswith("SUBREDDIT")
+    readers._from_hub.cache_clear()
+
+    def fails(name, split):
+        raise OSError("no route")
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=fails))
+    with pytest.raises(ConfigError, match="cannot be loaded: no route"):
+        WritingEnv(agents=2, task="summary", data="hub")
+
+
+def test_the_command_line_takes_task_and_data(tmp_path):
+    data = write(tmp_path / "posts.jsonl", POSTS)
+    args = run.parser().parse(["--env", "writing", "--task", "summary", "--data", data])
+    config, _ = cli.build_config(args, run.RUN_OPTIONS)
+    assert config.env_options == {"task": "summary", "data": data}
