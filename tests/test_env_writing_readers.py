@@ -15,8 +15,8 @@ from colllm_bench.envs.writing.tasks import split_of
 from colllm_bench.errors import ConfigError
 
 POSTS = [
-    {"prompt": f"SUBREDDIT: r/test\n\nTITLE: Post {k}\n\nPOST: My neighbor took my ladder {k} weeks "
-               "ago. I asked for it twice. He says that he never had it.\n\nTL;DR:",
+    {"prompt": f"SUBREDDIT: r/test\n\nTITLE: Post {k}\n\nPOST: My neighbor took my ladder {k} "
+               "weeks ago. I asked for it twice. He says that he never had it.\n\nTL;DR:",
      "completion": " Neighbor keeps ladder."}
     for k in range(40)
 ]  # fmt: skip
@@ -33,7 +33,8 @@ def write(path, rows) -> str:
 
 
 @pytest.mark.parametrize(
-    "task, rows, field", [("summary", POSTS, "prompt"), ("introduction", ABSTRACTS, "abstract_text")]
+    "task, rows, field",
+    [("summary", POSTS, "prompt"), ("introduction", ABSTRACTS, "abstract_text")],
 )
 def test_files_in_the_published_formats(tmp_path, task, rows, field):
     data = write(tmp_path / "data.jsonl", rows)

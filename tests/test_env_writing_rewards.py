@@ -101,16 +101,17 @@ def test_transitions_worked_by_hand(second, value):
 
 
 def test_the_same_transition_twice_is_worth_half():
-    texts = [tk.read("A house."), tk.read("Then it fell down by night into one great heap of dust."),
+    texts = [tk.read("A house."),
+             tk.read("Then it fell down by night into one great heap of dust."),
              tk.read("Then we wept long and hard over the house that had been ours.")]  # fmt: skip
     assert measures.transitions(texts) == pytest.approx([1.0, 1.0, 0.5])
 
 
 @pytest.mark.parametrize(
     "word, stem",
-    [("ropes", "rop"), ("rope", "rop"), ("boxes", "box"), ("stories", "story"), ("thief's", "thief"),
-     ("grabbed", "grab"), ("carrying", "carry"), ("glass", "glass"), ("bus", "bus"),
-     ("this", "this"), ("seized", "seiz"), ("seize", "seiz"), ("bell", "bell")],
+    [("ropes", "rop"), ("rope", "rop"), ("boxes", "box"), ("stories", "story"),
+     ("thief's", "thief"), ("grabbed", "grab"), ("carrying", "carry"), ("glass", "glass"),
+     ("bus", "bus"), ("this", "this"), ("seized", "seiz"), ("seize", "seiz"), ("bell", "bell")],
 )  # fmt: skip
 def test_stems(word, stem):
     assert tk.stem(word) == stem
@@ -278,7 +279,8 @@ DEGENERATE = {
     "empty": _each(lambda p, k, rng: ""),
     "10,000 characters": _each(lambda p, k, rng: "x" * 10_000),
     "10,000 characters of story": _each(lambda p, k, rng: (write(p, k, 30, rng) + " ") * 70),
-    "4,000 characters of story": _each(lambda p, k, rng: ((write(p, k, 30, rng) + " ") * 70)[:4000]),
+    "4,000 characters of story": _each(
+        lambda p, k, rng: ((write(p, k, 30, rng) + " ") * 70)[:4000]),
     "French": _each(
         lambda p, k, rng: f"Il y avait une fois \u00e0 {p.place} un homme qui s'appelait "
         f"{p.hero.name} et qui gardait une vieille cl\u00e9 pr\u00e8s de la rivi\u00e8re avec "

@@ -39,8 +39,7 @@ class WritingEnv(ParallelEnv):
     Words             20 to 120 a section of a story; default 30
     Action            TextSpace(max_length=8192)
     Observation       Dict(text: TextSpace(max_length=31640))
-    Components        length, repetition, copying, fluency, coverage, continuity, cohesion,
-                      transitions, diversity, balance
+    Components        ten and quality, each from 0 to 1
     Rewards           dense, milestone, sparse; default dense
     Styles            brief, full; default brief
     Splits            train, eval; default train
@@ -67,8 +66,8 @@ class WritingEnv(ParallelEnv):
     reaches 0.25, 0.5 and 0.75. ``sparse``: 1 at the end for success. The last draft ends the
     task: ``terminated``. Only ``max_cycles`` truncates.
 
-    **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``score`` (the team's components
-    and ``quality``), ``own`` (the author's own components), ``success`` (at the end).
+    **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``score`` (the team's
+    components and ``quality``), ``own`` (the author's own components), ``success`` (at the end).
 
     Args:
         agents: authors, 2 to 16; 2 for ``summary`` and ``introduction``.

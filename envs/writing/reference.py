@@ -39,10 +39,10 @@ STORIES = 400
 START = "<s>"
 _ADJECTIVES = frozenset(
     "old new big small little long short great good bad high low young early late black white red "
-    "blue green yellow grey brown pale warm hot cool wet dry hard heavy thin thick wide narrow deep "
-    "empty full rich poor clean dirty strong weak sweet sour sharp round flat fast ready sure true "
-    "false dead alive whole broken rusty wooden stone iron silver tired hungry angry afraid sad "
-    "kind clever strange stranger safe worst best older younger eldest youngest".split()
+    "blue green yellow grey brown pale warm hot cool wet dry hard heavy thin thick wide narrow "
+    "deep empty full rich poor clean dirty strong weak sweet sour sharp round flat fast ready sure "
+    "true false dead alive whole broken rusty wooden stone iron silver tired hungry angry afraid "
+    "sad kind clever strange stranger safe worst best older younger eldest youngest".split()
 ) | {word for row in TONES.values() for word in row}
 _ENDINGS = (
     ("ing", 5, "<ing>"), ("ly", 5, "<ly>"), ("ed", 5, "<past>"), ("ful", 5, "<adj>"),

@@ -135,7 +135,8 @@ def continuity(
 
     * known: mentions of the premise's names among all mentions of names (another hero or another
       town contradicts the premise);
-    * anchored: 1 if a character of the premise is named, 0.5 if only a pronoun stands for one, else 0;
+    * anchored: 1 if a character of the premise is named, 0.5 if only a pronoun stands for one,
+      else 0;
     * introduced: share of uses that are prepared. A use is a premise's name or object, or one of
       ``she/he/her/his/him``. Unprepared are: a pronoun before any character of that gender
       was named; ``the`` object before there was one; whoever appears for the first time in the

@@ -93,9 +93,9 @@ IRREGULAR = frozenset(
     "said went came took gave got made saw knew thought found told left felt kept began brought "
     "held stood heard let meant set met ran paid sat spoke lay led read grew lost fell sent built "
     "understood drew broke spent cut rose drove bought wore chose ate flew threw caught sang sold "
-    "won wrote hid stole slept woke rode shook hung swept swung crept wept knelt fought taught bent "
-    "lit rang shone shut struck stuck swore tore sank sprang drank dug fed forgot froze leapt lent "
-    "burnt blew bit forgave leant bore bound".split()
+    "won wrote hid stole slept woke rode shook hung swept swung crept wept knelt fought taught "
+    "bent lit rang shone shut struck stuck swore tore sank sprang drank dug fed forgot froze leapt "
+    "lent burnt blew bit forgave leant bore bound".split()
 )
 """Past forms that do not end in -ed."""
 
@@ -122,7 +122,7 @@ MARKERS = {kind: tuple(words.split(", ")) for kind, words in MARKERS.items()}
 """Discourse markers in the twelve categories of arXiv 2508.04652; the lists are ours."""
 
 MARKER = re.compile(
-    r"\b(?:%s)\b" % "|".join(sorted({m for k in MARKERS.values() for m in k}, key=len)[::-1])
+    rf"\b(?:{'|'.join(sorted(sorted({m for k in MARKERS.values() for m in k}), key=len)[::-1])})\b"
 )
 """Any marker as whole words, the longest first."""
 
