@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from statistics import fmean, median
 
-from colllm_bench.envs.writing import fluency, reference, rewards, tasks
+from colllm_bench.envs.writing import fluency, reference, rewards, tasks, words
 from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
@@ -52,6 +52,38 @@ def gaming() -> dict[str, list[float]]:
             rng = random.Random(seed)
             premise = tasks.draw(3, rng, "eval")
             found[name].append(rate(make(premise, rng), premise)["quality"])
+    return found
+
+
+VERBS = "held kissed opened married painted ate".split()
+
+
+def nonsense(premise, rng) -> list[str]:
+    """Grammatical sentences of no sense that name all that the premise asks for."""
+    sections = []
+    for k, link in enumerate(("Once,", "But then", "In the end")):
+        def some(rows=words.REQUIRED):
+            return rng.choice(rows)
+        sections.append(
+            f"{link} {premise.hero.name} {some(VERBS)} the {some()} of a {some()} in "
+            f"{premise.place}, and a {premise.object} {some(VERBS)} {premise.friend.name}. The "
+            f"{premise.villain} {premise.deed} a {words.TONES[premise.tone][k]} "
+            f"{premise.required[k]} under the {some()}. A {some()} {some(VERBS)} the {some()}."
+        )
+    return sections
+
+
+def limits() -> dict[str, list[float]]:
+    """Texts that score higher than they should: what the score cannot see."""
+    from test_env_writing_rewards import team as rate
+
+    found = {"grammatical nonsense on the premise": [], "the expert's sections in reverse": []}
+    for seed in range(GAMES):
+        rng = random.Random(seed)
+        premise = tasks.draw(3, rng, "eval")
+        backwards = [write(premise, k, 30, rng) for k in range(3)][::-1]
+        for kind, sections in zip(found, (nonsense(premise, rng), backwards)):
+            found[kind].append(rate(sections, premise)["quality"])
     return found
 
 
@@ -93,7 +125,9 @@ def cost(agents: int, words: int, judge: str) -> float:
 
 
 def main() -> None:
-    data = {"teams": [], "gaming": gaming(), "fluency": judged(), "cost": []}
+    data = {
+        "teams": [], "gaming": gaming(), "limits": limits(), "fluency": judged(), "cost": [],
+    }
     lines = ["| agents | random | novice, greedy | novice | expert |", "|---|---|---|---|---|"]
     for agents in AGENTS:
         cells = []
@@ -113,18 +147,19 @@ def main() -> None:
         for name in rewards.COMPONENTS
     ]
     lines += ["", "| texts | mean quality | highest of 40 |", "|---|---|---|"]
-    lines += [f"| {k} | {fmean(v):.3f} | {max(v):.3f} |" for k, v in data["gaming"].items()]
+    rows = {**data["gaming"], **{f"limit: {k}": v for k, v in data["limits"].items()}}
+    lines += [f"| {k} | {fmean(v):.3f} | {max(v):.3f} |" for k, v in rows.items()]
     lines += ["", "| sections | n | mean fluency | lowest | highest |", "|---|---|---|---|---|"]
     lines += [
         f"| {k} | {len(v)} | {fmean(v):.2f} | {min(v):.2f} | {max(v):.2f} |"
         for k, v in data["fluency"].items()
     ]
     lines += ["", "| agents | words | fluency | µs an agent-turn |", "|---|---|---|---|"]
-    for agents, words in ((3, 30), (8, 30), (16, 30), (3, 120)):
+    for agents, length in ((3, 30), (8, 30), (16, 30), (3, 120)):
         for judge in ("off", "reference"):
-            value = cost(agents, words, judge)
-            data["cost"].append([agents, words, judge, round(value, 1)])
-            lines.append(f"| {agents} | {words} | {judge} | {value:.0f} |")
+            value = cost(agents, length, judge)
+            data["cost"].append([agents, length, judge, round(value, 1)])
+            lines.append(f"| {agents} | {length} | {judge} | {value:.0f} |")
     (HERE / "measured.json").write_text(json.dumps(data) + "\n")
     (HERE / "measured.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
