@@ -57,7 +57,7 @@ def test_a_model_that_knows_no_english_is_refused(model_folder):
     folder = model_folder("Llama")
     env = WritingEnv(agents=2, fluency=folder)
     env.reset(seed=0)
-    with pytest.raises(ConfigError, match="cannot tell the expert's stories"):
+    with pytest.raises(ConfigError, match="cannot tell the expert's sections"):
         env.step(dict.fromkeys(env.agents, "So it was."))
 
 

@@ -21,6 +21,8 @@ BUILT_IN = ("reference", "off")
 PERPLEXITY = "colllm_bench.perplexity:load"
 CALIBRATION_STORIES = 24
 """Stories of the expert that a model by name is calibrated on."""
+LEAST_RIGHT = 0.9
+"""Share of these sections that such a model must find likelier than the same words shuffled."""
 
 
 def check(name: object) -> None:
@@ -59,13 +61,16 @@ def _by_name(name: str) -> Callable[[Sequence[tk.Text], frozenset[str]], list[fl
     """
     nll: Any = registry.load(PERPLEXITY, "fluency model")(name)
     good, bad = calibration_texts()
-    one, zero = (sum(values) / len(values) for values in (nll(good), nll(bad)))
-    if zero - one < 0.05:
+    of_good, of_bad = nll(good), nll(bad)
+    right = sum(a < b for a, b in zip(of_good, of_bad)) / len(good)
+    if right < LEAST_RIGHT:
         raise ConfigError(
-            f"fluency={name!r} cannot tell the expert's stories ({one:.2f} nats a word) from "
-            f"shuffled ones ({zero:.2f})",
+            f"fluency={name!r} cannot tell the expert's sections from shuffled ones: it prefers "
+            f"{right:.0%} of them",
+            allowed=f"a model that prefers {LEAST_RIGHT:.0%}",
             fix="name a model of English, or fluency=reference",
         )
+    one, zero = sum(of_good) / len(good), sum(of_bad) / len(bad)
 
     def fluency(texts: Sequence[tk.Text], names: frozenset[str]) -> list[float]:
         written = [k for k, t in enumerate(texts) if t.words]
