@@ -148,7 +148,7 @@ def test_version(capsys):
     ("argv", "says"),
     [
         ("--algo ccc", "unknown algorithm 'ccc'; allowed: cc, central, dc, mc; fix: did you mean"),
-        ("--env stratgy", "unknown environment 'stratgy'; allowed: strategy; fix: did you mean"),
+        ("--env stratgy", "fix: did you mean 'strategy'?"),
         ("--lrr 3", "unknown option '--lrr'; fix: did you mean --lr?"),
         ("strategy", "unexpected argument 'strategy'"),
         ("--agents three", "argument --agents: invalid int value: 'three'"),
