@@ -216,11 +216,8 @@ class Folder:
 
 
 def settings_of(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The head of the record: the version, the task, and each team."""
-    from colllm_bench import __version__
-
+    """The head of the record: the task, and each team."""
     return {
-        "version": __version__,
         **task(entries[0].config),
         "teams": {entry.label: entry.about() for entry in entries},
     }

@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import Any
 
 from colllm_bench import cli, files
-from colllm_bench.comparison import Entry, Folder, actions_digest, settings_of
+from colllm_bench.comparison import Entry, Folder, actions_digest, task
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation import measures, normalized, play_held_out, reference_teams, results
 from colllm_bench.players import MixedPlayer, close
@@ -187,7 +187,11 @@ def run_cross_play(entries: Sequence[Entry], args: Namespace) -> int:
     console = Console(quiet="quiet" in vars(args))
     labels = [entry.label for entry in entries]
     with console.status("reading the teams") as status:
-        settings = {"row_seats": seats, **settings_of(entries)}
+        settings = {
+            **task(entries[0].config),
+            "row_seats": seats,
+            "teams": {entry.label: entry.about() for entry in entries},
+        }
         folder = open_folder(settings, ["cross-play", *labels], args, FILE)
         with keeping(folder):
             record = cross_play(entries, seats, folder, status.update)

@@ -27,6 +27,7 @@ that returns a dict that JSON can say, with a ``kind``:
                False, None: how the status is coloured), ``notes`` (list of lines);
                and ``headline``: a line above them
 ``siege``      the map of ``strategy``: see :func:`colllm_bench.envs.strategy.render.frame`
+``writing``    a text by several hands: see ``render.frame`` of the environment ``writing``
 another        an environment's own; viewers that do not know it show its ``text``
 =============  ==========================================================================
 

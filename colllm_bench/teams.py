@@ -36,7 +36,6 @@ from colllm_bench.rollout import Player
 from colllm_bench.seeding import torch_generator
 
 ALLOWED = "a run folder, untrained, scripted, random, openai:MODEL"
-ALIASES = {"expert": "scripted", "model": "untrained"}
 OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
 """Fields that belong to a trained team, wherever it plays; ``env`` chooses the built-in model."""
 
@@ -72,7 +71,6 @@ def parse_team(text: str) -> TeamSpec:
     Raises:
         ConfigError: no such team.
     """
-    text = ALIASES.get(text, text)
     if text in ("untrained", "scripted", "random"):
         return TeamSpec(text, text)
     kind, colon, model = text.partition(":")

@@ -24,7 +24,7 @@ from colllm_bench.leaderboard.page.view import page_view
 
 SCRIPTS = (
     "dom.js", "format.js", "state.js", "chart.js", "rows.js", "table.js", "board.js", "plots.js",
-    "frames.js", "replay.js", "main.js",
+    "siege.js", "frames.js", "replay.js", "main.js",
 )
 """In the order in which they are run; they share one scope."""
 

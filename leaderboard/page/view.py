@@ -56,7 +56,6 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": data["version"],
         "level": level,
-        "models": {group["model"]: model_title(group) for group in groups},
         "measures": columns.measures(data["thresholds"]),
         "settings": [_setting(setting, by_id) for setting in data["settings"]],
         "groups": [_group(group, points) for group in groups],
@@ -107,6 +106,7 @@ def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
         "title": ", ".join([group["env"], *options]),
         "family": ", ".join([group["env"], *options, group["model"]]),
         "size": group.get("parameters"),
+        "model_title": model_title(group),
         "numbers": columns.numbers(group),
         "curves": thinned(group["curves"], points),
         "made": made.how_made(group),

@@ -39,7 +39,7 @@ function boardTable(groups) {
       text("method", "Method", (group) => group.method, (group) => methodCell(group)),
       text("env", "Environment", (group) => group.title),
       { id: "agents", title: "Agents", numeric: true, value: (group) => group.agents },
-      { id: "model", title: "Model", value: (group) => group.size ?? 0, cell: (group) => data.models[group.model] || group.model },
+      { id: "model", title: "Model", value: (group) => group.size ?? 0, cell: (group) => group.model_title },
       { id: "n", title: "Seeds", numeric: true, descending: true, value: (group) => group.seeds.length, cell: seedsCell },
       ...MAIN.map(measureColumn),
     ],

@@ -141,12 +141,17 @@ function step(wanted) {
   const turn = at ? replay.turns[at - 1] : null;
   put(byId("turn-text"), at ? `turn ${at} of ${last}` : `start of ${plural(last, "turn")}`,
     turn && turn.reward ? `, reward ${number(turn.reward)}` : "",
-    turn && at === last ? `, ${replay.success === true ? "won" : replay.success === false ? "not won" : turn.end || "end"}` : "");
+    turn && at === last ? `, ${ending(replay, turn)}` : "");
   [...byId("timeline").children].forEach((cell, t) => cell.classList.toggle("here", t + 1 === at));
   if (byId("frame")) put(byId("frame"), drawFrame(replay.frames[at], replay));
   put(byId("says"), turn ? turnCards(replay, turn) : startCards(replay));
   if (at === last) stop();
   writeAddress({ replay: data.replays[viewer.index].id, turn: at || null });
+}
+
+function ending(replay, turn) {
+  const how = replay.success === true ? "won" : replay.success === false ? "not won" : "the end";
+  return turn.end === "truncated" ? `${how}, cut off` : how;
 }
 
 function startCards(replay) {

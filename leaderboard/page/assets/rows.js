@@ -49,10 +49,13 @@ function drawRow(row, format, y, sx, left, right) {
   const middle = y + 30;
   const { colour, mark: shape } = row.look;
   const group = svg("g", { class: "row" });
+  const value = cell(row, format);
+  const room = Math.floor((right - left - 6 * value.length - 6 * (row.note || "").length - 20) / 7.2);
+  const name = row.name.length > room ? `${row.name.slice(0, Math.max(3, room - 1))}…` : row.name;
   group.append(
-    svg("text", { x: left, y: y + 14, class: "name" }, row.name,
+    svg("text", { x: left, y: y + 14, class: "name" }, svg("title", {}, row.name), name,
       row.note ? svg("tspan", { class: "small", dx: 6 }, row.note) : null),
-    svg("text", { x: right, y: y + 14, class: "tick end" }, cell(row, format)));
+    svg("text", { x: right, y: y + 14, class: "tick end" }, value));
   if (row.low !== null && row.high !== null && row.low !== undefined) {
     const [low, high] = [Math.max(left, sx(row.low)), Math.min(right, sx(row.high))];
     group.append(svg("path", { d: `M${low} ${middle}H${high}M${low} ${middle - 5}v10M${high} ${middle - 5}v10`, stroke: colour, class: "whisker" }));

@@ -5,12 +5,12 @@ const groupsById = new Map(data.groups.map((group) => [group.id, group]));
 const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
 const measuresById = new Map(data.measures.map((measure) => [measure.id, measure]));
 
-/** What rows can be filtered by: [key, title, value of a group, text of a value]. */
+/** What rows can be filtered by: [key, title, value of a group]. */
 const FILTERS = [
-  ["env", "Environment", (group) => group.env, (value) => value],
-  ["agents", "Agents", (group) => String(group.agents), (value) => value],
-  ["model", "Model size", (group) => group.model, (value) => data.models[value] || value],
-  ["algo", "Algorithm", (group) => group.algo, (value) => value],
+  ["env", "Environment", (group) => group.env],
+  ["agents", "Agents", (group) => String(group.agents)],
+  ["model", "Model size", (group) => group.model_title],
+  ["algo", "Algorithm", (group) => group.algo],
 ];
 
 /** Chosen values by filter; an empty set lets everything through. */
@@ -84,14 +84,19 @@ function writeAddress(changes = {}) {
   history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
+/** Groups in the order in which a filter's values should stand. */
+function sizes(key) {
+  const by = { agents: (group) => group.agents, model: (group) => group.size ?? Infinity }[key];
+  return by ? [...data.groups].sort((a, b) => by(a) - by(b) || 0) : data.groups;
+}
+
 /** The bar of filters: chips for every value that a group has. */
 function drawFilters(box) {
-  const rows = FILTERS.map(([key, title, value, text]) => {
-    const order = [...new Set(data.groups.map(value))];
-    order.sort((a, b) => (key === "agents" ? a - b : 0));
+  const rows = FILTERS.map(([key, title, value]) => {
+    const order = [...new Set(sizes(key).map(value))];
     const here = new Set(visible(key).map(value));
     const chips = order.map((one) =>
-      toggle(text(one), chosen[key].has(one), () => {
+      toggle(one, chosen[key].has(one), () => {
         if (!chosen[key].delete(one)) chosen[key].add(one);
         filtersChanged();
         byId(`filter-${key}-${order.indexOf(one)}`).focus();

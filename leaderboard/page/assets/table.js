@@ -75,7 +75,7 @@ function bodyRows(spec, row, open) {
     el(i ? "td" : "th", {
       scope: i ? null : "row", "data-title": column.title, class: column.numeric ? "numeric" : null,
     }, el("span", {}, column.cell ? column.cell(row) : column.value(row))));
-  if (!spec.detail) return el("tr", {}, cells);
+  if (!spec.detail) return el("tr", { "data-key": key }, cells);
   const id = `${spec.id}-more-${spec.rows.indexOf(row)}`;
   const under = el("tr", { class: "detail", id, hidden: !open.has(key) },
     el("td", { colspan: spec.columns.length + 1 }, open.has(key) ? spec.detail(row) : null));
@@ -89,5 +89,5 @@ function bodyRows(spec, row, open) {
       if (now) put(under.firstChild, spec.detail(row));
     },
   }, "Details");
-  return [el("tr", {}, cells, el("td", { class: "action" }, button)), under];
+  return [el("tr", { "data-key": key }, cells, el("td", { class: "action" }, button)), under];
 }
