@@ -133,7 +133,8 @@ class WritingEnv(ParallelEnv):
             for agent in self.possible_agents
         }
         self.action_spaces = {
-            agent: TextSpace(text.MAX_ACTION, examples=EXAMPLES) for agent in self.possible_agents
+            agent: TextSpace(text.MAX_ACTION, examples=text.EXAMPLES)
+            for agent in self.possible_agents
         }
         self.premise: tasks.Premise | None = None
         self.source: str | None = None
@@ -230,16 +231,9 @@ class WritingEnv(ParallelEnv):
         """Score the draft: every section's components, the team's means, the quality."""
         if self.task == "story":
             judge = fluencies.judge(self.fluency)
-            rows = rewards.score(self.sections, self.premise, self.words, judge)
-            self._own = [{name: float(v[i]) for name, v in rows.items()}
-                         for i in range(len(self.sections))]  # fmt: skip
-            team = {name: float(sum(v) / len(v)) for name, v in rows.items()}
-            self._score = team | {"quality": rewards.quality(team)}
-            return
-        levels = published.levels(self.task, *self.sections)
-        self._score = published.components(levels) | {"quality": sum(levels) / published.MOST}
-        own = {name: self._score[name] for name in published.COMPONENTS}
-        self._own = [dict(own) for _ in self.sections]
+            self._own, self._score = rewards.rate(self.sections, self.premise, self.words, judge)
+        else:
+            self._own, self._score = published.rate(self.task, self.sections)
 
     def _reward(self, before: float, over: bool) -> float:
         quality = self._score["quality"]
@@ -259,7 +253,7 @@ class WritingEnv(ParallelEnv):
         return {
             agent: {
                 "invalid": invalid,
-                "notice": NOTICE if invalid else "",
+                "notice": text.NOTICE if invalid else "",
                 "score": dict(self._score),
                 "own": dict(own),
             }
@@ -313,15 +307,6 @@ class WritingEnv(ParallelEnv):
 
     def close(self) -> None:
         pass
-
-
-NOTICE = "not a section (no letters, or longer than 4,096 characters): it counts as empty"
-EXAMPLES = (
-    "Once there was a lantern by the river. It shone every night.",
-    "But then a thief came and took it away.",
-    "In the end everyone was happy again.",
-)
-"""What the action space samples from."""
 
 
 def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:

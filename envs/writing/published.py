@@ -10,6 +10,7 @@ markers and stopwords (:mod:`.words`); for ``summary`` we take the scales of ``i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colllm_bench.envs.writing.measures import jaccard
@@ -102,6 +103,16 @@ def transition(first: str, second: str) -> float:
 def components(points: tuple[float, ...]) -> dict[str, float]:
     """Points as shares of what each level is worth."""
     return {name: p / worth for name, p, worth in zip(COMPONENTS, points, WORTH)}
+
+
+def rate(
+    task: str, sections: Sequence[str]
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """(each author's components, the team's with ``quality``): the same for both, for the
+    published reward does not tell them apart."""
+    points = levels(task, *sections)
+    team = components(points)
+    return [dict(team) for _ in sections], team | {"quality": sum(points) / MOST}
 
 
 # -- a scripted pair of authors

@@ -72,6 +72,16 @@ def score(
     return result
 
 
+def rate(
+    sections: Sequence[str], premise: Premise, wanted: int, fluency: Fluency | None
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """:func:`score`, as (each author's own components, the team's with ``quality``)."""
+    rows = score(sections, premise, wanted, fluency)
+    own = [{name: float(v[i]) for name, v in rows.items()} for i in range(len(sections))]
+    team = {name: float(sum(v) / len(v)) for name, v in rows.items()}
+    return own, team | {"quality": quality(team)}
+
+
 def quality(components: dict[str, float]) -> float:
     """product of gates * product of merits ** weight, between 0 and 1."""
     value = math.prod(components[name] for name in GATES)

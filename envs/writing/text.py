@@ -22,6 +22,14 @@ MAX_SOURCE = 6000
 MAX_OBSERVATION = 16 * (MAX_SHOWN + 40) + MAX_SOURCE + 1000
 """Longest observation, in characters: 15 drafts included."""
 
+NOTICE = "not a section (no letters, or longer than 4,096 characters): it counts as empty"
+EXAMPLES = (
+    "Once there was a lantern by the river. It shone every night.",
+    "But then a thief came and took it away.",
+    "In the end everyone was happy again.",
+)
+"""What the action space samples from."""
+
 ROLES = {
     "summary": ("concise", "detailed"),
     "introduction": ("background", "method"),
