@@ -175,7 +175,7 @@ def test_infos_name_every_component_between_0_and_1():
 
 
 def test_missing_actions_are_invalid_and_unknown_agents_are_refused():
-    env = WritingEnv(agents=2)
+    env = WritingEnv(agents=2, turns=2)
     with pytest.raises(RuntimeError, match="reset"):
         env.step({})
     env.reset(seed=0)
