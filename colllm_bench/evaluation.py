@@ -23,7 +23,12 @@ from colllm_bench.types import Episode
 
 
 def play_held_out(
-    config: RunConfig, player: Player, *, scripted: bool = False, frames: int = 0
+    config: RunConfig,
+    player: Player,
+    *,
+    scripted: bool = False,
+    frames: int = 0,
+    split: str = "eval",
 ) -> list[Episode]:
     """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
 
@@ -32,9 +37,10 @@ def play_held_out(
         scripted: scripted players read the brief style and act for themselves, whatever the
             run's style and protocol.
         frames: the first so many episodes are watched (see :func:`colllm_bench.rollout.rollout`).
+        split: ``train`` plays tasks that are not held out, to tell the two apart.
     """
     count, size = config.eval_episodes, min(config.batch, config.eval_episodes)
-    envs = [make_env(config, split="eval", scripted=scripted) for _ in range(size)]
+    envs = [make_env(config, split=split, scripted=scripted) for _ in range(size)]
     episodes: list[Episode] = []
     for first in range(0, count, size):
         tasks = range(first, min(first + size, count))
@@ -46,7 +52,12 @@ def play_held_out(
 
 
 def evaluate_team(
-    config: RunConfig, team: Any, *, temperature: float | None = None, frames: int = 0
+    config: RunConfig,
+    team: Any,
+    *,
+    temperature: float | None = None,
+    frames: int = 0,
+    split: str = "eval",
 ) -> list[Episode]:
     """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
     player = TeamPlayer(
@@ -55,7 +66,7 @@ def evaluate_team(
         temperature=config.temperature if temperature is None else temperature,
         max_action_tokens=config.max_action_tokens,
     )
-    return play_held_out(config, player, frames=frames)
+    return play_held_out(config, player, frames=frames, split=split)
 
 
 def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:

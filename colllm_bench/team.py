@@ -234,6 +234,15 @@ class Team:
         """One name per policy: that of its first agent."""
         return [self.agents[self.slot_of_agent.index(slot)] for slot in range(self.slots)]
 
+    def counts(self) -> dict[str, int]:
+        """How many parameters the base ``model`` has, and how many of the policies are
+        ``trained``."""
+        policies = self.parameters().values()
+        return {
+            "model": self.size,
+            "trained": sum(tensor.numel() for policy in policies for tensor in policy),
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Trained tensors of the actors, and of the critics in the slots behind them."""
         if self.adapters is not None:

@@ -218,13 +218,7 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     played |= reference_teams(config)
     teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
     teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
-    policies = trainer.team.parameters().values()
-    summary = summarize_teams(config, teams) | {
-        "parameters": {
-            "model": trainer.team.size,
-            "trained": sum(tensor.numel() for policy in policies for tensor in policy),
-        }
-    }
+    summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
     for name, episodes in played.items():
         _keep_replays(folder, name, episodes)
     for k, episode in enumerate(played["trained"][: KEPT["trained"]]):

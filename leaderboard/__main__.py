@@ -15,6 +15,8 @@ from colllm_bench.errors import ConfigError, unknown_name
 
 COMMANDS = {
     "build": "statistics, tables, plots and the page, from run folders",
+    "submit": "a submission from all seeds of a run",
+    "verify": "play a submission's teams again and recompute its numbers",
 }
 """Each is the module ``colllm_bench.leaderboard.<command>``."""
 

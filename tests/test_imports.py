@@ -22,14 +22,15 @@ ROOMS = {
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
-    "files provenance transcripts replays checkpoints record returns losses cli",
+    "files provenance transcripts replays checkpoints record returns losses cli bases",
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "
     "checkpointing prompts session team critic snr pretrain perplexity",
     "rollout players pacing ledger completions endpoint "
     "answers screens person watching",
     "baselines",
-    "checks environments evaluation learner teams alone decentralized comparison training",
+    "checks environments evaluation learner teams alone decentralized comparison training "
+    "verification",
     "leaderboard",
     "progress report board launch run "
     "seating play",
