@@ -18,6 +18,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
+PROBE = (Path(__file__).parent / "page_probe.js").read_text()
+
+
 def executable() -> str | None:
     """Where a Chromium lies: ``$CHROMIUM``, the system's, or None."""
     found = [os.environ.get("CHROMIUM"), *map(shutil.which, NAMES)]
@@ -73,6 +76,7 @@ class Opened:
         )
         self.page.goto(self.url + hash)
         self.page.locator(".canvas svg").first.wait_for()
+        self.page.evaluate(PROBE)
 
     def __enter__(self):
         return self.page
@@ -80,3 +84,16 @@ class Opened:
     def __exit__(self, *exception):
         self.context.close()
         assert not self.problems or exception[0], self.problems
+
+
+def press(page, name: str, value: str) -> None:
+    """A filter's chip."""
+    chips = page.locator("#filters").get_by_role("group", name=name)
+    chips.get_by_role("button", name=value, exact=True).click()
+
+
+def by_rows(page, view: dict) -> list[dict]:
+    """The groups of the page's data in the order of the table's rows."""
+    groups = {group["id"]: group for group in view["groups"]}
+    rows = page.locator("#leaderboard tr[data-key]")
+    return [groups[key] for key in rows.evaluate_all("all => all.map(row => row.dataset.key)")]

@@ -109,3 +109,33 @@ def generator():
     import torch
 
     return torch.Generator().manual_seed(7)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium. Not for the whole session: its loop would be in the way of others'."""
+    from browser import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The page of :func:`page_runs.make_results`."""
+    from page_runs import make_results
+
+    from colllm_bench.leaderboard.data import build_data
+    from colllm_bench.leaderboard.page import build_page
+    from colllm_bench.leaderboard.runs import read
+
+    where = tmp_path_factory.mktemp("site")
+    return build_page(build_data(read(make_results(where / "results"))), where)
+
+
+@pytest.fixture(scope="module")
+def view(built):
+    """What the page's scripts read."""
+    from page_runs import view_of
+
+    return view_of(built.read_text())

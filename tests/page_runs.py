@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 from made_runs import make_run
@@ -135,3 +136,9 @@ def command_digest(argv: list[str]) -> str:
     config, _ = cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)
     resolved: RunConfig = checks.resolve(config)
     return resolved.digest
+
+
+def view_of(page: str) -> dict:
+    """The data block of a page, as the browser reads it."""
+    block = re.search(r'<script type="application/json" id="data">(.*)</script>', page)
+    return json.loads(block[1])

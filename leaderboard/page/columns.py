@@ -134,7 +134,7 @@ def numbers(group: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _entry(estimate: dict[str, Any], seeds: list, scale: float = 1) -> dict[str, Any]:
     def scaled(value: float | None) -> float | None:
-        return None if value is None else value * scale
+        return None if value is None else float(f"{value * scale:.6g}")  # the page shows four
 
     return {
         "mean": scaled(estimate["value"]), "low": scaled(estimate["low"]),
@@ -148,7 +148,7 @@ def _estimate(found: Any, n: int, scale: float = 1) -> dict[str, Any] | None:
         return None
     if isinstance(found, dict):
         return _entry(found, found["seeds"], scale)
-    return {"mean": found * scale, "low": None, "high": None, "seeds": [None] * n}
+    return {"mean": float(f"{found * scale:.6g}"), "low": None, "high": None, "seeds": [None] * n}
 
 
 def _samples(needed: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from colllm_bench.leaderboard.page import columns, episodes, made
 
-CURVE_NUMBERS = 300_000
+CURVE_NUMBERS = 250_000
 """Most numbers of all curves of a page: with many groups each curve has fewer points."""
 MOST, LEAST = 100, 24
 """Points of a curve."""
