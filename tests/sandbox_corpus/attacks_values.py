@@ -173,7 +173,7 @@ def f(info):
 attack("forged frames for every case and a thousand more", "ok no-result", FORGE + """
 def f(info):
     for _ in range(1000): send(b'["returned", 1, "", ""]')
-    write(pipe("tick"), b"." * 1000)
+    write(pipe("alive"), b"." * 1000)
     os._exit(0)
 """)
 attack("half a frame", "no-result", FORGE + """
@@ -189,13 +189,27 @@ def f(info):
         except OSError: pass
     return 1
 """)
-attack("ticks without end", "no-result crashed ok output-limit cpu-timeout", """
-import os
+for claim in ("float('nan')", "1e308", "-1e308", "0.0", "float('inf')"):
+    attack(f"time that is forged, {claim}", "cpu-timeout", FORGE + f"""
 def f(info):
+    board = pipe("board")
     while True:
-        for fd in range(3, 64):
-            try: os.write(fd, b".")
-            except OSError: pass
+        for i in range(0, len(board), 8): struct.pack_into("<d", board, i, {claim})
+""")
+attack("time that is forged, then an end", "no-result", FORGE + """
+def f(info):
+    board = pipe("board")
+    board[:] = bytes(len(board))
+    os._exit(0)
+""")
+attack("board that is resized", "no-result runtime-error crashed", FORGE + """
+def f(info):
+    try: pipe("board").resize(10 ** 6)
+    finally: pipe("board").close(); os._exit(0)
+""")
+attack("signs of life without end", "cpu-timeout wall-timeout", FORGE + """
+def f(info):
+    while True: write(pipe("alive"), b".")
 """)
 attack("all descriptors closed, then a loop", "crashed no-result", """
 import os

