@@ -74,7 +74,7 @@ def add_config_options(
             of their kind.
         only: fields that the command reads; None: all.
     """
-    add = add or _add
+    add = add or add_option
     kinds, documented = _kinds(), field_docs(RunConfig)
     groups: dict[str, Any] = {}
     for field in fields(RunConfig):
@@ -102,7 +102,8 @@ def add_config_options(
     )
 
 
-def _add(group: Any, flag: str, kind: type, help_text: str) -> None:
+def add_option(group: Any, flag: str, kind: type, help_text: str) -> None:
+    """A flag for one setting of this kind."""
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
     else:

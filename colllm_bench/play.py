@@ -67,7 +67,7 @@ def _only(names: frozenset[str]) -> Any:
 
     def add(group: Any, flag: str, kind: type, help_text: str) -> None:
         if flag[2:].replace("-", "_") in names:
-            cli._add(group, flag, kind, help_text)
+            cli.add_option(group, flag, kind, help_text)
 
     return add
 
@@ -198,6 +198,8 @@ class _Table:
             return
         self.console.print()
         self.console.print(screens.verdict(replay, finished=finished))
+        if not watching and finished:
+            self.console.print(*screens.picture(replay, len(replay["turns"])))
         if not (watching and screens.has_long_actions(replay)):  # texts were read as they came
             self.console.print(
                 screens.what_everybody_did(replay, self.console.width, self.seating.own)
@@ -229,9 +231,11 @@ class _Table:
 def _endpoint(given: dict[str, Any]) -> Any:
     if "base_url" not in given:
         return None
-    from colllm_bench.endpoint import Endpoint
+    from colllm_bench.completions import Endpoint
 
-    return Endpoint(given["base_url"])
+    endpoint = Endpoint(base_url=given["base_url"])
+    endpoint.check()
+    return endpoint
 
 
 def show_replay(path: Path, given: dict[str, Any]) -> int:

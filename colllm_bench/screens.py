@@ -71,7 +71,7 @@ def verdict(replay: dict[str, Any], *, finished: bool = True) -> Text:
         }.get(replay.get("success"), (f"Over after {many}", "bold"))
     line = Text(words, style=style)
     numbers = {"return": replay.get("return")} | (replay.get("score") or {})
-    parts = [f"{name} {number:g}" for name, number in numbers.items()
+    parts = [f"{name} {number:.3g}" for name, number in numbers.items()
              if isinstance(number, (int, float))]
     return line.append("   " + "   ".join(parts), style="default not bold")
 

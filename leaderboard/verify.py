@@ -32,6 +32,9 @@ def parser() -> cli.Parser:
     made.add_argument("--device", metavar="NAME", help="auto, cpu or cuda (default: the run's)")
     made.add_argument("--files-only", action="store_true",
                       help="check the files against each other, and play nothing")
+    made.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
+                      help="also train each seed's first N iterations again (without N: all of "
+                           "them), on the same kind of machine, and compare to the byte")
     made.add_argument("--report", metavar="FILE", help="write what was found as JSON")
     made.add_argument("--quiet", action="store_true", help="print nothing but refusals")
     made.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -47,6 +50,9 @@ def main(argv: Sequence[str]) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist", allowed="folders of submissions")
+    if given.get("retrain", 0) < 0 or ("retrain" in given and "files_only" in given):
+        raise ConfigError("--retrain takes 1 or more iterations, and not --files-only",
+                          fix="--retrain for all iterations, --retrain 3 for three")
     tell = (lambda line: None) if "quiet" in given else lambda line: print(line, flush=True)
     reports = [verify(path, given, tell) for path in paths]
     if "report" in given:
@@ -72,7 +78,8 @@ def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> 
 
     Args:
         path: its folder or document.
-        given: the options of the command line: ``model``, ``device``, ``files_only``.
+        given: the options of the command line: ``model``, ``device``, ``files_only``,
+            ``retrain``.
         tell: takes lines for the person who waits.
 
     Returns:
@@ -185,6 +192,8 @@ def _play_run(
         if trained["returns"] == claimed["trained"]["returns"]:
             wrong.append("trained: these are the numbers of the development split (train), not "
                          "of the held-out tasks")
+    if "retrain" in given:
+        wrong += _retrain(found, recorded.replace(model=model), given["retrain"], machine)
     report["refusals"] += [f"seed {seed}: {line}" for line in wrong]
     return {
         "seed": seed,
@@ -195,6 +204,35 @@ def _play_run(
         },
         "again": summarize_teams(recorded, again.teams) | {"parameters": again.parameters},
     }
+
+
+def _retrain(found: Any, config: Any, iterations: int, machine: list[str]) -> list[str]:
+    """Where a training with these settings departs from the record, in words.
+
+    Raises:
+        ConfigError: another machine, or an algorithm that is a stranger's code.
+    """
+    from colllm_bench import files
+    from colllm_bench.leaderboard.differences import difference
+    from colllm_bench.retraining import train_again, weights_of
+
+    if machine:
+        raise ConfigError(f"--retrain compares to the byte, and this is another machine: "
+                          f"{machine[0]}", fix="without --retrain")
+    if ":" in config.algo:
+        raise ConfigError(f"--retrain would run a stranger's code: algorithm {config.algo[:80]!r}",
+                          fix="without --retrain")
+    trained = train_again(config, iterations or None)
+    recorded = files.read_lines(found.folder / f"seed{config.seed}" / "metrics.jsonl")
+    for k, (row, own) in enumerate(zip(trained.rows, recorded)):
+        lines = list(difference(row, own, f"trained again, iteration {k}: ", "here it is"))
+        if lines:
+            return lines
+    return [
+        f"trained again, the weights of {agent} are others"
+        for agent, weights in (trained.weights or {}).items()
+        if weights != weights_of(found.team(config.seed) / agent)
+    ]
 
 
 def _verdict(report: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ FLOORS = [
     "answers screens person watching",
     "baselines",
     "checks environments evaluation learner teams alone decentralized comparison training "
-    "verification",
+    "verification retraining",
     "leaderboard",
     "progress report board launch run "
     "seating play",

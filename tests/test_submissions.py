@@ -417,6 +417,53 @@ def test_a_strangers_algorithm_is_not_imported(copy, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def trained_again(folder, seed, iterations=0):
+    from colllm_bench.leaderboard.claims import read
+    from colllm_bench.leaderboard.verify import _retrain
+
+    found = read(folder)
+    return _retrain(found, found.configs[seed], iterations, [])
+
+
+def test_a_forged_setting_that_no_play_can_show_is_found_by_training_again(copy, made):
+    assert trained_again(made, 1) == []
+    change_setting(copy, load(copy), lr=0.01)
+    assert verify(copy, {})["verdict"] == "the same numbers"
+    assert "trained again, iteration 0: policy_loss says" in trained_again(copy, 0)[0]
+
+
+def test_weights_that_the_training_does_not_give(copy):
+    name = "team/front_2/adapter_model.safetensors"
+    shutil.copy(copy / "seed1" / name, copy / "seed0" / name)
+    assert trained_again(copy, 0) == ["trained again, the weights of front_2 are others"]
+
+
+def test_training_again_compares_every_iteration_and_stops_in_time(copy):
+    from colllm_bench.retraining import train_again
+
+    config = RunConfig(**load(copy)["config"], seed=0)
+    rows = train_again(config.replace(episodes=24), 2).rows
+    assert [row["iteration"] for row in rows] == [0, 1]
+    kept = json.loads((copy / "seed0" / "metrics.jsonl").read_text())
+    assert rows[0] == kept
+    kept["return"] += 0.125
+    (copy / "seed0" / "metrics.jsonl").write_text(json.dumps(kept) + "\n")
+    seal(copy, load(copy))
+    assert "trained again, iteration 0: return says" in trained_again(copy, 0, 1)[0]
+    report = verify(copy, {"retrain": 1})
+    assert report["verdict"] == "refused" and "seed 0: trained again" in report["refusals"][0]
+
+
+def test_training_again_needs_the_same_machine_and_no_strangers_code(copy):
+    from colllm_bench.leaderboard.verify import _retrain
+
+    config = RunConfig(**load(copy)["config"], seed=0)
+    with pytest.raises(ConfigError, match="another machine: cpu"):
+        _retrain(None, config, 0, ["cpu this there"])
+    with pytest.raises(ConfigError, match="stranger's code"):
+        _retrain(None, config.replace(algo="./evil.py:Best"), 0, [])
+
+
 def test_another_version(copy):
     data = load(copy)
     data["colllm_bench"] = "9.9.9"
