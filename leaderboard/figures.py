@@ -47,7 +47,15 @@ def heading(setting: dict[str, Any], groups: Sequence[Group], what: str) -> str:
 
 
 def named(group: Group) -> str:
-    return f"{group['method']} (n={len(group['seeds'])})"
+    return f"{style.brief(group['method'])} (n={len(group['seeds'])})"
+
+
+def below(groups: Sequence[Group], width: float, others: Sequence[str] = ()) -> float:
+    """Inches that the legend takes."""
+    return style.legend_shape([*map(named, groups), *others], width)[1]
+
+
+REFERENCES = ("scripted expert", "untrained model")
 
 
 # -- learning curves
@@ -60,8 +68,7 @@ def learning_curves(setting: dict[str, Any], groups: Sequence[Group], looks: dic
     if not groups:
         return None
     measure = groups[0]["measure"]
-    rows = -(-len(groups) // 4)
-    figure, axes = style.panels(2, 2, below=0.25 + 0.2 * rows)
+    figure, axes = style.panels(2, 2, below=below(groups, 8.0, REFERENCES))
     handles: dict[str, Any] = {}
     for axis, (unit, label) in zip(axes, UNITS.items()):
         for group in groups:
@@ -73,9 +80,9 @@ def learning_curves(setting: dict[str, Any], groups: Sequence[Group], looks: dic
         axis.set_ylabel(MEASURES[measure])
         axis.set_xlim(left=0)
         axis.xaxis.set_major_formatter(style.short)
-        _scale(axis, measure)
+        limit(axis, measure)
     style.title(figure, heading(setting, groups, "learning curves"))
-    style.legend(figure, handles, 4)
+    style.legend(figure, handles)
     return figure
 
 
@@ -97,14 +104,14 @@ def _curve(axis: Any, group: Group, measure: str, unit: str, look: dict) -> Any:
 def _references(axis: Any, groups: Sequence[Group], measure: str, handles: dict) -> None:
     """The expert (1 of the normalized score) and the untrained model, as lines across."""
     if measure == "score":
-        handles["scripted expert"] = axis.axhline(1.0, color="#444444", lw=1, ls=(0, (6, 2)))
+        handles[REFERENCES[0]] = axis.axhline(1.0, color="#444444", lw=1, ls=(0, (6, 2)))
     before = {group["finals"][measure]["untrained"] for group in groups} - {None}
     if len(before) == 1:
         level = before.pop()
-        handles["untrained model"] = axis.axhline(level, color="#888888", lw=1, ls=(0, (1, 2)))
+        handles[REFERENCES[1]] = axis.axhline(level, color="#888888", lw=1, ls=(0, (1, 2)))
 
 
-def _scale(axis: Any, measure: str) -> None:
+def limit(axis: Any, measure: str) -> None:
     if measure == "score":
         low, high = axis.get_ylim()
         axis.set_ylim(max(low, -0.6), min(high, 1.6))  # a band of three seeds may be very wide
@@ -187,19 +194,20 @@ def samples(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
     if not groups:
         return None
     thresholds = list(groups[0]["samples"])
-    rows = -(-len(groups) // 4)
     base = next((group for group in groups if group["method"] == "mc"), groups[0])
     others = [group for group in groups if group is not base]
-    room = max(0.72, 0.25 + 0.062 * max((len(g["method"]) for g in others), default=0))
+    room = max(
+        0.72, 0.25 + 0.062 * max((len(style.brief(g["method"])) for g in others), default=0)
+    )
     figure, axes = style.panels(
-        len(thresholds), 2, height=2.1, below=0.25 + 0.2 * rows, wide=room
+        len(thresholds), 2, height=2.1, below=below(groups, 7.4 + room), wide=room
     )
     handles: dict[str, Any] = {}
     for k, threshold in enumerate(thresholds):
         _arrivals(axes[2 * k], groups, threshold, looks, handles)
         _ratios(axes[2 * k + 1], others, base, threshold, looks, comparisons)
     style.title(figure, heading(setting, groups, "episodes to a score"))
-    style.legend(figure, handles, 4)
+    style.legend(figure, handles)
     return figure
 
 
@@ -253,10 +261,11 @@ def _ratios(axis: Any, others: Sequence[Group], base: Group, threshold: str, loo
     axis.set_xlim(max(1 / 16, min(low, 0.5)), min(16, max(high, 2.0)))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.minorticks_off()
-    axis.set_yticks(range(len(others)), [group["method"] for group in others])
+    axis.set_yticks(range(len(others)), [style.brief(group["method"]) for group in others])
     axis.set_ylim(len(others) - 0.4, -0.7)
     axis.grid(False, axis="y")
-    axis.set_xlabel(f"episodes to {float(threshold):g}, as a multiple of {base['method']}'s")
+    than = style.brief(base["method"])
+    axis.set_xlabel(f"episodes to {float(threshold):g}, as a multiple of {than}'s")
 
 
 def ratio_to(group: Group, base: Group, threshold: str, comparisons: Sequence[dict]) -> dict | None:
@@ -290,8 +299,7 @@ def profiles(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
     groups = [group for group in shown(groups) if group["profile"]]
     if not groups:
         return None
-    rows = -(-len(groups) // 3)
-    figure, (axis,) = style.panels(1, 1, width=4.6, height=2.8, below=0.2 + 0.2 * rows)
+    figure, (axis,) = style.panels(1, 1, width=5.2, height=2.8, below=below(groups, 5.9))
     handles = {}
     for group in groups:
         look, found = looks[group["method"]], group["profile"]
@@ -306,7 +314,7 @@ def profiles(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
     axis.set_xlabel("normalized score on held-out tasks")
     axis.set_ylabel("share of runs above it")
     style.title(figure, heading(setting, groups, "performance profiles"))
-    style.legend(figure, handles, 3)
+    style.legend(figure, handles)
     return figure
 
 
@@ -329,7 +337,7 @@ def variance(setting: dict[str, Any], groups: Sequence[Group], looks: dict) -> F
     if not groups or not kept:
         return None
     columns = 2 if len(kept) == 4 else min(3, len(kept))
-    labels = [{"label": group["method"]} for group in groups]
+    labels = [{"label": style.brief(group["method"])} for group in groups]
     figure, axes = style.panels(
         -(-len(kept) // columns), columns, width=2.1, height=0.35 + 0.3 * len(groups),
         left=_room(labels), wide=0.22,
@@ -338,7 +346,7 @@ def variance(setting: dict[str, Any], groups: Sequence[Group], looks: dict) -> F
         rows = []
         for group in groups:
             found = group["variance"][key] or {"seeds": [], "value": float("nan"), "low": None}
-            label = group["method"] if k % columns == 0 else ""
+            label = style.brief(group["method"]) if k % columns == 0 else ""
             rows.append({"label": label, "look": looks[group["method"]],
                          "seeds": found["seeds"], "estimate": found})
         dots(axis, rows)

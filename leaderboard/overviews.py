@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from colllm_bench.leaderboard import style
-from colllm_bench.leaderboard.figures import MEASURES, MOST, dots
+from colllm_bench.leaderboard.figures import MEASURES, MOST, dots, limit
 from colllm_bench.leaderboard.stats import AGGREGATES
 
 TITLES = {
@@ -46,13 +46,14 @@ def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], l
         want for want in wanted
         if any(want[1](groups[point["group"]]) for line in lines for point in line["points"])
     ]
+    names = [style.brief(line["method"]) for line in lines]
     figure, axes = style.panels(-(-len(drawn) // 3), min(3, len(drawn)), width=2.4, height=2.1,
-                                below=0.4 + 0.2 * ((len(lines) - 1) // 4))
+                                below=style.legend_shape(names, 2.4 * min(3, len(drawn)))[1])
     handles: dict[str, Any] = {}
     for axis, (label, read) in zip(axes, drawn):
         for i, line in enumerate(lines):
             aside = 2 ** (0.05 * (i - (len(lines) - 1) / 2))  # so that marks do not cover others
-            handles.setdefault(line["method"], _line(axis, line, groups, read, looks, aside))
+            handles.setdefault(names[i], _line(axis, line, groups, read, looks, aside))
         axis.set_ylabel(label)
         axis.set_xlabel("agents")
         axis.set_xscale("log", base=2)
@@ -60,13 +61,15 @@ def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], l
         axis.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
         axis.set_xticks(sizes, map(str, sizes))
         axis.minorticks_off()
-        if label != MEASURES[measure]:
+        if label == MEASURES[measure]:
+            limit(axis, measure)
+        else:
             axis.set_ylim(bottom=0)
             axis.yaxis.set_major_formatter(style.short)
     for axis in axes[len(drawn):]:
         axis.set_visible(False)
     style.title(figure, f"{title}: by number of agents")
-    style.legend(figure, handles, 4)
+    style.legend(figure, handles)
     return figure
 
 
@@ -108,7 +111,10 @@ def aggregates(env: str | None, rows: Sequence[dict[str, Any]], data: dict[str, 
     """Aggregates over settings with their intervals, and the profiles beside them."""
     rows = list(rows)[:MOST]
     settings = max(len(row["settings"]) for row in rows)
-    labels = [f"{row['method']} ({len(row['settings'])} settings, n={row['n']})" for row in rows]
+    labels = [
+        f"{style.brief(row['method'])} ({len(row['settings'])} settings, n={row['n']})"
+        for row in rows
+    ]
     figure, axes = style.panels(
         1, len(AGGREGATES) + 1, width=2.0, height=max(1.6, 0.4 + 0.36 * len(rows)),
         left=0.3 + 0.068 * max(map(len, labels)), wide=0.3,

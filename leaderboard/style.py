@@ -75,14 +75,30 @@ def short(value: float, position: int | None = None) -> str:
 
 
 def title(figure: Figure, text: str) -> None:
-    figure.suptitle(text, fontsize=10, color=INK, y=1 - 0.1 / figure.get_figheight(), va="top")
+    size = min(10.0, 10.0 * figure.get_figwidth() / (0.072 * len(text) + 0.2))
+    figure.suptitle(text, fontsize=size, color=INK, y=1 - 0.1 / figure.get_figheight(), va="top")
 
 
-def legend(figure: Figure, handles: dict[str, Any], columns: int) -> None:
+def brief(label: str, most: int = 30) -> str:
+    """A label that leaves room for the plot; its middle goes, since both ends tell it apart."""
+    if len(label) <= most:
+        return label
+    return f"{label[: most // 2]}…{label[-(most // 2 - 1):]}"
+
+
+def legend_shape(labels: Sequence[str], width: float) -> tuple[int, float]:
+    """(columns, inches below the panels) of a legend that fits into ``width`` inches."""
+    widest = 0.068 * max(map(len, labels), default=0) + 0.75
+    columns = max(1, min(len(labels), int(width / widest)))
+    return columns, 0.1 + 0.18 * -(-len(labels) // columns)
+
+
+def legend(figure: Figure, handles: dict[str, Any]) -> None:
     """A legend below all panels."""
+    columns, _ = legend_shape(list(handles), figure.get_figwidth())
     figure.legend(
         handles.values(), handles.keys(), loc="lower center", fontsize=8, frameon=False,
-        ncols=columns, bbox_to_anchor=(0.5, 0.0), handlelength=3.2,
+        ncols=columns, bbox_to_anchor=(0.5, 0.0), handlelength=3.2, columnspacing=1.2,
     )
 
 

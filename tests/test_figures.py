@@ -1,0 +1,107 @@
+"""The report's pictures: what is drawn of what is there, and that nothing runs out of them."""
+
+from __future__ import annotations
+
+import pytest
+from made_runs import make_run
+
+from colllm_bench.leaderboard import drawing, figures, style
+from colllm_bench.leaderboard.data import build_data
+from colllm_bench.leaderboard.runs import read
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Eleven methods, one with a long name, one alone, one that gets nowhere."""
+    root = tmp_path_factory.mktemp("results")
+    for k in range(8):
+        for seed in range(2):
+            make_run(root, "strategy", "cc", f"lr0.00{k + 1}", seed, iterations=12, final=0.5)
+    for seed in range(3):
+        make_run(root, "strategy", "mc", seed=seed, iterations=12, rise=9.0, final=0.8)
+        make_run(root, "strategy", "an_algorithm_of_a_very_long_name", "and-a-run-likewise", seed,
+                 iterations=12, final=0.9)
+    make_run(root, "strategy", "dc", iterations=12, final=0.7)
+    return build_data(read(root))
+
+
+@pytest.fixture(scope="module")
+def pictures(data):
+    return dict(drawing.pictures(data))
+
+
+def texts(figure):
+    import matplotlib.text
+
+    return [t.get_text() for t in figure.findobj(matplotlib.text.Text) if t.get_text()]
+
+
+def test_only_so_many_methods_fit_and_the_title_says_so(data, pictures):
+    groups = {group["id"]: group for group in data["groups"]}
+    best = figures.shown(list(groups.values()))
+    assert len(best) == figures.MOST
+    finals = {group["method"]: group["finals"]["score"]["mean"]["value"] for group in best}
+    assert {"mc", "dc"} < set(finals) and min(finals.values()) == 0.5
+    for figure in pictures.values():
+        assert any("(the best 8 of 11 methods)" in text for text in texts(figure))
+
+
+def test_nothing_runs_out_of_a_picture(pictures):
+    for name, figure in pictures.items():
+        figure.canvas.draw()
+        renderer, box = figure.canvas.get_renderer(), figure.bbox
+        axes = [axis for axis in figure.axes if axis.get_visible()]
+        ticks = [label for axis in axes for label in axis.get_yticklabels()]
+        names = [label for axis in axes for label in (axis.xaxis.label, axis.yaxis.label)]
+        for part in [*figure.legends, figure._suptitle, *names, *ticks]:
+            extent = part.get_window_extent(renderer)
+            assert extent.x0 >= box.x0 - 1 and extent.x1 <= box.x1 + 1, (name, part)
+            if part not in ticks:  # there are ticks beyond the axis, which are not drawn
+                assert extent.y0 >= box.y0 - 1 and extent.y1 <= box.y1 + 1, (name, part)
+
+
+def test_every_seed_is_a_mark(data, pictures):
+    axis = pictures["strategy-agents3-finals"].axes[0]
+    hollow = [line for line in axis.lines if line.get_markerfacecolor() == "none"]
+    marks = sum(len(line.get_xdata()) for line in hollow)
+    shown = figures.shown(data["groups"])
+    assert marks == sum(len(group["seeds"]) for group in shown)
+
+
+def test_a_censored_run_is_an_arrow_at_the_budget(data, pictures):
+    """No run of mc reaches 0.8 when smoothed: arrows to the right, at 12 x 64 episodes."""
+    axes = pictures["strategy-agents3-samples"].axes
+    arrows = [line for axis in axes[::2] for line in axis.lines if line.get_marker() == ">"]
+    assert arrows and all(line.get_xdata()[0] == 768 for line in arrows)
+    ratios = texts(pictures["strategy-agents3-samples"])
+    assert any(text.startswith(("≤", "≥")) or "beyond the budget" in text for text in ratios)
+
+
+def test_ratios_turn_round():
+    found = {"value": 4.0, "bound": "at least", "low": None, "high": None}
+    assert figures.turned(found) == {"value": 0.25, "bound": "at most", "low": None, "high": None}
+    exact = {"value": 4.0, "bound": "exact", "low": 2.0, "high": 8.0}
+    assert figures.turned(exact) == {"value": 0.25, "bound": "exact", "low": 0.125, "high": 0.5}
+    unknown = {"value": None, "bound": "unknown", "low": None, "high": None}
+    assert figures.turned(unknown) == unknown and figures.turned(None) is None
+
+
+def test_no_two_methods_look_alike():
+    looks = style.styles([f"method {k}" for k in range(32)])
+    lines = [(look["color"], str(look["linestyle"])) for look in looks.values()]
+    assert len(set(lines)) == len(lines) == 36
+    assert style.styles(["cc"])["cc"] == style.styles(["zz", "cc", "aa"])["cc"]
+
+
+def test_short_numbers_and_labels():
+    assert [style.short(x) for x in (0, 0.5, 999, 1500, 2e6)] == ["0", "0.5", "999", "1.5k", "2M"]
+    assert style.brief("cc lr0.003") == "cc lr0.003"
+    assert len(style.brief("x" * 80)) == 30 and style.brief("a" * 40 + "b").endswith("b")
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+def test_formats(tmp_path, pictures, kind):
+    figure = pictures["strategy-agents3-finals"]
+    start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[kind]
+    path = style.save(figure, tmp_path / f"a.{kind}")
+    assert path.read_bytes().startswith(start)
