@@ -17,6 +17,7 @@ from colllm_bench.leaderboard.data import build_data
 from colllm_bench.leaderboard.page import assemble, build_page, embedded, episodes, made
 from colllm_bench.leaderboard.page.view import page_view, points_that_fit, thinned
 from colllm_bench.leaderboard.runs import read
+from colllm_bench.leaderboard.style import FIRST
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def test_numbers_are_those_of_the_report(data, view):
         memory = shown["numbers"]["peak_memory_mib"]
         expected = group["cost"]["peak_memory_mib"]["value"] * 2**20
         assert memory["mean"] == pytest.approx(expected, rel=1e-5)
+    assert view["methods"][: len(FIRST)] == list(FIRST), "the looks of the report's pictures"
     ids = {measure["id"] for measure in view["measures"]}
     assert all(set(group["numbers"]) <= ids for group in view["groups"])
 

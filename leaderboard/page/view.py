@@ -26,6 +26,8 @@ AGGREGATES = (
     {"id": "iqm", "title": "interquartile mean"}, {"id": "mean", "title": "mean"},
     {"id": "median", "title": "median"}, {"id": "optimality_gap", "title": "optimality gap"},
 )
+FIRST = ("cc", "dc", "mc", "central")
+"""Methods that look the same on every page, and as in :mod:`colllm_bench.leaderboard.style`."""
 READING = (
     ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: 0 is "
      "the environment's random team, 1 its scripted expert. No method moves another's score."),
@@ -56,6 +58,7 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": data["version"],
         "level": level,
+        "methods": [*FIRST, *sorted({group["method"] for group in groups} - set(FIRST))],
         "measures": columns.measures(data["thresholds"]),
         "settings": [_setting(setting, by_id) for setting in data["settings"]],
         "groups": [_group(group, points) for group in groups],

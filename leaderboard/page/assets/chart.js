@@ -16,6 +16,8 @@ function mark(shape, x, y, size, attributes) {
     circle: `M${x - s} ${y}a${s} ${s} 0 1 0 ${2 * s} 0a${s} ${s} 0 1 0 ${-2 * s} 0`,
     square: `M${x - s} ${y - s}h${2 * s}v${2 * s}h${-2 * s}z`,
     diamond: `M${x} ${y - 1.3 * s}L${x + 1.3 * s} ${y}L${x} ${y + 1.3 * s}L${x - 1.3 * s} ${y}z`,
+    wedge: `M${x} ${y + 1.2 * s}L${x + 1.2 * s} ${y - s}L${x - 1.2 * s} ${y - s}z`,
+    plus: `M${x - s} ${y}H${x + s}M${x} ${y - s}V${y + s}`,
     triangle: `M${x} ${y - 1.2 * s}L${x + 1.2 * s} ${y + s}L${x - 1.2 * s} ${y + s}z`,
     cross: `M${x - s} ${y - s}L${x + s} ${y + s}M${x + s} ${y - s}L${x - s} ${y + s}`,
   };

@@ -14,14 +14,16 @@ function rowChart(spec) {
 const ROW = 46;
 
 function drawRows(spec, width) {
-  const top = 18, left = 12, right = width - 14;
-  const height = top + spec.rows.length * ROW + 34;
+  const left = 12, right = width - 14;
   const values = spec.rows.flatMap((row) => [row.mean, row.low, row.high, ...row.seeds]);
   const references = (spec.references || []).filter((r) => r.x !== null && r.x !== undefined);
   const domain = extent([...values, ...references.map((r) => r.x)], ...(spec.domain || []));
   const pad = (domain[1] - domain[0]) * 0.03;
   const sx = scale([domain[0] - pad, domain[1] + pad], [left, right]);
+  const named = flags(references, sx, width);
+  const top = 6 + 14 * Math.max(1, ...named.map((flag) => flag.row + 1));
   const bottom = top + spec.rows.length * ROW;
+  const height = bottom + 34;
   const root = svg("svg", {
     width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `${spec.title}: ${spec.rows.map((row) => `${row.name} ${cell(row, spec.format)}`).join("; ")}`,
@@ -31,15 +33,30 @@ function drawRows(spec, width) {
       svg("path", { d: `M${sx(x)} ${top}V${bottom}`, class: "grid" }),
       svg("text", { x: sx(x), y: bottom + 18, class: "tick middle" }, axisText(x, spec.format)));
   }
-  references.forEach(({ name, x }, i) => {
-    const end = sx(x) > width * 0.7;
+  for (const { name, x, end, row } of named) {
     root.append(
-      svg("path", { d: `M${sx(x)} ${top}V${bottom}`, class: "reference" }),
-      svg("text", { x: sx(x) + (end ? -4 : 4), y: 12, class: end ? "label end" : "label" }, name));
-  });
+      svg("path", { d: `M${x} ${row * 14 + 4}V${bottom}`, class: "reference" }),
+      svg("text", { x: x + (end ? -4 : 4), y: 14 * row + 13, class: end ? "label end" : "label" }, name));
+  }
   spec.rows.forEach((row, i) => root.append(drawRow(row, spec.format, top + i * ROW, sx, left, right)));
   return root;
 }
+
+/** Where the names of references stand: beside their line, in as many rows as they need. */
+function flags(references, sx, width) {
+  const free = []; // of each row, where it is free from
+  return references.map(({ name, x }) => ({ name, x: sx(x) })).sort((a, b) => a.x - b.x).map((flag) => {
+    const length = textWidth(flag.name);
+    const end = flag.x + length + 8 > width;
+    const from = end ? flag.x - length - 6 : flag.x;
+    let row = free.findIndex((at) => at <= from);
+    if (row < 0) row = free.length;
+    free[row] = from + length + 10;
+    return { ...flag, end, row };
+  });
+}
+
+const textWidth = (text) => text.length * 6.6;
 
 const cell = (row, format) =>
   [bounded(row, format), row.low === null || row.low === undefined ? "" : `(${interval(row.low, row.high, format)})`]

@@ -45,18 +45,17 @@ function visibleSettings() {
 
 // -- one look for each method, wherever it appears
 
-const methods = [...new Set(data.groups.map((group) => group.method))];
-const DASHES = ["", "7 4", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2"];
-const MARKS = ["circle", "square", "diamond", "triangle", "cross"];
+const DASHES = ["", "7 4", "9 3 2 3", "2 3", "9 3 2 3 2 3", "1 2"];
+const MARKS = ["circle", "square", "triangle", "diamond", "wedge", "plus", "cross"];
 
-/** {colour, dash, mark} of a method; in print and for the colour-blind dashes and marks differ. */
+/** {colour, dash, mark} of a method, as in the report's pictures: in print and for the
+ * colour-blind dashes and marks tell them apart. */
 function look(method) {
-  const i = methods.indexOf(method);
-  const n = DASHES.length;
+  const i = data.methods.indexOf(method);
   return {
-    colour: `var(--c${i % n})`,
-    dash: DASHES[(i + Math.floor(i / n)) % n],
-    mark: MARKS[i % MARKS.length],
+    colour: `var(--c${i % 6})`,
+    dash: DASHES[(i + Math.floor(i / 6)) % 6],
+    mark: MARKS[i % 7],
   };
 }
 
