@@ -62,6 +62,16 @@ class Strange(Relay):
         return {"kind": "mine", "secret": ATTACKS[0]}
 
 
+class Story(Relay):
+    """Shows what the environment ``writing`` shows."""
+
+    def frame(self):
+        sections = [{"part": f"part {i}", "text": "Once." * self.day, "invalid": i == 1,
+                     "own": {"length": 0.5}} for i in range(2)]
+        return {"kind": "writing", "task": "story", "draft": self.day, "drafts": 3,
+                "about": ATTACKS[0], "score": {"quality": 0.25}, "sections": sections, "text": "x"}
+
+
 def keep(run: Path, name: str, env, policy=Expert, seed=5, **about) -> dict:
     """Play an episode and keep it as a run's replay."""
     (episode,) = rollout([env], [seed], [0], ScriptedPlayer(policy), frames=1)
@@ -116,6 +126,7 @@ def make_results(root: Path) -> Path:
     keep(mc / "seed0", "held-out-1", Strange(turns=2), Attacker, team="trained")
     keep(mc / "seed0", "held-out-2", Relay(agents=3, turns=4, leave={0: 1}, cut=True), Attacker,
          team="trained")
+    keep(mc / "seed1", "held-out-0", Story(agents=2, turns=3), Attacker, team="trained")
     other = make_run(root, env="./my_env.py:Rendezvous", algo="mc", agents=2, success=False)
     size(other, 596_049_920)
     make_run(root, algo="mc", name="modelbig", agents=3, model="<b>big</b>/model")

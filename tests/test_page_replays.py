@@ -122,6 +122,12 @@ def test_documents_unknown_pictures_and_leavers(browser, built, view):
         assert "no map here" in page.locator("#frame pre").inner_text()
         page.locator("#next").click()
         assert json.loads(page.locator("#frame pre").inner_text())["secret"] == ATTACKS[0]
+        open_replay(page, view, "agents3-mc/1/held-out-0")
+        page.locator("#last").click()
+        text = page.locator("#frame").inner_text()
+        assert "story, draft 3 of 3" in text and "quality 0.250" in text
+        assert page.locator("#frame .part pre").all_inner_texts() == ["Once." * 3] * 2
+        assert page.locator("#frame .badge.bad").all_inner_texts() == ["invalid"]
         open_replay(page, view, "agents3-mc/0/held-out-2")
         assert page.locator("#frame").count() == 0
         page.locator("#last").click()

@@ -8,7 +8,7 @@ import random
 import pytest
 from tiny_envs import Relay
 
-from colllm_bench import files
+from colllm_bench import files, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.central import CentralizedEnv
 from colllm_bench.envs.strategy.env import StrategyEnv
@@ -16,7 +16,13 @@ from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.errors import RunError
 from colllm_bench.players import ScriptedPlayer
 from colllm_bench.record import RunFolder
-from colllm_bench.replays import frame_text, read_replay, replay_of, write_replay
+from colllm_bench.replays import (
+    frame_of,
+    frame_text,
+    read_replay,
+    replay_of,
+    write_replay,
+)
 from colllm_bench.rollout import rollout
 from colllm_bench.types import Episode, Transcript, Turn
 
@@ -148,6 +154,24 @@ def test_files_come_back_and_the_same_episode_is_the_same_bytes(tmp_path):
     lone = played(policy=Babbler)
     write_replay(tmp_path / "new" / "folder.json", replay_of(lone))
     assert "<script>?" in (tmp_path / "new" / "folder.json").read_text(encoding="utf-8")
+
+
+SHOWN = {"siege": {"fronts", "day", "days", "supply"}, "parts": {"parts"}, "text": {"text"},
+         "writing": {"task", "draft", "drafts", "about", "score", "sections"}}
+"""Kinds that the page draws, and what it reads of each."""
+
+
+@pytest.mark.parametrize("name", sorted(registry.ENVS))
+def test_what_the_environments_show_can_be_drawn(name):
+    env = registry.make(name, agents=3)
+    env.reset(seed=1)
+    frame = frame_of(env)
+    assert SHOWN[frame["kind"]] <= frame.keys()
+    assert frame_text(frame).strip() and json.dumps(frame, allow_nan=False)
+    for part in frame.get("parts", ()):
+        assert isinstance(part["title"], str) and isinstance(part["text"], str)
+    for section in frame.get("sections", ()):
+        assert {"part", "text", "invalid", "own"} <= section.keys()
 
 
 @pytest.mark.parametrize("change, word", [

@@ -32,14 +32,14 @@ function partsFrame(frame) {
 
 /** A text by several hands: the task, a section an agent, and the components of the score. */
 function writingFrame(frame) {
-  const marks = (score) => Object.entries(score || {}).map(([name, value]) => `${name} ${number(value)}`);
+  const marks = (score) => Object.entries(score || {}).map(([name, value]) => `${name} ${number(value)}`).join(", ");
   return el("div", {},
     el("p", { class: "headline" }, `${frame.task}, draft ${frame.draft} of ${frame.drafts}`,
       frame.score && "quality" in frame.score ? el("span", { class: "badge" }, `quality ${number(frame.score.quality)}`) : null),
     frame.about ? el("details", { class: "values" }, el("summary", {}, "What to write"), el("pre", { class: "prose" }, frame.about)) : null,
     partsFrame({ parts: frame.sections.map((section, i) => ({
-      title: `${i + 1}: ${section.part}`, text: section.text || "(nothing)", notes: marks(section.own),
+      title: `${i + 1}: ${section.part}`, text: section.text || "(nothing)", notes: section.text ? [marks(section.own)] : [],
       status: section.invalid ? "invalid" : null, ok: section.invalid ? false : null,
     })) }),
-    el("p", { class: "lead" }, marks(frame.score).join(", ")));
+    el("p", { class: "marks" }, `All of it: ${marks(frame.score)}`));
 }

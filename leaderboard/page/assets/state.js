@@ -80,7 +80,11 @@ function writeAddress(changes = {}) {
     else address.set(key, value);
   }
   const text = address.toString();
-  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  try {
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  } catch {
+    // Some browsers allow so many changes a minute and no more; the next one will tell.
+  }
 }
 
 /** Groups in the order in which a filter's values should stand. */
