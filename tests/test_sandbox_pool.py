@@ -149,6 +149,29 @@ def test_no_cases_and_many_cases(pool):
     assert [len(outcome.value) for outcome in outcomes] == [1_000_000] * 3
 
 
+def test_the_results_of_a_call_are_limited_together(pool):
+    limits = Limits(result_bytes=10_000)
+    outcomes = pool.run("def f(x): return 'y' * x", "f", [[9_000]] * 40, limits)
+    assert verdicts(outcomes) == ["ok"] * 17 + ["output-limit"] * 23
+    assert "not run" in outcomes[-1].error
+    outcomes = pool.run("def f(x): return 'y' * x", "f", [[9_000]] * 17, limits)
+    assert verdicts(outcomes) == ["ok"] * 17
+    forged = (
+        "import sys, os, struct\ndef f(x):\n frame = sys._getframe()\n"
+        " while frame.f_code.co_name != 'run': frame = frame.f_back\n"
+        " data = b'[\"returned\",1,\"\",\"\"]'\n"
+        " for _ in range(10): os.write(frame.f_locals['result'],"
+        " struct.pack('<I', len(data)) + data)\n os._exit(0)"
+    )
+    assert [o.value for o in pool.run(forged, "f", [[1]] * 3)] == [1] * 3
+
+
+def test_values_are_shown_in_short():
+    assert sandbox.shown([1, "a\x1b"]) == "[1, 'a\\x1b']"
+    assert len(sandbox.shown("x" * 500, 50)) == 50
+    assert sandbox.shown(10**5000).startswith(("(a number", "1000"))
+
+
 @pytest.mark.parametrize("call, named", [
     (lambda p: p.run(1, "f", [[1]]), "a program must be text, not int"),
     (lambda p: p.run("", None, [[1]]), "entry must be the name of a function, not None"),

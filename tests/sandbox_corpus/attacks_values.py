@@ -246,7 +246,7 @@ class E(BaseException):
     def __str__(self): raise SystemExit
 def f(info): raise E
 """)
-attack("trace functions", "ok no-result runtime-error", """
+attack("trace functions", "ok no-result runtime-error load-error", """
 import sys
 def f(info):
     def trace(frame, event, arg):

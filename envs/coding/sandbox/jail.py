@@ -45,6 +45,11 @@ class Ended:
     def __init__(self, frames: list[bytes], why: int, status: int, seconds: list[float]):
         self.frames, self.why, self.status, self.seconds = frames, why, status, seconds
 
+    @property
+    def length(self) -> int:
+        """Bytes of all frames."""
+        return sum(map(len, self.frames))
+
 
 class Jail:
     """Start with :meth:`__init__` and :meth:`wait_ready`; both from a thread that lives on.
@@ -102,8 +107,10 @@ class Jail:
             raise JailRefused(said["step"], said["error"])
         self.ready = said
 
-    def run(self, source: str, entry: str, cases: Sequence[Any], limits: Limits) -> Ended:
-        """One job. ``cases`` are encoded argument lists.
+    def run(
+        self, source: str, entry: str, cases: Sequence[Any], limits: Limits, room: int
+    ) -> Ended:
+        """One job. ``cases`` are encoded argument lists, ``room`` the bytes that it may answer.
 
         Raises:
             JailLost: the jail is no longer usable: kill it.
@@ -116,18 +123,18 @@ class Jail:
         )
         try:
             os.write(self.control, b"J" + header)
-            return self._exchange(memoryview(data), len(cases), limits)
+            frames = Frames(limits, len(cases), room)
+            return self._exchange(memoryview(data), frames, len(cases) * limits.wall + GRACE)
         except (OSError, EOFError) as error:
             raise JailLost(str(error)) from error
 
-    def _exchange(self, data: memoryview, cases: int, limits: Limits) -> Ended:
+    def _exchange(self, data: memoryview, frames: Frames, seconds: float) -> Ended:
         """Give the program, take the frames, until the watcher says that the job has ended.
 
         Frames are fetched now and then, and not one by one as they come: on a core that is
         shared with the job, every waking costs as much as a case.
         """
-        frames = Frames(limits)
-        deadline = time.monotonic() + cases * limits.wall + GRACE
+        deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.status, select.POLLIN)
         data = self._feed(data)
@@ -151,7 +158,7 @@ class Jail:
         seconds = memoryview(wire.read_exactly(self.status, 8 * count)).cast("d").tolist()
         while self._drain(frames):
             pass
-        return Ended(frames.whole[:cases], why, status, seconds)
+        return Ended(frames.whole, why, status, seconds)
 
     def _drain(self, frames: Frames) -> int:
         """Take what lies in the result pipe, but not for ever; how often there was something."""
@@ -194,10 +201,16 @@ class Jail:
 
 
 class Frames:
-    """Splits what a job sends into frames, and stops storing when it is more than allowed."""
+    """Splits what a job sends into frames, and stops storing when it is more than allowed.
 
-    def __init__(self, limits: Limits):
+    Args:
+        cases: no more frames than these.
+        room: bytes that the caller still takes from this program.
+    """
+
+    def __init__(self, limits: Limits, cases: int, room: int):
         self.most = limits.result_bytes + 6 * limits.stdout_chars + 8192
+        self.cases, self.room = cases, room
         self.whole: list[bytes] = []
         self.rest = bytearray()
         self.flooded = False
@@ -216,12 +229,14 @@ class Frames:
         self.rest += part
         while len(self.rest) >= wire.FRAME.size:
             (length,) = wire.FRAME.unpack_from(self.rest)
-            if length > self.most or len(self.whole) > 10_000:
+            self.room -= length
+            if length > self.most or len(self.whole) == self.cases or self.room < 0:
                 self.flooded = True
                 self.rest.clear()
                 return False
             end = wire.FRAME.size + length
             if len(self.rest) < end:
+                self.room += length  # counted when it is whole
                 break
             self.whole.append(bytes(self.rest[wire.FRAME.size : end]))
             del self.rest[:end]

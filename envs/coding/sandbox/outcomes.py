@@ -109,3 +109,15 @@ def plain_text(text: Any, limit: int) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def shown(value: Any, limit: int = 200) -> str:
+    """``value`` as a short text for people and prompts, whatever data it is.
+
+    ``repr`` fails on integers of more than 4,300 digits, and text may hold half a character.
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "(a number of thousands of digits)"
+    return plain_text(text, limit)

@@ -17,6 +17,8 @@ from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused, e
 from colllm_bench.envs.coding.sandbox.outcomes import Limits, Outcome, Program
 from colllm_bench.errors import ConfigError, RunError
 
+RESULTS = 16
+"""Of ``Limits.result_bytes``: what all results of one call may have together."""
 LOST = Outcome("sandbox-lost", error="the sandbox was lost twice while it ran this program")
 
 
@@ -114,15 +116,19 @@ class Pool:
         if early is not None:
             return [early] * len(cases)
         done: list[Outcome] = []
-        timeouts = 0
+        timeouts, room = 0, RESULTS * limits.result_bytes
         while len(done) < len(cases):
             share = cases[len(done) :][: 1 if program.isolate else wire.MOST_CASES]
-            got = self._job(program, share)
+            got, length = self._job(program, share, room)
             done += got
+            room -= length
             last = got[-1]
             timeouts += last.verdict in ("cpu-timeout", "wall-timeout")
             if last.verdict in ("load-error", "sandbox-lost"):
                 done += [last] * (len(cases) - len(done))
+            elif last.verdict == "output-limit" and room < limits.result_bytes:
+                text = f"not run: {RESULTS} times as much as one result may have came already"
+                done += [Outcome(last.verdict, error=text)] * (len(cases) - len(done))
             elif timeouts >= limits.timeouts:
                 text = f"not run: {timeouts} cases before it were timed out"
                 done += [Outcome(last.verdict, error=text)] * (len(cases) - len(done))
@@ -149,17 +155,19 @@ class Pool:
     def __reduce__(self):
         raise TypeError("a Pool holds processes and cannot be pickled; make one in each process")
 
-    def _job(self, program: Program, cases: list[Any]) -> list[Outcome]:
-        """Outcomes of one job, at least one; a lost jail is tried again once."""
+    def _job(self, program: Program, cases: list[Any], room: int) -> tuple[list[Outcome], int]:
+        """Outcomes of one job, at least one, and their bytes; a lost jail is tried again once."""
         for _ in range(2):
             with self._jail() as jail:
                 try:
-                    ended = jail.run(program.source, program.entry, cases, program.limits)
+                    ended = jail.run(
+                        program.source, program.entry, cases, program.limits, room
+                    )
                 except JailLost:
                     self._drop(jail)
                     continue
-            return reading.outcomes(ended, len(cases), program.limits)
-        return [LOST]
+            return reading.outcomes(ended, len(cases), program.limits), ended.length
+        return [LOST], 0
 
     @contextlib.contextmanager
     def _jail(self) -> Iterator[Jail]:

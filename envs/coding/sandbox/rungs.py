@@ -98,14 +98,14 @@ def check(jail: Jail) -> None:
         JailRefused: not so; the jail is killed.
     """
     try:
-        ended = jail.run(PROBE, "known", [[7]], Limits())
+        ended = jail.run(PROBE, "known", [[7]], Limits(), 1 << 20)
         frames = [json.loads(frame) for frame in ended.frames]
         good = [["returned", {"dict": [["twice", {"tuple": [14, [7]]}]]}, "", ""]]
         if frames != good:
             raise JailRefused("self-test", f"a known job gave {frames} (end {ended.status})")
         if jail.rung == "unsafe":
             return
-        ended = jail.run(PROBE, "probe", [[os.getpid(), __file__]], Limits())
+        ended = jail.run(PROBE, "probe", [[os.getpid(), __file__]], Limits(), 1 << 20)
         if len(ended.frames) != 1:
             raise JailRefused("self-test", f"the probe did not answer (end {ended.status})")
         found = dict(json.loads(ended.frames[0])[1]["dict"])

@@ -19,7 +19,7 @@ from typing import Any
 
 MAX_DEPTH = 100
 """Containers within containers."""
-MAX_ITEMS = 200_000
+MAX_ITEMS = 100_000
 """Values in one value, itself and all within."""
 MAX_COLLISIONS = 32
 """Keys of one set or dictionary with the same hash: more would make the parent quadratic."""
