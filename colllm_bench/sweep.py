@@ -27,6 +27,8 @@ settings puts them. The same command again skips what is complete and goes on wi
 """
 SWEEP_OPTIONS = ("name", "out", "jobs", "launcher", "address", "gpus", "retries")
 """What a --config file may set beside the settings."""
+RETRIES = 3
+"""How often a run starts again whose process was killed. Ray does that itself."""
 
 
 @dataclass
@@ -185,8 +187,8 @@ def run_points(points: Sequence[Point], given: dict[str, Any]) -> int:
     console.print(overview(points), highlight=False, soft_wrap=True)
     try:
         with Board(jobs, titles, console) as board:
-            pool = Pool(jobs, launcher, given.get("jobs"), given.get("retries", 3))
-            pool.work(board.show)
+            again = 0 if "ray" == given.get("launcher") else given.get("retries", RETRIES)
+            Pool(jobs, launcher, given.get("jobs"), again).work(board.show)
     except KeyboardInterrupt as interrupt:
         raise type(interrupt)("interrupted: the same command goes on") from None
     console.print(settings_table(jobs, titles))
@@ -275,7 +277,10 @@ def make_launcher(points: Sequence[Point], given: dict[str, Any]) -> Any:
 
         cuda = any(point.config.device.startswith("cuda") for point in points)
         gpus = given.get("gpus", 1 if cuda else 0)
-        return Ray(given.get("address"), gpus=gpus, retries=given.get("retries", 3))
+        return Ray(
+            given.get("address"), cpus=given.get("jobs"), gpus=gpus,
+            retries=given.get("retries", RETRIES),
+        )
     from colllm_bench.launch import Local
 
     return Local()

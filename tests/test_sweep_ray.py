@@ -1,0 +1,65 @@
+"""A sweep on a real Ray cluster of this machine, with a worker killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_sweep import ENVIRONMENT
+
+from colllm_bench import cli, files, sweep
+
+pytest.importorskip("ray")
+ROOT = Path(__file__).resolve().parents[1]
+COUNTING = ENVIRONMENT.replace("import time", "import os, time").replace(
+    "        time.sleep", '        print(os.getpid(), file=open("pids", "a"))\n        time.sleep'
+)
+ARGV = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 32 "
+        "--eval-episodes 1 --checkpoint-every 1 --seeds 3 --jobs 1 --launcher ray").split()
+
+
+def test_a_killed_worker_loses_minutes_and_not_the_run(tmp_path):
+    (tmp_path / "slow.py").write_text(COUNTING)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "colllm_bench.sweep", *ARGV], text=True, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    metrics, until = [], time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        metrics = list(tmp_path.glob("results/slow/mc/*/seed3/metrics.jsonl"))
+        if metrics and len(files.read_lines(metrics[0])) >= 3:
+            break
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    first = int((tmp_path / "pids").read_text().split()[-1])
+    assert first != process.pid
+    os.kill(first, signal.SIGKILL)
+
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "mc     1/1" in out
+    assert [row["iteration"] for row in files.read_lines(metrics[0])] == list(range(8))
+    assert (metrics[0].parent / "summary.json").exists()
+    played = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    second = [pid for pid in played if pid != first]
+    assert len(set(second)) == 1
+    # Two evaluations of an episode each, and the random and the scripted team's; the rest is
+    # training: not from the beginning again.
+    assert len(second) - 3 < 32 - 2 * 4
+
+
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else name)
+    assert cli.execute(sweep.main, ["--algo", "mc", "--launcher", "ray"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "error: --launcher ray needs ray, which is not installed; fix: pip install "
+        "'colllm-bench[ray]', or --launcher local\n"
+    )
