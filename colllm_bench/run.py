@@ -24,7 +24,7 @@ DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
   python -m colllm_bench.run --env strategy --algo mc --agents 4 --seeds 0:3
   python -m colllm_bench.run --resume results/strategy/cc/default/seed0
 """
-RUN_OPTIONS = ("name", "out", "seeds")
+RUN_OPTIONS = ("name", "out", "seeds", "log")
 """What a --config file may set beside the fields of RunConfig."""
 UNNAMED = frozenset({
     "env", "algo", "seed", "threads", "device", "checkpoint_every", "micro_batch",
@@ -56,6 +56,9 @@ def parser() -> cli.Parser:
     what.add_argument("--seeds", metavar="SEEDS", help="several runs: 0,1,2 or 0:3; a process each")
     what.add_argument("--jobs", type=int, metavar="N", help="processes at a time (default: cores)")
     what.add_argument("--no-eval", action="store_true", help="train only; --resume evaluates later")
+    what.add_argument(
+        "--log", metavar="NAMES", help="copy the metrics to tensorboard, wandb (or both, a,b)"
+    )
     what.add_argument("--trace", action="store_true", help="print the life of one turn")
     what.add_argument("--dry-run", action="store_true", help="print the resolved settings as TOML")
     what.add_argument("--list", action="store_true", help="environments, algorithms, models")
@@ -88,6 +91,10 @@ def main(argv: Sequence[str]) -> int:
     config, others = cli.build_config(args, RUN_OPTIONS, base)
     given.update({key: value for key, value in others.items() if key not in given})
     check_cheaply(config)
+    if "log" in given:
+        from colllm_bench.logs import parse_names
+
+        given["log"] = parse_names(given["log"])
     if "dry_run" in given:
         from colllm_bench.checks import resolve
 
@@ -120,9 +127,15 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
         config = prepare(config)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
+        logs = _logs(folder, given)
         if not folder.complete:
             listener = make_listener(console, quiet=quiet, trace="trace" in given)
-            _work(folder, listener, console, evaluate="no_eval" not in given)
+            listeners = [listener, *logs] if listener else logs
+            _work(folder, listeners, console, evaluate="no_eval" not in given)
+        elif logs:
+            for log in logs:
+                log.start(0, 0)
+                log.end(folder.read_json("summary.json"))
         if not (path / "learning_curve.png").exists():
             draw_curve(path)
         if not folder.complete:
@@ -149,40 +162,50 @@ def prepare(config: RunConfig) -> RunConfig:
     return config
 
 
-def _work(folder: Any, listener: Any, console: Any, *, evaluate: bool) -> None:
+def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
+    if "log" not in given:
+        return []
+    from colllm_bench.logs import make_logs
+
+    return make_logs(given["log"], folder.path, folder.config)
+
+
+def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool) -> None:
     from colllm_bench.training import finish, train
 
-    status = console.status("playing the held-out tasks before training")
+    status, summary = console.status("playing the held-out tasks before training"), None
     status.start()
     try:
-        trainer = train(folder.config, folder, _After(status.stop, listener))
+        trainer = train(folder.config, folder, _After(status.stop, listeners))
+        if evaluate:
+            with console.status("playing the held-out tasks: trained team, random team, expert"):
+                summary = finish(trainer, folder)
     finally:
         status.stop()
-        if listener:
+        for listener in listeners:
             listener.close()
-    if evaluate:
-        with console.status("playing the held-out tasks: trained team, random team, expert"):
-            finish(trainer, folder)
+            if hasattr(listener, "end"):
+                listener.end(summary)
 
 
 class _After:
-    """A listener that calls ``first`` before training shows its own progress."""
+    """Listeners as one, that calls ``first`` before training shows its own progress."""
 
-    def __init__(self, first: Any, then: Any):
+    def __init__(self, first: Any, then: Sequence[Any]):
         self.first, self.then = first, then
 
     def start(self, total: int, done: int) -> None:
         self.first()
-        if self.then:
-            self.then.start(total, done)
+        for listener in self.then:
+            listener.start(total, done)
 
     def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
-        if self.then:
-            self.then.iteration(row, episodes)
+        for listener in self.then:
+            listener.iteration(row, episodes)
 
     def close(self) -> None:
-        if self.then:
-            self.then.close()
+        for listener in self.then:
+            listener.close()
 
 
 def draw_curve(path: Path) -> None:

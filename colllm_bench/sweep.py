@@ -25,7 +25,7 @@ DESCRIPTION = """Train every combination of the settings, for every seed.
 Every setting takes values with commas between them. Runs lie where `run` with the same
 settings puts them. The same command again skips what is complete and goes on with the rest.
 """
-SWEEP_OPTIONS = ("name", "out", "jobs", "launcher", "address", "gpus", "retries")
+SWEEP_OPTIONS = ("name", "out", "jobs", "launcher", "address", "gpus", "retries", "log")
 """What a --config file may set beside the settings."""
 RETRIES = 3
 """How often a run starts again whose process was killed. Ray does that itself."""
@@ -80,6 +80,9 @@ def parser() -> cli.Parser:
         "--gpus", type=float, metavar="X",
         help="GPUs that a run takes of the Ray cluster (default: 1 with --device cuda, else 0)",
     )
+    what.add_argument(
+        "--log", metavar="NAMES", help="copy the metrics to tensorboard, wandb (or both, a,b)"
+    )
     what.add_argument("--no-eval", action="store_true", help="train only; again without evaluates")
     what.add_argument(
         "--dry-run", action="store_true",
@@ -103,6 +106,10 @@ def main(argv: Sequence[str]) -> int:
     grids, others = grid.read_grids(args, SWEEP_OPTIONS)
     given.update({key: value for key, value in others.items() if key not in given})
     check_options(given)
+    if "log" in given:
+        from colllm_bench.logs import parse_names
+
+        given["log"] = ",".join(parse_names(given["log"]))
     points = lay_out(grids, args)
     for point in points:
         stand(point)
@@ -262,7 +269,7 @@ def run_argv(config: RunConfig, given: dict[str, Any]) -> list[str]:
             argv.append(flag if value else f"--no-{flag[2:]}")
         else:
             argv.append(f"{flag}={value}")
-    argv += [f"--{name}={given[name]}" for name in ("name", "out") if given.get(name)]
+    argv += [f"--{name}={given[name]}" for name in ("name", "out", "log") if given.get(name)]
     return argv + (["--no-eval"] if "no_eval" in given else [])
 
 

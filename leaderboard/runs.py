@@ -19,7 +19,7 @@ from colllm_bench.leaderboard.runfolder import PACE, SEED_FOLDER, LeftOut, Run, 
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
 """A folder with one of these, or called ``seedK``, is looked at as a run."""
-INSIDE = frozenset({"checkpoints", "transcripts", "team", "replays"})
+INSIDE = frozenset({"checkpoints", "transcripts", "team", "replays", "logs"})
 """Folders of a run in which no other run lies."""
 
 

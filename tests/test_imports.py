@@ -32,10 +32,10 @@ FLOORS = [
     "checks environments evaluation learner teams alone decentralized comparison training "
     "verification retraining",
     "leaderboard",
-    "progress report board launch run "
+    "progress report board logs launch run "
     "seating play",
     "entries evaluate crossplay",
-    "grid sweep forecast",
+    "grid sweep forecast launch_ray",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 BESIDE = {"envs": {"batch", "loading", "lora", "team", "rollout", "files", "record"}}
