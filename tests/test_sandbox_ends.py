@@ -29,9 +29,11 @@ from sandbox_corpus.drive import descendants
 pool = Pool(workers=1, rung=sys.argv[1])
 loop = "def f(x):\\n    while True: pass" if sys.argv[2] == "busy" else \\
     "import time\\ndef f(x): time.sleep(600)"
+before = len(descendants())
 if sys.argv[2] != "idle":
     threading.Thread(target=pool.run, args=(loop, "f", [[1]], Limits(cpu=500)), daemon=True).start()
-    time.sleep(0.3)
+    while len(descendants()) == before:
+        time.sleep(0.01)
 child = os.fork()  # holds every pipe open, so that only the parent's death can tell
 if child == 0:
     time.sleep(20)
@@ -78,9 +80,13 @@ def test_kill_of_the_trainer_ends_everything(rung, doing):
 
 
 def running(pool: Pool, cases: list, found: list, limits: Limits | None = None) -> threading.Thread:
+    """A thread in which the pool runs, once the job is there and so far as it goes."""
+    before = len(descendants())
     thread = threading.Thread(target=lambda: found.extend(pool.run(SLEEP, "f", cases, limits)))
     thread.start()
-    time.sleep(0.3)
+    while len(descendants()) == before and thread.is_alive():
+        time.sleep(0.001)
+    time.sleep(0.1)
     return thread
 
 

@@ -41,13 +41,12 @@ def test_the_best_rung_of_this_machine_is_taken(pool):
 
 
 def test_each_verdict(pool):
-    limits = Limits(cpu=0.2, wall=0.6, memory_mb=64, stdout_chars=100, result_bytes=1000)
-    small = Limits(cpu=0.2, wall=20.0)
+    limits = Limits(cpu=0.2, wall=20.0, memory_mb=64, stdout_chars=100, result_bytes=1000)
     found = [
         pool.run(source, "f", [[1]], limit)[0].verdict for source, limit in [
             ("def f(x): return x", limits), ("def f(x) return x", limits),
-            ("def f(x): return 1 / 0", limits), (LOOP, small),
-            ("import time\ndef f(x): time.sleep(9)", limits),
+            ("def f(x): return 1 / 0", limits), (LOOP, limits),
+            ("import time\ndef f(x): time.sleep(9)", Limits(wall=0.5)),
             ("def f(x): print('y' * 101)", limits), ("def f(x): return 'y' * 2000", limits),
             ("def f(x): return bytearray(2 ** 27)", limits),
             ("import ctypes\ndef f(x): ctypes.string_at(0)", limits),
@@ -200,13 +199,13 @@ def test_defaults_are_those_of_the_documentation():
 
 
 def test_many_programs_on_several_jails_in_order():
-    source = "import time\ndef f(x):\n    time.sleep(0.05)\n    return x"
+    source = "import time\ndef f(x):\n    time.sleep(0.25)\n    return x"
     programs = [Program(source, "f", [[i]]) for i in range(12)]
     with Pool(workers=4) as pool:
-        pool.run_many(programs)
+        pool.run_many(programs[:4])
         began = time.monotonic()
         outcomes = pool.run_many(programs)
-        assert time.monotonic() - began < 0.55, "not side by side"
+        assert time.monotonic() - began < 2.2, "not side by side"
     assert [outcome.value for (outcome,) in outcomes] == list(range(12))
 
 

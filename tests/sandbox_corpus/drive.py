@@ -24,7 +24,7 @@ from sandbox_corpus import attacks_host, attacks_values
 from sandbox_corpus.solutions import SOLUTIONS
 
 ATTACKS = {**attacks_values.ATTACKS, **attacks_host.ATTACKS}
-SHORT = Limits(cpu=0.15, wall=1.0, timeouts=1)
+SHORT = Limits(cpu=0.15, wall=2.0, timeouts=1)
 LATE = {"cpu-timeout", "wall-timeout"}
 """On a starved machine the clock may be up before so little CPU time is; told apart elsewhere."""
 KNOWN = "def f(info): return [info['pid'], 'known']"

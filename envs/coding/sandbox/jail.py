@@ -42,8 +42,9 @@ class JailRefused(Exception):
 class Ended:
     """How a job ended: the frames that were whole, and the watcher's word."""
 
-    def __init__(self, frames: list[bytes], why: int, status: int, seconds: list[float]):
-        self.frames, self.why, self.status, self.seconds = frames, why, status, seconds
+    def __init__(self, frames: Frames, why: int, status: int, seconds: list[float]):
+        self.frames, self.flooded = frames.whole, frames.flooded
+        self.why, self.status, self.seconds = why, status, seconds
 
     @property
     def length(self) -> int:
@@ -158,7 +159,7 @@ class Jail:
         seconds = memoryview(wire.read_exactly(self.status, 8 * count)).cast("d").tolist()
         while self._drain(frames):
             pass
-        return Ended(frames.whole, why, status, seconds)
+        return Ended(frames, why, status, seconds)
 
     def _drain(self, frames: Frames) -> int:
         """Take what lies in the result pipe, but not for ever; how often there was something."""

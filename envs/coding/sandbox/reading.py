@@ -72,15 +72,15 @@ def _value(tagged: Any) -> Any:
 
 def cut_short(ended: Ended, seconds: float, limits: Limits) -> Outcome:
     """The outcome of the case in which the job ended without a frame."""
+    if ended.flooded:
+        text = f"more came out of it than the {limits.result_bytes:,} bytes of a result"
+        return Outcome("output-limit", error=text, seconds=seconds)
     if ended.why == wire.CPU:
         text = f"more than {limits.cpu:g} s of CPU time"
         return Outcome("cpu-timeout", error=text, seconds=seconds)
     if ended.why == wire.WALL:
         text = f"more than {limits.wall:g} s, most of it waiting"
         return Outcome("wall-timeout", error=text, seconds=seconds)
-    if ended.why == wire.ASKED:
-        text = f"the result is longer than {limits.result_bytes:,} bytes"
-        return Outcome("output-limit", error=text, seconds=seconds)
     if os.WIFSIGNALED(ended.status) and ended.why == wire.EXITED:
         number = os.WTERMSIG(ended.status)
         if number == getattr(signal, "SIGXCPU", None):
