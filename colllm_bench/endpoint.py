@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+from colllm_bench.cli import say
 from colllm_bench.completions import Completions, Endpoint
 from colllm_bench.errors import RunError
 from colllm_bench.ledger import Ledger
@@ -30,6 +32,35 @@ class _Conversation:
     turn: int = 0
     full: bool = False
     """The model's context is used up: no request will be answered any more."""
+
+
+class _Workers:
+    """Threads that make calls. Those of ``concurrent.futures`` keep a process from ending until
+    the last server has answered; these do not."""
+
+    def __init__(self, number: int):
+        self._calls: SimpleQueue[tuple[Future, Callable, tuple] | None] = SimpleQueue()
+        self._number = number
+        for _ in range(number):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, call: Callable, *args: Any) -> Future:
+        future: Future = Future()
+        self._calls.put((future, call, args))
+        return future
+
+    def close(self) -> None:
+        for _ in range(self._number):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            future, call, args = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call(*args))
+                except BaseException as error:  # whoever waits for the future gets it
+                    future.set_exception(error)
 
 
 class EndpointPlayer:
@@ -66,7 +97,7 @@ class EndpointPlayer:
         self._stop = threading.Event()
         self.completions = Completions(model, self.endpoint, self._stop)
         self.ledger = Ledger(path, self.endpoint.price_in, self.endpoint.price_out)
-        self._pool = ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="ask")
+        self._workers = _Workers(self.endpoint.concurrency)
 
     def begin(self, episodes: Sequence[Episode]) -> None:
         self._talks = [
@@ -89,13 +120,13 @@ class EndpointPlayer:
                 if found is not None:
                     _take(talk, turn, found)
                 else:
-                    asked[self._pool.submit(self._ask, talk, digest, body)] = (talk, turn)
+                    asked[self._workers.submit(self._ask, talk, digest, body)] = (talk, turn)
         try:
             done, _ = wait(asked, return_when=FIRST_EXCEPTION)
             for future in done:
                 _take(*asked[future], future.result())
-        except BaseException:
-            self._give_up(asked)
+        except BaseException as error:
+            self._give_up(asked, interrupted=isinstance(error, KeyboardInterrupt))
             raise
         if self.notify:
             self.notify(self._progress())
@@ -108,7 +139,7 @@ class EndpointPlayer:
 
     def close(self) -> None:
         self._stop.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._workers.close()
         self.completions.close()
 
     def _request(self, talk: _Conversation) -> tuple[str, dict[str, Any]]:
@@ -136,11 +167,12 @@ class EndpointPlayer:
         self.ledger.add(row)
         return row
 
-    def _give_up(self, asked: dict[Future, Any]) -> None:
+    def _give_up(self, asked: dict[Future, Any], interrupted: bool) -> None:
         """Let requests in flight end, whose answers are paid for, and start no other."""
         self._stop.set()
-        for future in asked:
-            future.cancel()
+        flying = sum(not future.cancel() and not future.done() for future in asked)
+        if interrupted and flying:
+            say(f"waiting for {flying} answers in flight (Ctrl-C again gives them up)")
         wait(asked, timeout=self.endpoint.timeout)
 
     def _progress(self) -> str:
