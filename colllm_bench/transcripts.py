@@ -42,4 +42,6 @@ def _turn_text(transcript: Transcript, turn: Turn) -> str:
     seen = indent(turn.observation, "    ")
     said = indent(turn.action_text or "", "  > ", lambda line: True) or "  > "
     tail = f"\n    [{', '.join(notes)}]" if notes else ""
+    if turn.info and turn.info.get("verdict"):
+        tail += f"\n    verdict: {turn.info['verdict']}"
     return f"{transcript.agent}\n{seen}\n{said}{tail}"

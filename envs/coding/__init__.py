@@ -1,1 +1,1 @@
-"""``coding_v0``: a team writes one program, judged by unit tests in a jail."""
+"""``coding_v0``: a team writes one program. The environment is :class:`.env.CodingEnv`."""

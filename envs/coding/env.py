@@ -1,0 +1,297 @@
+"""``coding_v0``: a team writes one program. See :class:`CodingEnv`, or docs/coding.md."""
+
+from __future__ import annotations
+
+import warnings
+from random import Random
+from typing import Any
+
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+from pettingzoo.utils.conversions import aec_wrapper_fn
+
+from colllm_bench.envs.coding import judge, parsing, render, tasks, text
+from colllm_bench.envs.coding.parsing import NOTHING, Piece
+from colllm_bench.envs.coding.pool import RUNGS, shared_pool
+from colllm_bench.envs.coding.program import Case, Program
+from colllm_bench.errors import ConfigError
+from colllm_bench.spaces import TextSpace
+
+TURNS = range(1, 5)
+EXAMPLES = {"brief": 1, "full": 2}
+"""Examples of an agent's own function in its prompt."""
+
+
+class CodingEnv(ParallelEnv):
+    """A team writes one program: each agent a function, and unit tests judge the whole.
+
+    The last agent writes the entry function, which must call the others' and use what they
+    return. Everybody writes at the same time and sees the specification, not the others' code.
+    Later turns tell what failed, and the code can be written again.
+
+    ================  =====================================================================
+    Id                coding_v0 (``pettingzoo.make("parallel", "colllm/coding-v0")``)
+    Import            from colllm_bench.envs.coding.env import parallel_env
+    Forms             parallel (all write at once), AEC
+    Agents            2 to 16, default 3: coder_1 to coder_16; the last writes the entry
+    Tasks             families, problems, published; default families; or data=FILE
+    Levels            1 easy, 2 normal, 3 hard; default 1 (of the families)
+    Turns             1 to 4, default 2
+    Feedback          detailed, passed, none; default detailed
+    Action            TextSpace(max_length=16384)
+    Observation       Dict(text: TextSpace(max_length=65536))
+    Rewards           sparse, milestone, dense; default dense
+    Styles            brief, full; default brief
+    Splits            train, eval; default train
+    Render modes      ansi, human, rgb_array
+    ================  =====================================================================
+
+    **Actions** are text: Python that defines the agent's function, bare, in a fenced block, or
+    with prose around it. Imports, helper functions and constants beside it are taken over; calls
+    and prints are not, nor what belongs to a teammate. ``keep`` alone, from the second turn
+    on, leaves the function as it is. Anything else is invalid (``infos[agent]["invalid"]``): the
+    agent then has no function in this turn's program, which never pays.
+
+    **Tests** are drawn anew in every turn, are none of the prompt's examples, and run in a jail
+    (docs/sandbox.md) that never holds what is expected. Each function is tested for itself, with
+    its teammates' as specified, and the program as a whole. Whether a teammate's function is used
+    is measured: the program runs again with it replaced, and results must change.
+
+    **Rewards** are the team's. Each turn pays what the program is worth now minus what it was
+    worth a turn before, so that the return is the worth of the last program: ``sparse``: 1 for
+    success; ``milestone``: 0.5 for the share of functions that pass their own tests, 0.5
+    for success; ``dense``: the score's ``total``, see :func:`reward.score`. Success (all hidden
+    tests pass, all teammates' functions used) ends the episode, as does the last turn: both
+    ``terminated``. Only ``max_cycles`` truncates. ``task="published"`` has the rewards of
+    arXiv 2508.04652 instead, see :mod:`.published`.
+
+    **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``verdict`` (a line about the
+    agent's function, for people), ``score`` (``defined``, ``parses``, ``units``, ``tests``,
+    ``used``, ``not_wrapper``, ``not_ignored``, ``total``: floats from 0 to 1), ``success`` (at
+    the end).
+
+    Args:
+        agents: coders, 2 to 16 (hand-written problems: 2 to 4; published: 2).
+        turns: 1 to 4.
+        level: of the families: 1 one operation a helper, 2 two in turn, 3 by a condition.
+        reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
+        feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
+        task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.
+        data: a JSONL file in the format of HumanEval, MBPP or CoopHumanEval, or a data set's id
+            on the Hugging Face hub, see :mod:`.readers`.
+        style: ``"brief"`` or ``"full"``.
+        split: ``"train"`` or ``"eval"``: programs that never meet.
+        sandbox: the jail's rung: ``"auto"`` (the strongest that works here) or a rung's name.
+        render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
+        max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
+
+    Raises:
+        ConfigError: a value that is not allowed; a data file that is not well formed.
+
+    Version History: v0: first release.
+    """
+
+    metadata = {
+        "name": "coding_v0",
+        "render_modes": ["ansi", "human", "rgb_array"],
+        "is_parallelizable": True,
+        "render_fps": 1,
+    }
+
+    def __init__(
+        self,
+        agents: int = 3,
+        turns: int = 2,
+        level: int = 1,
+        reward: str = "dense",
+        feedback: str = "detailed",
+        task: str = "families",
+        data: str | None = None,
+        style: str = "brief",
+        split: str = "train",
+        sandbox: str = "auto",
+        render_mode: str | None = None,
+        max_cycles: int | None = None,
+    ):
+        _check("turns", turns, TURNS, "1 to 4")
+        _check("reward", reward, ("sparse", "milestone", "dense"))
+        _check("feedback", feedback, text.FEEDBACK)
+        _check("style", style, text.STYLES)
+        _check("split", split, tasks.SPLITS)
+        _check("sandbox", sandbox, RUNGS)
+        _check("render_mode", render_mode, [None, *self.metadata["render_modes"]])
+        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
+            raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
+        self.source = tasks.source(task, data, agents, level)
+        self.turns, self.level, self.reward, self.feedback = turns, level, reward, feedback
+        self.task, self.data, self.style, self.split = task, data, style, split
+        self.sandbox, self.render_mode, self.max_cycles = sandbox, render_mode, max_cycles
+        if task == "published" and reward != "dense":
+            raise ConfigError(
+                f"reward={reward!r} with task='published', which has rewards of its own",
+                fix="leave reward out",
+            )
+        self.possible_agents = [f"coder_{i + 1}" for i in range(agents)]
+        self.roles = {agent: "helper" for agent in self.possible_agents}
+        self.roles[self.possible_agents[-1]] = "entry"
+        self.agents: list[str] = []
+        self.observation_spaces = {
+            agent: spaces.Dict({"text": TextSpace(text.MAX_OBSERVATION)})
+            for agent in self.possible_agents
+        }
+        self.action_spaces = {
+            agent: TextSpace(parsing.MAX_ACTION, examples=tasks.sample_actions(i, agents))
+            for i, agent in enumerate(self.possible_agents)
+        }
+        self.program: Program | None = None
+        self.pieces: list[Piece] = []
+        self.verdict: judge.Verdict | None = None
+        self.turn = 0
+        self._rng = Random()
+        self._examples: list[list[Case]] = []
+        self._worth = 0.0
+
+    def observation_space(self, agent: str) -> spaces.Dict:
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> TextSpace:
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict | None = None):
+        """A new program. Returns (observations, infos), each by agent.
+
+        Args:
+            seed: names the program and its hidden tests, given the split; None goes on with
+                the environment's own generator (which starts from the system's entropy).
+            options: not used.
+        """
+        if seed is not None:
+            self._rng = Random(int(seed))  # also takes numpy's integers
+        self.program = self.source.draw(self._rng, self.split)
+        self._examples = judge.draw_examples(self.program, self._rng, EXAMPLES[self.style])
+        self.pieces = [NOTHING] * len(self.possible_agents)
+        self.verdict, self.turn, self._worth = None, 0, 0.0
+        self.agents = list(self.possible_agents)
+        score = self.source.score(self.pieces, None, self.program)
+        observations, infos = {}, {}
+        for i, agent in enumerate(self.agents):
+            seen = self.source.task(self.program, i, self._examples, self.style)
+            observations[agent] = {"text": seen[: text.MAX_OBSERVATION]}
+            infos[agent] = {"invalid": False, "notice": "", "verdict": "", "score": dict(score)}
+            infos[agent]["instructions"] = self.source.instructions(
+                self.program, i, self.turns, self.style, self.feedback
+            )
+        return observations, infos
+
+    def step(self, actions: dict[str, str]):
+        """One turn. Returns (observations, rewards, terminations, truncations, infos).
+
+        An action that is missing, no text, or no Python that defines the agent's function leaves
+        the agent without a function in this turn's program.
+
+        Raises:
+            RuntimeError: before the first reset.
+            KeyError: for an action of an agent that does not exist.
+            RunError: the sandbox itself failed, twice in a row.
+        """
+        if self.program is None:
+            raise RuntimeError("step() before reset()")
+        if not self.agents:
+            return {}, {}, {}, {}, {}
+        for agent in actions:
+            if agent not in self.action_spaces:
+                raise KeyError(f"{agent!r} is none of {', '.join(self.possible_agents)}")
+        agents, program = self.agents, self.program
+        notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
+        self.turn += 1
+        cases = judge.draw_cases(program, self._rng, [c for own in self._examples for c in own])
+        self.verdict = self.source.judge(self._judge(), program, self.pieces, cases)
+        score = self.source.score(self.pieces, self.verdict, program)
+        worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
+        reward_, self._worth = worth - self.source.carried(self._worth), worth
+        success = self.verdict.passes
+        over = self.turn >= self.turns or (success and self.source.ends_with_success)
+        cut = not over and self.max_cycles is not None and self.turn >= self.max_cycles
+        observations, infos = {}, {}
+        for i, (agent, notice) in enumerate(zip(agents, notices, strict=True)):
+            seen = text.observe(
+                program, i, self.pieces[i], notice, self.verdict, self.style, self.feedback
+            )
+            observations[agent] = {"text": seen[: text.MAX_OBSERVATION]}
+            infos[agent] = {
+                "invalid": bool(notice),
+                "notice": notice,
+                "verdict": text.summary(program, i, self.verdict),
+                "score": dict(score),
+            }
+            if over or cut:
+                infos[agent]["success"] = success
+        if over or cut:
+            self.agents = []
+        return (
+            observations,
+            dict.fromkeys(agents, reward_),
+            dict.fromkeys(agents, over),
+            dict.fromkeys(agents, cut),
+            infos,
+        )
+
+    def _judge(self) -> judge.Judge:
+        return judge.Judge(shared_pool(self.sandbox))
+
+    def _take(self, i: int, action: object) -> str:
+        """Make an action this agent's part of the program; why it is invalid, or ""."""
+        if parsing.keeps(action) and self.turn > 0:
+            return ""
+        function = self.program.functions[i]
+        others = {f.name for f in self.program.functions} - {function.name}
+        self.pieces[i] = parsing.parse(action, function.name, function.params, others)
+        return "" if self.pieces[i].defined else self.pieces[i].error
+
+    def state(self) -> str:
+        """Everything, the hidden included, as text: for centralized views and spectators."""
+        return text.everything(self.program, self.pieces, self.verdict, self.turn, self.turns)
+
+    def render(self):
+        """The program as it stands, with the tests' verdicts, as ``render_mode`` asks.
+
+        Returns:
+            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
+        """
+        if self.render_mode is None:
+            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
+            return None
+        if self.program is None:
+            raise RuntimeError("render() before reset()")
+        shown = (self.program, self.pieces, self.verdict, self.turn, self.turns)
+        if self.render_mode == "rgb_array":
+            return render.rgb_array(*shown)
+        picture = render.ansi(*shown)
+        if self.render_mode == "ansi":
+            return picture
+        print(picture, flush=True)
+        return None
+
+    def frame(self) -> dict[str, Any]:
+        """What a spectator sees now, as data (see :mod:`colllm_bench.replays`)."""
+        return render.frame(self.program, self.pieces, self.verdict, self.turn, self.turns)
+
+    def close(self) -> None:
+        """Nothing of its own to close: the sandboxes are the process's, and end with it."""
+
+
+def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:
+    for choice in allowed:
+        if value == choice and type(value) is type(choice):
+            return
+    words = words or ", ".join(repr(choice) for choice in allowed)
+    raise ConfigError(f"{name}={value!r}", allowed=words)
+
+
+def parallel_env(**options: Any) -> CodingEnv:
+    """The environment in PettingZoo's parallel form."""
+    return CodingEnv(**options)
+
+
+raw_env = aec_wrapper_fn(parallel_env)
+env = raw_env

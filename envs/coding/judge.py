@@ -1,0 +1,348 @@
+"""Tests a program in the sandbox and says what is right about it.
+
+Nothing that an agent wrote runs outside the sandbox, and what comes out of it is data: arguments
+go in, results come back, and they are compared with the expected ones here
+(:func:`colllm_bench.envs.coding.sandbox.compare`). Whether teammates' functions are really used is
+measured as well, by running the program again with one of them replaced.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from colllm_bench.envs.coding.parsing import Piece, assemble
+from colllm_bench.envs.coding.program import Case, Program, draw_args, namespace
+from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare
+from colllm_bench.errors import RunError
+
+TESTS = 6
+"""Hidden tests of the whole program, a turn."""
+UNITS = 4
+"""Hidden tests of each function for itself, a turn."""
+MOST_TESTS = 40
+"""Of a program that brings more tests of its own, so many are drawn by lot, a turn."""
+TRIES = 60
+"""Arguments drawn in search of cases that differ."""
+WITNESSES = 3
+"""Passed tests that are run again with a helper replaced."""
+CALL = "_colllm_call"
+"""The function that the sandbox is asked to call: all tests of a program are one job, because a
+job costs milliseconds and a test microseconds. Each is answered by the program loaded anew. The
+program may replace the function; it would only change the data that comes out."""
+DISPATCH = '''
+
+def _colllm_call(name, args, helper=None, how=None, below=None):
+    """Call a function: of the program as it is, with one helper replaced, or with the functions
+    below it as specified."""
+    names = globals()
+    if below:
+        exec(below, names)
+    if helper:
+        names[helper] = _colllm_replaced(names.get(helper), how)
+    return names[name](*args)
+
+
+def _colllm_replaced(function, how):
+    def replaced(*args, **named):
+        if how == "raises":
+            raise RuntimeError("replaced")
+        return _colllm_changed(function(*args, **named), how == "plus")
+
+    return replaced
+
+
+def _colllm_changed(value, plus):
+    """Another value of the same type: larger (plus) or smaller."""
+    kind = type(value)
+    if kind is bool:
+        return not value
+    if kind in (int, float, complex):
+        return 2 * value + 1007 if plus else -3 * value - 1007  # no difference cancels it
+    if kind is str:
+        return "~" + value[::-1] + "~q" if plus else ""
+    if kind in (list, tuple):
+        items = list(value)
+        ends = [_colllm_changed(i, plus) for i in (items[:1] + items[-1:])] or [1007]
+        return kind([ends[0], *items, ends[-1]] if plus else [])
+    if kind is dict:
+        other = {k: _colllm_changed(v, plus) for k, v in value.items()}
+        return {**other, "~": 1007} if plus else {}
+    if kind in (set, frozenset):
+        return kind([*value, 1007]) if plus else kind()
+    return 1007 if plus else "~"
+'''
+WAYS = ("plus", "minus", "raises")
+"""How a helper is replaced, one way after the other until something changes: other results, in
+two directions, then nothing but an error."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A test that failed.
+
+    Attributes:
+        case: what was asked.
+        got: what came back, as Python, or the error.
+        error: whether ``got`` is an error.
+    """
+
+    case: Case
+    got: str
+    error: bool
+
+    @classmethod
+    def of(cls, case: Case, outcome: Outcome) -> Failure:
+        fine = outcome.verdict == "ok"
+        got = repr(outcome.value) if fine else outcome.error or outcome.verdict
+        return cls(case, got, not fine)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests say of a program.
+
+    Attributes:
+        units: (passed, tests) of each function for itself, its teammates' as specified; empty
+            for programs whose helpers are free.
+        tests: (passed, tests) of the whole program.
+        used: for each helper, whether the program's results depend on it.
+        ignored: for each helper, whether it is called and its result makes no difference.
+        failures: for each function, the shortest of its failed tests.
+        program_failure: the shortest failed test of the whole program.
+    """
+
+    units: tuple[tuple[int, int], ...] = ()
+    tests: tuple[int, int] = (0, 0)
+    used: tuple[bool, ...] = ()
+    ignored: tuple[bool, ...] = ()
+    failures: tuple[Failure | None, ...] = ()
+    program_failure: Failure | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether all hidden tests pass, and all teammates' functions are used."""
+        passed = all(ok == n for ok, n in (*self.units, self.tests))
+        return passed and self.tests[1] > 0 and all(self.used)
+
+
+@dataclass
+class Cases:
+    """The hidden tests of one turn."""
+
+    tests: list[Case]
+    units: list[list[Case]] = field(default_factory=list)
+
+
+# -- hidden tests
+
+
+def draw_cases(program: Program, rng: Random, shown: Sequence[Case] = ()) -> Cases:
+    """Fresh hidden tests, none of which the prompt shows, in random order."""
+    seen = {_key(case) for case in shown}
+    if program.tests is not None:
+        tests = [case for case in program.tests if _key(case) not in seen] or list(program.tests)
+        return Cases(rng.sample(tests, min(len(tests), MOST_TESTS)))
+    names = namespace(program.reference())
+    last = len(program.functions) - 1
+    units = [differing(program, k, names, rng, UNITS, seen) for k in range(last + 1)]
+    return Cases(differing(program, last, names, rng, TESTS, seen), units)
+
+
+def draw_examples(program: Program, rng: Random, count: int) -> list[list[Case]]:
+    """For each function, ``count`` cases to show in its author's prompt."""
+    if not program.specified:
+        return [[] for _ in program.functions[:-1]] + [list(program.examples)]
+    names = namespace(program.reference())
+    found = []
+    for k in range(len(program.functions)):
+        drawn = differing(program, k, names, rng, count + 3, set())
+        found.append(sorted(drawn, key=lambda case: len(repr(case)))[:count])  # the shortest
+    return found
+
+
+def differing(
+    program: Program, k: int, names: dict[str, Any], rng: Random, count: int, seen: set[str]
+) -> list[Case]:
+    """``count`` cases of function ``k`` with different arguments and, as far as they are found
+    in reasonable time, different results, none of them an argument: so that neither a constant
+    nor the identity passes many."""
+    function = program.functions[k]
+    chosen: list[Case] = []
+    spare: list[Case] = []
+    taken, results = set(seen), set()
+    for _ in range(TRIES):
+        args = draw_args(function, rng)
+        try:
+            expected = names[function.name](*copy.deepcopy(args))
+        except Exception:  # outside of what the function is defined for
+            continue
+        case = Case(function.name, args, expected)
+        if (key := _key(case)) in taken:
+            continue
+        taken.add(key)
+        result = repr(expected)
+        if result in results or expected in args:
+            spare.append(case)
+            continue
+        results.add(result)
+        chosen.append(case)
+        if len(chosen) == count:
+            break
+    told = Counter(repr(case.expected) for case in chosen)
+    while spare and len(chosen) < count:  # of results that repeat, the rarest first
+        rarest = min(spare, key=lambda case: told[repr(case.expected)])
+        spare.remove(rarest)
+        told[repr(rarest.expected)] += 1
+        chosen.append(rarest)
+    rng.shuffle(chosen)
+    return chosen
+
+
+def _key(case: Case) -> str:
+    return f"{case.function}{case.args!r}"
+
+
+# -- running
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call of the program, and what came of it is compared with the case.
+
+    Attributes:
+        case: the call and what it should give.
+        about: ``"unit"``, ``"test"``, or one of :data:`WAYS`.
+        of: place of the function in question (of the replaced one, for WAYS).
+        below: source of the functions below it as specified, for units that call others.
+    """
+
+    case: Case
+    about: str
+    of: int
+    below: str = ""
+
+
+class Judge:
+    """Judges programs with a pool of sandboxes.
+
+    Args:
+        pool: :class:`colllm_bench.envs.coding.sandbox.Pool` or what runs like it.
+    """
+
+    def __init__(self, pool: Any, limits: Limits | None = None):
+        self.pool = pool
+        self.limits = limits or Limits()
+
+    def verdict(self, program: Program, pieces: Sequence[Piece], cases: Cases) -> Verdict:
+        """What the tests say of the program that the pieces make.
+
+        Raises:
+            RunError: the sandbox itself failed, twice: no score may be made of that.
+        """
+        source = assemble(program.given, pieces)
+        asked = self._questions(program, pieces, cases)
+        answers = self._ask(source, program, asked)
+        units: list[list[bool]] = [[] for _ in program.functions]
+        failures: list[Failure | None] = [None] * len(program.functions)
+        tests: list[tuple[Case, bool]] = []
+        failure = None
+        for question, outcome in zip(asked, answers, strict=True):
+            fine = right(outcome, question.case)
+            if question.about == "unit":
+                units[question.of].append(fine)
+                if not fine:
+                    found = Failure.of(question.case, outcome)
+                    failures[question.of] = shorter(failures[question.of], found)
+            elif question.about == "test":
+                tests.append((question.case, fine))
+                if not fine:
+                    failure = shorter(failure, Failure.of(question.case, outcome))
+        passed = [case for case, fine in tests if fine]
+        slowest = max((outcome.seconds for outcome in answers), default=0.0)
+        used, ignored = self._uses(program, source, passed[:WITNESSES], slowest)
+        return Verdict(
+            units=tuple((sum(own), len(all_)) for own, all_ in zip(units, cases.units)),
+            tests=(len(passed), len(cases.tests)),
+            used=used,
+            ignored=ignored,
+            failures=tuple(failures) if cases.units else (),
+            program_failure=failure,
+        )
+
+    def _questions(
+        self, program: Program, pieces: Sequence[Piece], cases: Cases
+    ) -> list[Question]:
+        """All tests of a program. References come last, lowest first: whoever catches one in a
+        process that goes on has no use for it any more."""
+        last = len(program.functions) - 1
+        asked: list[Question] = []
+        alone: list[Question] = []
+        for k, own in enumerate(cases.units):
+            if pieces[k].defined:
+                below = "\n\n".join(program.functions[place].code for place in program.below(k))
+                (alone if below else asked).extend(Question(c, "unit", k, below) for c in own)
+        if pieces[last].defined:
+            asked += [Question(case, "test", last) for case in cases.tests]
+        return asked + alone
+
+    def _uses(
+        self, program: Program, source: str, witnesses: Sequence[Case], slowest: float
+    ) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+        """For each helper: whether results change when its do; whether only its call matters.
+
+        A replaced helper can make a loop endless. That is a change too, and costs little.
+
+        Args:
+            witnesses: tests that the program passes.
+            slowest: CPU seconds of the slowest test.
+        """
+        limits = replace(self.limits, cpu=min(self.limits.cpu, max(0.2, 10 * slowest)),
+                         wall=None, timeouts=1000)
+        # A name that stands in the source only where it is defined cannot be called.
+        open_ = [k for k, helper in enumerate(program.functions[:-1])
+                 if witnesses and source.count(helper.name) > 1]
+        found: dict[str, set[int]] = {}
+        for way in WAYS:
+            asked = [Question(case, way, k) for k in open_ for case in witnesses]
+            answers = self._ask(source, program, asked, limits)
+            found[way] = {q.of for q, o in zip(asked, answers, strict=True)
+                          if not right(o, q.case)}
+            open_ = [k for k in open_ if k not in found[way]]
+        helpers = range(len(program.functions) - 1)
+        used = tuple(k in found["plus"] or k in found["minus"] for k in helpers)
+        return used, tuple(k in found["raises"] for k in helpers)
+
+    def _ask(
+        self, source: str, program: Program, asked: list[Question], limits: Limits | None = None
+    ) -> list[Outcome]:
+        if not asked:
+            return []
+        calls = []
+        for question in asked:
+            replaced = question.about in WAYS
+            helper = program.functions[question.of].name if replaced else None
+            how = question.about if replaced else None
+            case = question.case
+            calls.append([case.function, list(case.args), helper, how, question.below or None])
+        outcomes = self.pool.run(source + DISPATCH, CALL, calls, limits or self.limits)
+        for outcome in outcomes:
+            if outcome.verdict == "sandbox-lost":
+                raise RunError(f"no verdict on a program: {outcome.error}")
+        return outcomes
+
+
+def shorter(one: Failure | None, other: Failure) -> Failure:
+    """The failure that takes less room to tell."""
+    return one if one and len(repr(one.case)) <= len(repr(other.case)) else other
+
+
+def right(outcome: Outcome, case: Case) -> bool:
+    """Whether a result is the expected one, by type and value."""
+    return outcome.verdict == "ok" and compare(
+        outcome.value, case.expected, int_as_float=case.loose
+    )

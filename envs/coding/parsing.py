@@ -1,0 +1,265 @@
+"""What an agent wrote, taken apart: text to the code of its function. Nothing is run here.
+
+Everything below works on the syntax tree of text that nobody vouches for, in the parent process:
+it reads, bounded in length, and evaluates nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+MAX_ACTION = 16_384
+"""Longest action in characters; what is beyond is cut off."""
+KEEP = "keep"
+"""The whole text of an action that leaves the agent's function as it is."""
+
+_FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
+_START = re.compile(r"(?:async\s+def|def|class|import|from)\s|@")
+_KEPT = (
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+    ast.Assign, ast.AnnAssign,
+)  # fmt: skip
+"""What is taken over from an answer's top level. Calls, prints and tests that models like to add
+below their function are not: they would run whenever the program is loaded."""
+_MOST_TRIES = 40
+"""Lines given up from the end of an answer in search of code that parses."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One agent's part of the program.
+
+    Attributes:
+        code: imports, its function and what that needs, as source; "" if there is none.
+        imports: the import statements, which stand first in the program.
+        parses: whether the answer is Python.
+        defined: whether it defines the agent's function, with the right parameters.
+        error: why not, in a few words; "" if it does.
+        wrapper: whether the function's body is no more than a teammate's call passed on.
+        returns: whether the function has a return of a value.
+        calls: teammates' functions that the function calls.
+        ignores: those of them that it only calls as statements, their results lost.
+        dropped: teammates' functions that the answer also defined, and that are not taken over.
+    """
+
+    code: str = ""
+    imports: tuple[str, ...] = ()
+    parses: bool = False
+    defined: bool = False
+    error: str = ""
+    wrapper: bool = False
+    returns: bool = False
+    calls: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+NOTHING = Piece(error="nothing was written")
+
+
+def source_of(text: str) -> str:
+    """The Python in an answer: the fenced blocks if there are any, else the text."""
+    blocks = _FENCE.findall(text)
+    return "\n".join(blocks) if blocks else text
+
+
+def parse_tree(source: str) -> tuple[ast.Module | None, str, str]:
+    """(tree, source, error) of the code in ``source``, prose before and after it given up.
+
+    Without a tree, error says why in a few words (line and message).
+    """
+    tree, error = _try(source)
+    if tree is not None:
+        return tree, source, ""
+    lines = source.split("\n")
+    start = next((i for i, line in enumerate(lines) if _START.match(line)), None)
+    if start is None:
+        return None, source, error
+    lines = lines[start:]
+    for end in range(len(lines), max(0, len(lines) - _MOST_TRIES), -1):
+        if end < len(lines) and not lines[end].strip():
+            continue  # the same code as one line further
+        part = "\n".join(lines[:end])
+        tree, _ = _try(part)
+        if tree is not None:
+            # A function that stops in its middle is broken code, not code with prose below it.
+            if end == len(lines) or not lines[end][:1].isspace():
+                return tree, part, ""
+            break
+    return None, source, error
+
+
+def _try(source: str) -> tuple[ast.Module | None, str]:
+    try:
+        return ast.parse(source), ""
+    except SyntaxError as error:
+        return None, f"line {error.lineno or 1}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return None, str(error) or "nested too deeply"
+
+
+def parse(
+    text: object, name: str, params: Sequence[str] | None, teammates: Collection[str] = ()
+) -> Piece:
+    """An agent's answer as its part of the program.
+
+    Args:
+        text: what the agent wrote; anything but text is nothing.
+        name: the function that it was to write.
+        params: its parameters (their number counts, not their names); None: any.
+        teammates: names that belong to others.
+    """
+    if not isinstance(text, str) or not text.strip():
+        return NOTHING
+    text = text[:MAX_ACTION].replace("\r\n", "\n").replace("\x0c", " ")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        return Piece(error="the text is not Unicode")
+    tree, source, error = parse_tree(source_of(text))
+    if tree is None:
+        return Piece(error=error)
+    return _piece(tree, source, name, params, teammates)
+
+
+def _piece(tree, source, name, params, teammates) -> Piece:
+    imports: list[str] = []
+    kept: list[str] = []
+    dropped: list[str] = []
+    own = None
+    lines = source.split("\n")
+    for node in tree.body:
+        if not isinstance(node, _KEPT):
+            continue
+        names = _bound(node)
+        taken = [other for other in names if other in teammates]
+        if taken:
+            dropped += taken
+            continue
+        if name in names:
+            own = node
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(_segment(node, source, lines))
+        else:
+            kept.append(_segment(node, source, lines))
+    # The text around an answer's code is broken only if there is no function in it at all.
+    parses = bool(tree.body)
+    if not isinstance(own, ast.FunctionDef):
+        what = "is no function" if own is not None else "is not defined"
+        error = f"{name} {what}"
+        return Piece("", (), parses, False, error, dropped=tuple(dropped))
+    if params is not None and not accepts(own.args, len(params)):
+        error = f"{name} must take {len(params)} argument{'s' * (len(params) != 1)}"
+        return Piece("", (), parses, False, error, dropped=tuple(dropped))
+    calls, ignores = called(own, teammates)
+    return Piece(
+        code="\n\n".join(kept) + "\n",
+        imports=tuple(imports),
+        parses=parses,
+        defined=True,
+        wrapper=is_wrapper(own, teammates),
+        returns=returns_value(own),
+        calls=calls,
+        ignores=ignores,
+        dropped=tuple(dropped),
+    )
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """Names that a top-level statement gives a meaning to."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+
+
+def _segment(node: ast.stmt, source: str, lines: list[str]) -> str:
+    decorators = getattr(node, "decorator_list", None)
+    if decorators:
+        return "\n".join(lines[decorators[0].lineno - 1 : node.end_lineno])
+    return ast.get_source_segment(source, node) or ""
+
+
+def accepts(args: ast.arguments, count: int) -> bool:
+    """Whether a function with these parameters can be called with ``count`` positional ones."""
+    positional = len(args.posonlyargs) + len(args.args)
+    required = positional - len(args.defaults)
+    keyword_only = sum(default is None for default in args.kw_defaults)
+    return required <= count and (count <= positional or bool(args.vararg)) and not keyword_only
+
+
+def _body(function: ast.FunctionDef) -> list[ast.stmt]:
+    first = function.body[0]
+    documented = (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    )
+    return function.body[1:] if documented else function.body
+
+
+def is_wrapper(function: ast.FunctionDef, teammates: Collection[str]) -> bool:
+    """Whether the body only returns, or only assigns and returns, one call of a teammate's
+    function on plain names: nothing of the author's own."""
+    body = _body(function)
+    value = None
+    if len(body) == 1 and isinstance(body[0], ast.Return):
+        value = body[0].value
+    elif len(body) == 2 and isinstance(body[0], ast.Assign) and isinstance(body[1], ast.Return):
+        target, back = body[0].targets[0], body[1].value
+        if isinstance(target, ast.Name) and isinstance(back, ast.Name) and target.id == back.id:
+            value = body[0].value
+    if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name)):
+        return False
+    if value.func.id not in teammates:
+        return False
+    given = [*value.args, *(keyword.value for keyword in value.keywords)]
+    given = [arg.value if isinstance(arg, ast.Starred) else arg for arg in given]
+    return all(isinstance(arg, (ast.Name, ast.Constant)) for arg in given)
+
+
+def called(
+    function: ast.FunctionDef, teammates: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Teammates' functions that a function calls by name, and those of them that it only ever
+    calls as a statement."""
+    statements = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Expr)}
+    every: dict[str, bool] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id
+            if name in teammates:
+                every[name] = every.get(name, True) and id(node) in statements
+    return tuple(sorted(every)), tuple(sorted(name for name, lost in every.items() if lost))
+
+
+def returns_value(function: ast.FunctionDef) -> bool:
+    """Whether some ``return`` of its own (not of a function within) gives back a value."""
+    todo: list[ast.AST] = list(function.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Return) and node.value is not None:
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            todo += ast.iter_child_nodes(node)
+    return False
+
+
+def keeps(text: object) -> bool:
+    """Whether an action says to leave the function as it is."""
+    return isinstance(text, str) and text[:40].strip().strip("`.!*\"'").lower() == KEEP
+
+
+def assemble(given: str, pieces: Sequence[Piece], above: str = "") -> str:
+    """The whole program: what is given, all imports, ``above``, then everybody's code."""
+    imports: dict[str, None] = {}
+    for piece in pieces:
+        imports.update(dict.fromkeys(piece.imports))
+    # Only these may not stand below other statements.
+    future = [line for line in imports if line.startswith("from __future__")]
+    others = [line for line in imports if not line.startswith("from __future__")]
+    parts = ["\n".join(future), given, "\n".join(others), above, *(p.code for p in pieces)]
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"

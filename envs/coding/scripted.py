@@ -1,0 +1,244 @@
+"""Scripted coders: each reads its own brief prompts and writes one function.
+
+* :class:`Expert` writes what the specification says.
+* :class:`Random` writes an operation drawn by lot.
+* :class:`Novice` writes the demonstrations that the built-in model is cloned from. Its *most
+  likely* answer is wrong for every task, so that greedy play never solves one and reinforcement
+  learning has something to learn: helpers forget their ``return``, entries leave a helper out.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from colllm_bench.envs import central
+from colllm_bench.envs.coding import families
+from colllm_bench.envs.coding.env import CodingEnv
+from colllm_bench.envs.coding.families import FAMILIES, fill
+from colllm_bench.envs.coding.judge import DISPATCH, Judge
+from colllm_bench.envs.coding.parsing import KEEP
+from colllm_bench.envs.coding.program import LETTERS, namespace
+from colllm_bench.envs.coding.sandbox import Outcome
+
+_HEAD = re.compile(r"(\w+)\(([^)]*)\)(?: -> [^:]+)?: (.*)")
+
+
+def heading(observation: str) -> tuple[str, list[str], str] | None:
+    """(name, parameters, phrase) of a brief prompt, or None for feedback and other text."""
+    found = _HEAD.match(observation)
+    if not found:
+        return None
+    name, params, phrase = found.groups()
+    return name, [p.partition(":")[0].strip() for p in params.split(",") if p.strip()], phrase
+
+
+class Expert:
+    """Writes the reference solution, and keeps it."""
+
+    def reset(self, agent: str, instructions: str, seed: int) -> None:
+        """A new episode for ``agent``; all its luck comes from ``seed`` and its name."""
+        self.rng = random.Random(f"{seed} {agent}")
+        self.prompt: tuple[str, list[str], str] | None = None
+
+    def act(self, observation: str, info: dict) -> str:
+        """A function for a brief prompt; ``keep`` for feedback."""
+        prompt = heading(observation)
+        if prompt is not None:
+            self.prompt = prompt
+            return self.write(*prompt)
+        return self.again(observation)
+
+    def again(self, observation: str) -> str:
+        """What to answer to feedback."""
+        return KEEP
+
+    def write(self, name: str, params: list[str], phrase: str) -> str:
+        """The function that a prompt asks for. Of problems that were read from a file nothing
+        is known: it writes one that does nothing."""
+        reading = families.parse(phrase)
+        if reading is not None:
+            return function(name, params, families.expression(reading))
+        from colllm_bench.envs.coding import problems
+
+        return problems.solution(name) or f"def {name}({', '.join(params)}):\n    return None\n"
+
+
+def function(name: str, params: list[str], expression: str, word: str = "return ") -> str:
+    return f"def {name}({', '.join(params)}):\n    {word}{expression}"
+
+
+class Random(Expert):
+    """Writes an operation drawn by lot from the families, whatever was asked."""
+
+    def again(self, observation: str) -> str:
+        return self.write(*self.prompt) if self.prompt else KEEP
+
+    def write(self, name: str, params: list[str], phrase: str) -> str:
+        family = self.rng.choice(FAMILIES)
+        op = self.rng.choice(family.ops)
+        param = params[0] if params else family.param
+        values = {"k": self.rng.choice(families.CONSTANTS), "c": self.rng.choice(LETTERS)}
+        return function(name, params or [param], fill(op.code, x=param, **values))
+
+
+class Novice(Expert):
+    """Wrong in one typical way more often than not, and now and then in others.
+
+    Attributes:
+        forgets: how often a helper lacks its ``return``, and an entry leaves a helper out.
+        slips: how often a constant is off by one.
+        confuses: how often an operation is taken for another.
+        keeps: how often a function that passes its own tests is left as it is.
+    """
+
+    forgets = 0.54
+    slips = 0.06
+    confuses = 0.06
+    keeps = 0.45
+
+    def again(self, observation: str) -> str:
+        own = re.search(r"^own (\d+)/(\d+)", observation, re.MULTILINE)
+        passes = own is not None and own[1] == own[2]
+        if self.rng.random() < (self.keeps if passes else 0.05):
+            return KEEP
+        return self.write(*self.prompt)
+
+    def write(self, name: str, params: list[str], phrase: str) -> str:
+        reading = families.parse(phrase)
+        rng, word = self.rng, "return "
+        if reading.kind == "composition":
+            if rng.random() < self.forgets:
+                reading = replace(reading, chains=without_one(reading.chains))
+        elif rng.random() < self.forgets:
+            word = ""
+        reading = replace(reading, ops=tuple(self._op(*op) for op in reading.ops))
+        return function(name, params, families.expression(reading), word)
+
+    def _op(self, op: families.Op, values: dict[str, str]):
+        if self.rng.random() < self.confuses:
+            op = replace(op, code=self.rng.choice(op.wrong))
+        if "k" in values and self.rng.random() < self.slips:
+            values = {**values, "k": str(int(values["k"]) + self.rng.choice((1, 1, -1)))}
+        return op, values
+
+
+class GreedyNovice(Novice):
+    """The novice's most likely answer, always: what a greedy clone of it does."""
+
+    forgets, slips, confuses, keeps = 1.0, 0.0, 0.0, 0.0
+
+
+def without_one(chains: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """The composition with its innermost helper left out."""
+    *others, last = chains
+    return (*others, last[:-1]) if last[:-1] or not others else tuple(others)
+
+
+# -- demonstrations
+
+
+class _TrustedPool:
+    """Runs what *our own novices* wrote in this process: demonstrations are made by the
+    thousand, and hold nothing but the templates of :mod:`.families`."""
+
+    def run(self, source: str, entry: str, cases: list, limits: Any = None) -> list[Outcome]:
+        program = source.removesuffix(DISPATCH)
+        outcomes = []
+        for args in cases:
+            names = namespace(program, DISPATCH)
+            try:
+                outcomes.append(Outcome("ok", names[entry](*args)))
+            except Exception as error:
+                outcomes.append(Outcome("runtime-error", error=f"{type(error).__name__}: {error}"))
+        return outcomes
+
+
+class _NoviceEnv(CodingEnv):
+    """For novices only: no sandbox, see :class:`_TrustedPool`."""
+
+    def _judge(self) -> Judge:
+        return Judge(_TrustedPool())
+
+
+def play(env: CodingEnv, coders: list[Expert], seed: int) -> Iterator[tuple[dict, dict, dict]]:
+    """Play one episode; yields (observations, infos, actions) of each turn.
+
+    Args:
+        env: a coding environment in the brief style.
+        coders: one an agent.
+        seed: of the environment and the coders.
+    """
+    observations, infos = env.reset(seed=seed)
+    for agent, coder in zip(env.possible_agents, coders, strict=True):
+        coder.reset(agent, infos[agent]["instructions"], seed)
+    while env.agents:
+        actions = {
+            agent: coder.act(observations[agent]["text"], infos[agent])
+            for agent, coder in zip(env.possible_agents, coders, strict=True)
+        }
+        yield observations, infos, actions
+        observations, _, _, _, infos = env.step(actions)
+
+
+TEAM_SIZES = (*(2, 3, 3, 4) * 6, 5, 6, 8, 16)
+LEVELS = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
+TURNS = (2, 2, 2, 2, 2, 3)
+FEEDBACK = ("detailed",) * 6 + ("passed", "none")
+CENTRAL_SHARE = 0.12
+"""Share of the demonstrations in which one master writes every coder's function."""
+CENTRAL_AGENTS = 4
+"""Larger teams would make masters' transcripts too long."""
+
+
+def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
+    """``count`` chat transcripts of novices: system, then user and assistant in turn.
+
+    Team sizes, levels, lengths, feedback and programs of the training split are mixed; of each
+    episode come the transcripts of up to two coders drawn by lot, or (for a share) a master's, as
+    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    """
+    made = 0
+    while made < count:
+        agents = rng.choice(TEAM_SIZES)
+        env = _NoviceEnv(
+            agents=agents, level=rng.choice(LEVELS), turns=rng.choice(TURNS),
+            feedback=rng.choice(FEEDBACK),
+        )
+        turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        if agents <= CENTRAL_AGENTS and rng.random() < CENTRAL_SHARE:
+            chats = [_master(env, turns)]
+        else:
+            # An entry is a novice among many helpers: it is shown as often as they all are.
+            names = {rng.choice(env.possible_agents[:-1]), env.possible_agents[-1]}
+            chats = [_coder(turns, name) for name in sorted(names)]
+        for chat in chats[: count - made]:
+            made += 1
+            yield chat
+
+
+def _coder(turns: list, agent: str) -> list[dict]:
+    chat = [{"role": "system", "content": turns[0][1][agent]["instructions"]}]
+    for seen, _, done in turns:
+        chat.append({"role": "user", "content": seen[agent]["text"]})
+        chat.append({"role": "assistant", "content": done[agent]})
+    return chat
+
+
+def _master(env: CodingEnv, turns: list) -> list[dict]:
+    names = env.possible_agents
+    numbers = range(1, len(names) + 1)
+    told = central.join_instructions([turns[0][1][a]["instructions"] for a in names], env.style)
+    chat = [{"role": "system", "content": told}]
+    for seen, _, done in turns:
+        observed = central.join_observations(numbers, [seen[a]["text"] for a in names])
+        # Numbered, because a function has several lines.
+        written = central.join_observations(numbers, [done[a] for a in names])
+        chat.append({"role": "user", "content": observed})
+        chat.append({"role": "assistant", "content": written})
+    return chat
+
+
