@@ -217,7 +217,7 @@ def _mbpp(row: dict, where: str):
     lines = "\n".join([*asserts, *_texts(row, "challenge_test_list", where)])
     checks = _parsed(lines, "test_list", where)
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    called = [n.func.id for n in ast.walk(checks)
+    called = [n.func.id for n in ast.walk(_parsed(asserts[0], "test_list", where))
               if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in names]
     if not called:
         raise ConfigError(f"{where}: field 'test_list' calls no function of field 'code'",
