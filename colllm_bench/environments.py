@@ -12,6 +12,17 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 
 
+def provenance_of(env: Any) -> dict[str, Any]:
+    """What an environment says of the machine that belongs to the results (coding: what confines
+    the programs); {} for most.
+
+    Raises:
+        ConfigError: the environment cannot be played here.
+    """
+    tell = getattr(getattr(env, "env", env), "provenance", None)
+    return dict(tell()) if callable(tell) else {}
+
+
 def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     """One environment of the run; for centralized execution, behind its single master.
 

@@ -154,11 +154,13 @@ def prepare(config: RunConfig) -> RunConfig:
         ConfigError: the configuration cannot be run. Nothing has been written.
     """
     from colllm_bench.checks import check_config, resolve
-    from colllm_bench.environments import make_env
+    from colllm_bench.environments import make_env, provenance_of
 
     config = resolve(config)
     check_config(config)
-    make_env(config, split="train").close()
+    env = make_env(config, split="train")
+    provenance_of(env)
+    env.close()
     return config
 
 

@@ -13,7 +13,7 @@ from colllm_bench import exchange
 from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
 from colllm_bench.critic import Critic
-from colllm_bench.environments import make_env
+from colllm_bench.environments import make_env, provenance_of
 from colllm_bench.evaluation import evaluate_team, reference_teams, results, summarize_teams
 from colllm_bench.learner import ActorLearner, CriticLearner
 from colllm_bench.players import TeamPlayer
@@ -219,6 +219,8 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
     teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
     summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
+    if about := provenance_of(trainer.envs[0]):
+        summary["provenance"] = about
     for name, episodes in played.items():
         _keep_replays(folder, name, episodes)
     for k, episode in enumerate(played["trained"][: KEPT["trained"]]):

@@ -276,6 +276,14 @@ class CodingEnv(ParallelEnv):
         """What a spectator sees now, as data (see :mod:`colllm_bench.replays`)."""
         return render.frame(self.program, self.pieces, self.verdict, self.turn, self.turns)
 
+    def provenance(self) -> dict[str, Any]:
+        """What of this machine belongs to the results: ``sandbox``, the rung that confines.
+
+        Raises:
+            ConfigError: nothing here confines code: no program can be run.
+        """
+        return {"sandbox": shared_pool(self.sandbox).rung}
+
     def close(self) -> None:
         """Nothing of its own to close: the sandboxes are the process's, and end with it."""
 

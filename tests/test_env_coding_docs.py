@@ -1,0 +1,64 @@
+"""The documentation page says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from colllm_bench.envs.coding import problems, reward, tasks, text
+from colllm_bench.envs.coding.env import TURNS, CodingEnv
+from colllm_bench.envs.coding.scripted import Novice
+
+PAGE = (Path(__file__).parents[1] / "docs" / "coding.md").read_text(encoding="utf-8")
+SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", CodingEnv.__doc__, flags=re.M))
+
+
+def between(name: str) -> str:
+    return PAGE.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
+
+
+def test_spec_table_of_the_docstring_says_what_the_code_does():
+    env = CodingEnv()
+    agents = list(tasks.AGENTS)
+    names = ", ".join(f"{k} {v}" for k, v in tasks.LEVELS.items())
+    assert SPEC == {
+        "Id": 'coding_v0 (``pettingzoo.make("parallel", "colllm/coding-v0")``)',
+        "Import": "from colllm_bench.envs.coding.env import parallel_env",
+        "Forms": "parallel (all write at once), AEC",
+        "Agents": f"{agents[0]} to {agents[-1]}, default {len(env.possible_agents)}: "
+        f"{env.possible_agents[0]} to {CodingEnv(agents=agents[-1]).possible_agents[-1]}; "
+        "the last writes the entry",
+        "Tasks": f"{', '.join(tasks.TASKS)}; default {env.task}; or data=FILE",
+        "Levels": f"{names}; default {env.level} (of the families)",
+        "Turns": f"{TURNS[0]} to {TURNS[-1]}, default {env.turns}",
+        "Feedback": f"{', '.join(text.FEEDBACK)}; default {env.feedback}",
+        "Action": repr(env.action_space("coder_1")),
+        "Observation": f"Dict(text: {env.observation_space('coder_1')['text']!r})",
+        "Rewards": f"{', '.join(reward.REWARDS)}; default {env.reward}",
+        "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
+        "Splits": f"{', '.join(tasks.SPLITS)}; default {env.split}",
+        "Render modes": ", ".join(env.metadata["render_modes"]),
+    }
+    assert env.metadata["name"] == "coding_v0"
+
+
+def test_spec_table_of_the_page_is_the_docstrings():
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", between("spec"), flags=re.M))
+    assert rows == {key: value.replace("``", "`") for key, value in SPEC.items()}
+
+
+def test_numbers_of_the_page_are_the_codes():
+    assert f"{len(problems.load())} hand-written programs" in PAGE
+    own = " + ".join(f"{reward.WEIGHTS[k]:.2f} `{k}`" for k in ("defined", "parses", "units"))
+    assert own in PAGE
+    assert "(0.40 + 0.10 `not_wrapper` + 0.10 `not_ignored`)" in PAGE
+    assert [reward.WEIGHTS[k] for k in ("tests", "not_wrapper", "not_ignored")] == [0.4, 0.1, 0.1]
+    assert f"in {Novice.forgets:.0%} a helper forgets" in PAGE
+    assert f"off by one ({Novice.slips:.0%})" in PAGE
+
+
+def test_the_example_of_the_page_plays():
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+    names: dict = {}
+    exec(code.replace('render_mode="human"', 'render_mode="ansi"'), names)
+    assert names["infos"]["coder_1"]["score"]["parses"] == 1.0
