@@ -20,10 +20,10 @@ import threading
 from collections.abc import Iterator
 
 from colllm_bench.envs.coding.sandbox import VERDICTS, Limits, Pool, compare
-from sandbox_corpus import attacks_host, attacks_values
+from sandbox_corpus import attacks_host, attacks_limits, attacks_values
 from sandbox_corpus.solutions import SOLUTIONS
 
-ATTACKS = {**attacks_values.ATTACKS, **attacks_host.ATTACKS}
+ATTACKS = {**attacks_values.ATTACKS, **attacks_limits.ATTACKS, **attacks_host.ATTACKS}
 SHORT = Limits(cpu=0.15, wall=2.0, timeouts=1)
 LATE = {"cpu-timeout", "wall-timeout"}
 """On a starved machine the clock may be up before so little CPU time is; told apart elsewhere."""

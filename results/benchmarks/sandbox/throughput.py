@@ -142,7 +142,7 @@ def soak(rung: str, timeouts: int, samples: int) -> dict:
         interleaved_jail(pool, 50)
         assert pool.run(loop, "f", CASES[:1], limits)[0].verdict == "cpu-timeout"
         before, fast = footprint(pool), interleaved_jail(pool, samples)
-        verdicts = [o.verdict for _ in range(timeouts // 10)
+        verdicts = [o.verdict for _ in range(timeouts // len(CASES))
                     for o in pool.run(loop, "f", CASES, limits)]
         after, slow = footprint(pool), interleaved_jail(pool, samples)
         assert set(pool._all) == first, "the jail was replaced"
