@@ -198,6 +198,20 @@ def test_a_rung_that_was_asked_for_is_never_replaced(rung, refused, parts):
         assert part in line
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to drop capabilities")
+def test_root_that_may_not_become_somebody_is_refused():
+    """As in a container that was started with --cap-drop ALL: nothing runs as its root."""
+    code = (
+        "from colllm_bench.envs.coding.sandbox.inside import kernel\n"
+        "kernel.drop_capabilities()\n"
+        "from colllm_bench.envs.coding.sandbox import Pool\n"
+        "Pool(workers=1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode != 0 and line.count("capabilities SETUID and SETGID") == 2
+
+
 def test_elsewhere_than_on_linux_the_line_says_what_to_do(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(ConfigError, match="kernel of darwin.*run on Linux.*Docker.*'unsafe'"):

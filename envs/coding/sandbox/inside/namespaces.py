@@ -36,7 +36,8 @@ def enter(uid: int, gid: int, pipes: list[int], folders: list[str], hidden: list
         OSError: the kernel refuses a step (in whichever process: the one that returns raises).
     """
     if os.getuid() == 0:
-        os.setgroups([])
+        with kernel.step("drop"):
+            os.setgroups([])
     unshared, mapped = os.pipe(), os.pipe()
     child = os.fork()
     if child:
