@@ -23,10 +23,13 @@ from colllm_bench import files
 from colllm_bench.leaderboard.page.view import page_view
 
 SCRIPTS = (
-    "dom.js", "format.js", "state.js", "chart.js", "rows.js", "table.js", "board.js", "plots.js",
-    "siege.js", "frames.js", "replay.js", "main.js",
+    "dom.js", "format.js", "state.js", "axes.js", "chart.js", "rows.js", "table.js", "board.js",
+    "curves.js", "compare.js", "beyond.js", "siege.js", "frames.js", "turns.js", "replay.js",
+    "main.js",
 )
 """In the order in which they are run; they share one scope."""
+STYLES = ("base.css", "plots.css", "replay.css", "media.css")
+"""Later ones overrule earlier ones."""
 
 
 def build_page(data: dict[str, Any], out: str | Path) -> Path:
@@ -49,7 +52,7 @@ def build_page(data: dict[str, Any], out: str | Path) -> Path:
 
 def assemble(view: dict[str, Any]) -> str:
     """The page's HTML around ``view`` (see :func:`view.page_view`)."""
-    css = asset("page.css")
+    css = "\n".join(asset(name) for name in STYLES)
     parts = "\n".join(asset(name) for name in SCRIPTS)
     js = f'(() => {{\n"use strict";\n{parts}}})();\n'
     for name, text in (("css", css), ("js", js)):

@@ -4,17 +4,31 @@ const MAIN = data.measures.filter((measure) => measure.main);
 
 function drawBoard(box) {
   const groups = visible();
-  put(box, el("h2", { id: "board-title" }, "Leaderboard"), groups.length ? [
-    el("p", { class: "lead" }, "One row is one configuration, averaged over its seeds. ",
-      "Score 0 is the random team, 1 the scripted expert, on held-out tasks. ",
-      "The small plot has every seed as a dot, the mean as a bar and the 95% interval as a line."),
-    sortable(boardTable(groups)),
-    settingNotes(groups),
-    groups.some((group) => group.seeds.length < 5)
-      ? el("p", { class: "note" }, badge("few", "fewer than five seeds"),
-        " Fewer than five seeds: the interval is wide and rests on little. Read the dots.")
-      : null,
-  ] : nothing());
+  put(
+    box,
+    el("h2", { id: "board-title" }, "Leaderboard"),
+    groups.length
+      ? [
+          el(
+            "p",
+            { class: "lead" },
+            "One row is one configuration, averaged over its seeds. ",
+            "Score 0 is the random team, 1 the scripted expert, on held-out tasks. ",
+            "The small plot has every seed as a dot, the mean as a bar and the 95% interval as a line.",
+          ),
+          sortable(boardTable(groups)),
+          settingNotes(groups),
+          groups.some((group) => group.seeds.length < 5)
+            ? el(
+                "p",
+                { class: "note" },
+                badge("few", "fewer than five seeds"),
+                " Fewer than five seeds: the interval is wide and rests on little. Read the dots.",
+              )
+            : null,
+        ]
+      : nothing(),
+  );
 }
 
 /** What a reader must know before comparing the groups of a setting. */
@@ -22,8 +36,16 @@ function settingNotes(groups) {
   const shown = new Set(groups.map((group) => group.setting));
   const noted = data.settings.filter((setting) => shown.has(setting.id) && setting.notes.length);
   if (!noted.length) return null;
-  return el("details", { class: "values" }, el("summary", {}, `Before you compare: notes on ${plural(noted.length, "setting")}`),
-    el("ul", { class: "notes" }, noted.map((setting) => el("li", {}, el("strong", {}, setting.title), ": ", setting.notes.join("; ")))));
+  return el(
+    "details",
+    { class: "values" },
+    el("summary", {}, `Before you compare: notes on ${plural(noted.length, "setting")}`),
+    el(
+      "ul",
+      { class: "notes" },
+      noted.map((setting) => el("li", {}, el("strong", {}, setting.title), ": ", setting.notes.join("; "))),
+    ),
+  );
 }
 
 function boardTable(groups) {
@@ -36,11 +58,23 @@ function boardTable(groups) {
     detail: groupDetail,
     sort: MAIN.length ? { column: MAIN[0].id, descending: MAIN[0].better !== "low" } : { column: "method" },
     columns: [
-      text("method", "Method", (group) => group.method, (group) => methodCell(group)),
+      text(
+        "method",
+        "Method",
+        (group) => group.method,
+        (group) => methodCell(group),
+      ),
       text("env", "Environment", (group) => group.title),
       { id: "agents", title: "Agents", numeric: true, value: (group) => group.agents },
       { id: "model", title: "Model", value: (group) => group.size ?? 0, cell: (group) => group.model_title },
-      { id: "n", title: "Seeds", numeric: true, descending: true, value: (group) => group.seeds.length, cell: seedsCell },
+      {
+        id: "n",
+        title: "Seeds",
+        numeric: true,
+        descending: true,
+        value: (group) => group.seeds.length,
+        cell: seedsCell,
+      },
       ...MAIN.map(measureColumn),
     ],
   };
@@ -72,31 +106,61 @@ function measureCell(found, measure, colour) {
   if (!found) return MISSING;
   const text = bounded(found, measure.format);
   const around = interval(found.low, found.high, measure.format);
-  return el("span", { class: "measure" },
+  return el(
+    "span",
+    { class: "measure" },
     el("span", { class: "mean" }, text),
     around ? el("span", { class: "interval" }, around) : null,
-    measure.strip ? strip(found, measure.domain, colour) : null);
+    measure.strip ? strip(found, measure.domain, colour) : null,
+  );
 }
 
 /** Everything about a group: all measures with every seed, and how they were made. */
 function groupDetail(group) {
-  const rows = data.measures.filter((measure) => group.numbers[measure.id]).map((measure) => {
-    const found = group.numbers[measure.id];
-    return el("tr", {},
-      el("th", { scope: "row", title: measure.help || null }, measure.title),
-      el("td", {}, bounded(found, measure.format)),
-      el("td", {}, interval(found.low, found.high, measure.format) || MISSING),
-      found.seeds.map((value, i) => el("td", {}, seedText(found, value, i, measure.format))));
-  });
+  const rows = data.measures
+    .filter((measure) => group.numbers[measure.id])
+    .map((measure) => {
+      const found = group.numbers[measure.id];
+      return el(
+        "tr",
+        {},
+        el("th", { scope: "row", title: measure.help || null }, measure.title),
+        el("td", {}, bounded(found, measure.format)),
+        el("td", {}, interval(found.low, found.high, measure.format) || MISSING),
+        found.seeds.map((value, i) => el("td", {}, seedText(found, value, i, measure.format))),
+      );
+    });
   const heads = ["", "mean", "95% interval", ...group.seeds.map((seed) => `seed ${seed}`)];
-  return el("div", { class: "more" },
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `All numbers of ${group.method}` },
-      el("table", { class: "plain" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-        el("tbody", {}, rows))),
+  return el(
+    "div",
+    { class: "more" },
+    el(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": `All numbers of ${group.method}` },
+      el(
+        "table",
+        { class: "plain" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            heads.map((head) => el("th", { scope: "col" }, head)),
+          ),
+        ),
+        el("tbody", {}, rows),
+      ),
+    ),
     madeBy(group),
     data.replays.some((one) => one.group === group.id)
-      ? el("button", { type: "button", class: "chip strong", onclick: () => watch(group.id) }, "Watch its episodes")
-      : null);
+      ? el(
+          "button",
+          { type: "button", class: "chip strong", onclick: () => watch(group.id) },
+          "Watch its episodes",
+        )
+      : null,
+  );
 }
 
 /** A mean, or what it is at least where seeds are censored. */
@@ -117,11 +181,29 @@ function madeBy(group) {
     ["seeds", list(group.seeds)],
     ["digest", el("code", {}, made.digest)],
     ["version", made.version],
-    ["commit", made.commits.length ? made.commits.map((commit) => el("code", {}, `${commit} `)) : "not recorded"],
+    [
+      "commit",
+      made.commits.length ? made.commits.map((commit) => el("code", {}, `${commit} `)) : "not recorded",
+    ],
     ["machine", made.machines.length ? made.machines.join("; ") : "not recorded"],
     ["packages", made.packages.join(", ") || "not recorded"],
-    ["folders", el("ul", {}, group.folders.map((folder) => el("li", {}, el("code", {}, folder))))],
+    [
+      "folders",
+      el(
+        "ul",
+        {},
+        group.folders.map((folder) => el("li", {}, el("code", {}, folder))),
+      ),
+    ],
   ];
-  return el("div", { class: "made" }, el("h3", {}, "How it was made"),
-    el("dl", {}, lines.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)])));
+  return el(
+    "div",
+    { class: "made" },
+    el("h3", {}, "How it was made"),
+    el(
+      "dl",
+      {},
+      lines.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]),
+    ),
+  );
 }

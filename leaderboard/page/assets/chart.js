@@ -1,48 +1,38 @@
-// Plots as SVG: axes, lines with bands, rows with intervals. Drawn anew for every width, so that
-// text keeps its size on a phone.
-
-const FONT = 12;
-
-/** A linear scale from [d0, d1] to [r0, r1]. */
-function scale([d0, d1], [r0, r1]) {
-  const span = d1 - d0 || 1;
-  return (value) => r0 + ((value - d0) / span) * (r1 - r0);
-}
-
-/** A mark around (x, y), told apart by its shape. */
-function mark(shape, x, y, size, attributes) {
-  const s = size;
-  const paths = {
-    circle: `M${x - s} ${y}a${s} ${s} 0 1 0 ${2 * s} 0a${s} ${s} 0 1 0 ${-2 * s} 0`,
-    square: `M${x - s} ${y - s}h${2 * s}v${2 * s}h${-2 * s}z`,
-    diamond: `M${x} ${y - 1.3 * s}L${x + 1.3 * s} ${y}L${x} ${y + 1.3 * s}L${x - 1.3 * s} ${y}z`,
-    wedge: `M${x} ${y + 1.2 * s}L${x + 1.2 * s} ${y - s}L${x - 1.2 * s} ${y - s}z`,
-    plus: `M${x - s} ${y}H${x + s}M${x} ${y - s}V${y + s}`,
-    triangle: `M${x} ${y - 1.2 * s}L${x + 1.2 * s} ${y + s}L${x - 1.2 * s} ${y + s}z`,
-    cross: `M${x - s} ${y - s}L${x + s} ${y + s}M${x + s} ${y - s}L${x - s} ${y + s}`,
-  };
-  return svg("path", { d: paths[shape], ...attributes });
-}
-
-const line = (points, sx, sy) =>
-  points.map(([x, y], i) => `${i ? "L" : "M"}${sx(x).toFixed(1)} ${sy(y).toFixed(1)}`).join("");
+// Plots of lines as SVG, with bands, seeds and a legend. Drawn anew for every width, so that text
+// keeps its size on a phone.
 
 /** Lines for a legend, each with the look of its series. */
 function legend(series, hidden, onchange) {
-  return el("div", { class: "legend", role: "group", "aria-label": "Lines shown" },
-    series.map((one) => el("button", {
-      type: "button", class: "key", "aria-pressed": hidden.has(one.name) ? "false" : "true",
-      onclick: () => {
-        if (!hidden.delete(one.name)) hidden.add(one.name);
-        onchange(one.name);
-      },
-    }, swatch(one), ` ${one.name}`, one.note ? el("small", {}, ` ${one.note}`) : null)));
+  return el(
+    "div",
+    { class: "legend", role: "group", "aria-label": "Lines shown" },
+    series.map((one) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "key",
+          "aria-pressed": hidden.has(one.name) ? "false" : "true",
+          onclick: () => {
+            if (!hidden.delete(one.name)) hidden.add(one.name);
+            onchange(one.name);
+          },
+        },
+        swatch(one),
+        ` ${one.name}`,
+        one.note ? el("small", {}, ` ${one.note}`) : null,
+      ),
+    ),
+  );
 }
 
 function swatch({ colour, dash, mark: shape }) {
-  return svg("svg", { width: 34, height: 12, viewBox: "0 0 34 12", "aria-hidden": "true" },
+  return svg(
+    "svg",
+    { width: 34, height: 12, viewBox: "0 0 34 12", "aria-hidden": "true" },
     svg("path", { d: "M1 6h32", stroke: colour, "stroke-dasharray": dash, "stroke-width": 2.4 }),
-    mark(shape, 17, 6, 3.4, { fill: colour, stroke: colour }));
+    mark(shape, 17, 6, 3.4, { fill: colour, stroke: colour }),
+  );
 }
 
 /**
@@ -57,7 +47,13 @@ function lineChart(spec) {
   const canvas = el("div", { class: "canvas" });
   const keys = el("div");
   const readout = el("p", { class: "readout", "aria-live": "polite" });
-  const draw = (width) => drawLines(spec, spec.series.filter((s) => !hidden.has(s.name)), width, readout);
+  const draw = (width) =>
+    drawLines(
+      spec,
+      spec.series.filter((s) => !hidden.has(s.name)),
+      width,
+      readout,
+    );
   const redraw = (focus) => {
     put(keys, legend(spec.series, hidden, redraw));
     if (canvas.clientWidth) put(canvas, draw(Math.floor(canvas.clientWidth)));
@@ -66,28 +62,30 @@ function lineChart(spec) {
   };
   put(keys, legend(spec.series, hidden, redraw));
   responsive(canvas, draw);
-  return el("figure", { class: "plot" },
+  return el(
+    "figure",
+    { class: "plot" },
     el("figcaption", {}, el("strong", {}, spec.title), spec.note ? el("span", {}, spec.note) : null),
-    keys, canvas, readout, asTable(spec));
+    keys,
+    canvas,
+    readout,
+    asTable(spec),
+  );
 }
 
-function extent(values, floor = null, ceiling = null) {
-  let low = floor ?? Infinity, high = ceiling ?? -Infinity;
-  for (const value of values) {
-    if (value === null || !Number.isFinite(value)) continue;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
-  return Number.isFinite(low) ? [low, high] : [0, 1];
-}
+let clips = 0;
 
 function drawLines(spec, series, width, readout) {
   const height = Math.max(230, Math.min(340, width * 0.62));
   const box = { left: 52, right: width - 14, top: 20, bottom: height - 42 };
   const all = series.flatMap((s) => [...s.points, ...(s.seeds || []).flatMap((one) => one.points)]);
   const edges = series.filter((s) => s.bars).flatMap((s) => s.band.flatMap(([, low, high]) => [low, high]));
-  const xs = spec.x.domain || extent(all.map(([x]) => x), spec.x.at ? null : 0);
+  const xs =
+    spec.x.domain ||
+    extent(
+      all.map(([x]) => x),
+      spec.x.at ? null : 0,
+    );
   // Lines decide the height; a wide band is cut at the edge, not the lines made flat.
   const heights = [...all.map(([, y]) => y), ...edges, ...(spec.references || []).map((r) => r.y)];
   const ys = extent(heights, ...(spec.y.domain || [spec.y.floor]));
@@ -95,15 +93,28 @@ function drawLines(spec, series, width, readout) {
   const sx = scale([xs[0] - pad, xs[1] + pad], [box.left, box.right]);
   const sy = scale(ys, [box.bottom, box.top]);
   const root = svg("svg", {
-    width, height, viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0,
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    tabindex: 0,
     "aria-label": `${spec.title}. Arrow keys read the values; the table below has them all.`,
   });
   root.append(axes(spec, xs, ys, sx, sy, box, width));
   root.append(references(spec.references || [], sy, box));
   const clip = `clip-${(clips += 1)}`;
-  root.append(svg("clipPath", { id: clip }, svg("rect", {
-    x: box.left, y: box.top - 5, width: box.right - box.left, height: box.bottom - box.top + 10,
-  })));
+  root.append(
+    svg(
+      "clipPath",
+      { id: clip },
+      svg("rect", {
+        x: box.left,
+        y: box.top - 5,
+        width: box.right - box.left,
+        height: box.bottom - box.top + 10,
+      }),
+    ),
+  );
   series.forEach((one, k) => {
     const shift = one.bars ? (k - (series.length - 1) / 2) * 7 : 0; // methods stand side by side
     root.append(drawSeries(one, (x) => sx(x) + shift, sy, clip));
@@ -112,61 +123,24 @@ function drawLines(spec, series, width, readout) {
   return root;
 }
 
-let clips = 0;
-
-/** Lines across for teams to compare with; names of lines that lie together share a place. */
-function references(lines, sy, box) {
-  const group = svg("g", {});
-  let above = null;
-  for (const { name, y } of [...lines].sort((a, b) => b.y - a.y)) {
-    group.append(svg("path", { d: `M${box.left} ${sy(y)}H${box.right}`, class: "reference" }));
-    if (above && sy(y) - above.at < FONT + 2) above.text.append(`, ${name}`);
-    else {
-      above = { at: sy(y), text: svg("text", { x: box.right - 2, y: sy(y) - 4, class: "label end" }, name) };
-      group.append(above.text);
-    }
-  }
-  return group;
-}
-
-function axes(spec, xs, ys, sx, sy, box, width) {
-  const group = svg("g", { class: "axes", "aria-hidden": "true" });
-  const across = spec.x.at || ticks(xs[0], xs[1], Math.max(2, Math.floor(width / 90)));
-  for (const y of ticks(ys[0], ys[1], 5)) {
-    group.append(
-      svg("path", { d: `M${box.left} ${sy(y)}H${box.right}`, class: "grid" }),
-      svg("text", { x: box.left - 6, y: sy(y) + 4, class: "tick end" }, axisText(y, spec.y.format)));
-  }
-  for (const x of across) {
-    group.append(
-      svg("path", { d: `M${sx(x)} ${box.bottom}v5`, class: "axis" }),
-      svg("text", { x: sx(x), y: box.bottom + 18, class: "tick middle" }, axisText(x, spec.x.format)));
-  }
-  group.append(
-    svg("path", { d: `M${box.left} ${box.bottom}H${box.right}`, class: "axis" }),
-    svg("text", { x: (box.left + box.right) / 2, y: box.bottom + 36, class: "label middle" }, spec.x.label),
-    svg("text", {
-      x: 0, y: 0, class: "label middle",
-      transform: `translate(12 ${(box.top + box.bottom) / 2}) rotate(-90)`,
-    }, spec.y.label));
-  return group;
-}
-
-/** Ticks in short: an axis has room for four or five characters. */
-function axisText(value, format) {
-  return format === "number" ? short(value) : formatted(value, format);
-}
-
 function drawSeries(one, sx, sy, clip) {
   const group = svg("g", { class: "series", "data-series": one.name });
   if (one.band && one.band.length && !one.bars) {
     const above = one.band.map(([x, , high]) => [x, high]);
     const below = one.band.map(([x, low]) => [x, low]).reverse();
-    group.append(svg("path", { d: `${line([...above, ...below], sx, sy)}z`, fill: one.colour, class: "band", "clip-path": `url(#${clip})` }));
+    group.append(
+      svg("path", {
+        d: `${line([...above, ...below], sx, sy)}z`,
+        fill: one.colour,
+        class: "band",
+        "clip-path": `url(#${clip})`,
+      }),
+    );
   }
   for (const seed of one.seeds || []) {
     if (one.bars) {
-      for (const [x, y] of seed.points) group.append(svg("circle", { cx: sx(x), cy: sy(y), r: 3, stroke: one.colour, class: "dot" }));
+      for (const [x, y] of seed.points)
+        group.append(svg("circle", { cx: sx(x), cy: sy(y), r: 3, stroke: one.colour, class: "dot" }));
     } else {
       group.append(svg("path", { d: line(seed.points, sx, sy), stroke: one.colour, class: "seed" }));
     }
@@ -174,17 +148,26 @@ function drawSeries(one, sx, sy, clip) {
   if (one.bars) {
     for (const [x, low, high] of one.band || []) {
       if (low === null || high === null) continue;
-      group.append(svg("path", {
-        d: `M${sx(x)} ${sy(low)}V${sy(high)}M${sx(x) - 4} ${sy(low)}h8M${sx(x) - 4} ${sy(high)}h8`,
-        stroke: one.colour, class: "whisker",
-      }));
+      group.append(
+        svg("path", {
+          d: `M${sx(x)} ${sy(low)}V${sy(high)}M${sx(x) - 4} ${sy(low)}h8M${sx(x) - 4} ${sy(high)}h8`,
+          stroke: one.colour,
+          class: "whisker",
+        }),
+      );
     }
   }
-  group.append(svg("path", {
-    d: line(one.points, sx, sy), stroke: one.colour, "stroke-dasharray": one.dash, class: "mean",
-  }));
+  group.append(
+    svg("path", {
+      d: line(one.points, sx, sy),
+      stroke: one.colour,
+      "stroke-dasharray": one.dash,
+      class: "mean",
+    }),
+  );
   const marked = one.bars ? one.points : one.points.slice(-1);
-  for (const [x, y] of marked) group.append(mark(one.mark, sx(x), sy(y), 4, { fill: one.colour, stroke: one.colour }));
+  for (const [x, y] of marked)
+    group.append(mark(one.mark, sx(x), sy(y), 4, { fill: one.colour, stroke: one.colour }));
   return group;
 }
 
@@ -201,7 +184,9 @@ function cursor(spec, series, sx, sy, box, root, readout) {
     const said = [];
     for (const one of series) {
       const nearest = one.points.reduce(
-        (best, point) => (!best || Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best), null);
+        (best, point) => (!best || Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best),
+        null,
+      );
       if (!nearest) continue;
       guide.append(svg("circle", { cx: sx(nearest[0]), cy: sy(nearest[1]), r: 4, fill: one.colour }));
       said.push(`${one.name} ${formatted(nearest[1], spec.y.format)}`);
@@ -237,15 +222,40 @@ function asTable(spec) {
   const box = el("details", { class: "values" }, el("summary", {}, "The values as a table"));
   box.addEventListener("toggle", () => {
     if (!box.open || box.querySelector("table")) return;
-    const rows = spec.series.flatMap((one) => one.points.map(([x, y], i) => {
-      const around = one.band && one.band[i] ? interval(one.band[i][1], one.band[i][2], spec.y.format) : "";
-      return el("tr", {}, el("td", {}, one.name), el("td", {}, formatted(x, spec.x.format)),
-        el("td", {}, formatted(y, spec.y.format)), el("td", {}, around));
-    }));
+    const rows = spec.series.flatMap((one) =>
+      one.points.map(([x, y], i) => {
+        const around = one.band && one.band[i] ? interval(one.band[i][1], one.band[i][2], spec.y.format) : "";
+        return el(
+          "tr",
+          {},
+          el("td", {}, one.name),
+          el("td", {}, formatted(x, spec.x.format)),
+          el("td", {}, formatted(y, spec.y.format)),
+          el("td", {}, around),
+        );
+      }),
+    );
     const heads = ["line", spec.x.label, spec.y.label, "95% interval"];
-    box.append(el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values" }, el("table", {},
-      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", {}, rows))));
+    box.append(
+      el(
+        "div",
+        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values" },
+        el(
+          "table",
+          {},
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              heads.map((head) => el("th", { scope: "col" }, head)),
+            ),
+          ),
+          el("tbody", {}, rows),
+        ),
+      ),
+    );
   });
   return box;
 }

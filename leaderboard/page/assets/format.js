@@ -9,14 +9,21 @@ function number(value) {
   const size = Math.abs(value);
   if (size !== 0 && size < 0.0005) return value.toExponential(1);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : 3;
-  const text = value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits < 3 ? 0 : 3 });
+  const text = value.toLocaleString("en", {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: digits < 3 ? 0 : 3,
+  });
   return text.replace(/^-(0(\.0+)?)$/, "$1").replace(/^-/, "\u2212");
 }
 
 /** A count in short: 850, 1.2k, 3.4M. */
 function short(value) {
   if (value === null || value === undefined) return MISSING;
-  for (const [limit, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [limit, unit] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (Math.abs(value) >= limit) return `${trim(value / limit)}${unit}`;
   }
   return trim(value);
@@ -26,7 +33,11 @@ const trim = (value) => String(Number(value.toPrecision(3)));
 
 function bytes(value) {
   if (value === null || value === undefined) return MISSING;
-  for (const [limit, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+  for (const [limit, unit] of [
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ]) {
     if (Math.abs(value) >= limit) return `${trim(value / limit)} ${unit}`;
   }
   return `${trim(value)} B`;

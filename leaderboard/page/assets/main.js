@@ -30,8 +30,15 @@ function theme() {
 }
 
 function drawReading(box) {
-  put(box, el("h2", { id: "reading-title" }, "How to read this"),
-    el("dl", { class: "reading" }, data.reading.map(([title, text]) => [el("dt", {}, title), el("dd", {}, text)])));
+  put(
+    box,
+    el("h2", { id: "reading-title" }, "How to read this"),
+    el(
+      "dl",
+      { class: "reading" },
+      data.reading.map(([title, text]) => [el("dt", {}, title), el("dd", {}, text)]),
+    ),
+  );
 }
 
 function drawLeftOut(box) {
@@ -40,16 +47,21 @@ function drawLeftOut(box) {
     box.append(el("p", { class: "note" }, "Nothing: every run folder that was found is in these numbers."));
     return;
   }
-  box.append(el("p", { class: "lead" }, "Found, but in no number above."),
+  box.append(
+    el("p", { class: "lead" }, "Found, but in no number above."),
     sortable({
-      id: "left-out-table", caption: "Run folders that were left out, and why",
-      rows: data.left_out, key: (row) => row.path, sort: { column: "path", descending: false },
+      id: "left-out-table",
+      caption: "Run folders that were left out, and why",
+      rows: data.left_out,
+      key: (row) => row.path,
+      sort: { column: "path", descending: false },
       columns: [
         { id: "path", title: "Folder", value: (row) => row.path, cell: (row) => el("code", {}, row.path) },
         { id: "kind", title: "Kind", value: (row) => row.kind },
         { id: "reason", title: "Why", value: (row) => row.reason },
       ],
-    }));
+    }),
+  );
 }
 
 /** The address may name the replay to open and its turn. */
@@ -60,23 +72,60 @@ function readReplay() {
 }
 
 function start() {
-  const links = [["board", "Leaderboard"], ["curves", "Curves"], ["compare", "Measures"], ["scaling", "Agents"],
-    ["more", "Profiles"], ["replays", "Replays"], ["reading", "How to read"], ["left-out", "Left out"]];
-  put(byId("sections"), links.map(([id, text]) => el("a", { href: `#${id}`, onclick: (event) => {
-    event.preventDefault(); // the address holds filters and replay, not sections
-    byId(id).scrollIntoView({ behavior: "smooth" });
-    byId(id).querySelector("h2").setAttribute("tabindex", "-1");
-    byId(id).querySelector("h2").focus({ preventScroll: true });
-  } }, text)));
+  const links = [
+    ["board", "Leaderboard"],
+    ["curves", "Curves"],
+    ["compare", "Measures"],
+    ["scaling", "Agents"],
+    ["more", "Profiles"],
+    ["replays", "Replays"],
+    ["reading", "How to read"],
+    ["left-out", "Left out"],
+  ];
+  put(
+    byId("sections"),
+    links.map(([id, text]) =>
+      el(
+        "a",
+        {
+          href: `#${id}`,
+          onclick: (event) => {
+            event.preventDefault(); // the address holds filters and replay, not sections
+            byId(id).scrollIntoView();
+            byId(id).querySelector("h2").setAttribute("tabindex", "-1");
+            byId(id).querySelector("h2").focus({ preventScroll: true });
+          },
+        },
+        text,
+      ),
+    ),
+  );
   const runs = data.groups.reduce((sum, group) => sum + group.seeds.length, 0);
-  put(byId("about"), `${plural(runs, "run")} in ${plural(data.groups.length, "group")}, read from files alone`);
-  put(byId("foot"), el("p", {}, `Made by colllm_bench ${data.version}. Colours: Okabe and Ito (2008). `,
-    "This page loads nothing from anywhere."));
+  put(
+    byId("about"),
+    `${plural(runs, "run")} in ${plural(data.groups.length, "group")}, read from files alone`,
+  );
+  put(
+    byId("foot"),
+    el(
+      "p",
+      {},
+      `Made by colllm_bench ${data.version}. Colours: Okabe and Ito (2008). `,
+      "This page loads nothing from anywhere.",
+    ),
+  );
   theme();
   readFilters();
   readReplay();
-  for (const [id, draw] of [["filters", drawFilters], ["board", drawBoard], ["curves", drawCurves],
-    ["compare", drawCompare], ["scaling", drawScaling], ["more", drawMore], ["replays", drawReplays]]) {
+  for (const [id, draw] of [
+    ["filters", drawFilters],
+    ["board", drawBoard],
+    ["curves", drawCurves],
+    ["compare", drawCompare],
+    ["scaling", drawScaling],
+    ["more", drawMore],
+    ["replays", drawReplays],
+  ]) {
     onFilter(() => draw(byId(id)));
   }
   drawReading(byId("reading"));

@@ -2,7 +2,13 @@
 // stands what was seen and said in turn p, and what it led to.
 
 const viewer = { group: null, index: null, at: 0, replay: null, timer: null, speed: 1 };
-const TEAMS = { trained: "trained team", training: "in training", untrained: "untrained model", scripted: "scripted expert", random: "random team" };
+const TEAMS = {
+  trained: "trained team",
+  training: "in training",
+  untrained: "untrained model",
+  scripted: "scripted expert",
+  random: "random team",
+};
 
 /** A replay's data, unpacked when it is first looked at. */
 async function unpack(entry) {
@@ -13,27 +19,51 @@ async function unpack(entry) {
 
 function drawReplays(box) {
   const there = new Set(visible().map((group) => group.id));
-  const groups = data.groups.filter((group) =>
-    there.has(group.id) && data.replays.some((entry) => entry.group === group.id));
+  const groups = data.groups.filter(
+    (group) => there.has(group.id) && data.replays.some((entry) => entry.group === group.id),
+  );
   put(box, el("h2", { id: "replays-title" }, "Replays"));
   stop();
   if (!groups.length) {
-    box.append(el("p", { class: "note" }, data.replays.length
-      ? "None of the runs that pass the filters has a replay on this page."
-      : "These runs recorded no replays: runs keep them as replays/*.json in their folders."));
+    box.append(
+      el(
+        "p",
+        { class: "note" },
+        data.replays.length
+          ? "None of the runs that pass the filters has a replay on this page."
+          : "These runs recorded no replays: runs keep them as replays/*.json in their folders.",
+      ),
+    );
     return;
   }
   if (!groups.some((group) => group.id === viewer.group)) [viewer.group, viewer.index] = [groups[0].id, null];
-  const entries = data.replays.map((entry, i) => [i, entry]).filter(([, entry]) => entry.group === viewer.group);
+  const entries = data.replays
+    .map((entry, i) => [i, entry])
+    .filter(([, entry]) => entry.group === viewer.group);
   if (!entries.some(([i]) => i === viewer.index)) viewer.index = entries[0][0];
   box.append(
-    el("p", { class: "lead" }, "Episodes as they were played. Arrow keys step, space plays. ", data.replay_note),
-    el("div", { class: "controls" },
-      select("replay-group", "Team of", groups.map((group) => [group.id, `${group.method} · ${settingsById.get(group.setting).title}`]),
-        viewer.group, (value) => open({ group: value, index: null }, "replay-group")),
-      select("replay-episode", "Episode", bySeed(entries), viewer.index,
-        (value) => open({ group: viewer.group, index: Number(value) }, "replay-episode"))),
-    el("div", { id: "viewer", class: "viewer", tabindex: -1, onkeydown: keys }));
+    el(
+      "p",
+      { class: "lead" },
+      "Episodes as they were played. Arrow keys step, space plays. ",
+      data.replay_note,
+    ),
+    el(
+      "div",
+      { class: "controls" },
+      select(
+        "replay-group",
+        "Method",
+        groups.map((group) => [group.id, `${group.method} · ${settingsById.get(group.setting).title}`]),
+        viewer.group,
+        (value) => open({ group: value, index: null }, "replay-group"),
+      ),
+      select("replay-episode", "Episode", bySeed(entries), viewer.index, (value) =>
+        open({ group: viewer.group, index: Number(value) }, "replay-episode"),
+      ),
+    ),
+    el("div", { id: "viewer", class: "viewer", tabindex: -1, onkeydown: keys }),
+  );
   load();
 }
 
@@ -49,7 +79,8 @@ function bySeed(entries) {
 }
 
 function episodeTitle(entry) {
-  const how = entry.success === true ? "won" : entry.success === false ? "not won" : `return ${number(entry.return)}`;
+  const how =
+    entry.success === true ? "won" : entry.success === false ? "not won" : `return ${number(entry.return)}`;
   return `${TEAMS[entry.team] || entry.team}, ${entry.title}: ${how}, ${plural(entry.turns, "turn")}`;
 }
 
@@ -63,7 +94,7 @@ function open(which, focus) {
 /** From elsewhere on the page: the episodes of a group. */
 function watch(group) {
   open({ group, index: null });
-  byId("replays").scrollIntoView({ behavior: "smooth" });
+  byId("replays").scrollIntoView();
   byId("replay-episode").focus({ preventScroll: true });
 }
 
@@ -77,7 +108,10 @@ async function load() {
       if (viewer.index !== index || !byId("viewer")) return; // somebody has chosen another one
       viewer.replay = replay;
     } catch (error) {
-      put(byId("viewer"), el("p", { class: "note warn" }, `This replay cannot be unpacked here (${error.message}).`));
+      put(
+        byId("viewer"),
+        el("p", { class: "note warn" }, `This replay cannot be unpacked here (${error.message}).`),
+      );
       return;
     }
   }
@@ -92,97 +126,96 @@ function layOut(box) {
   const last = replay.turns.length;
   const button = (id, text, label, onclick) =>
     el("button", { type: "button", class: "chip", id, "aria-label": label, title: label, onclick }, text);
-  put(box,
-    el("div", { class: "transport", role: "group", "aria-label": "Step through the episode" },
+  put(
+    box,
+    el(
+      "div",
+      { class: "transport", role: "group", "aria-label": "Step through the episode" },
       button("first", "|\u25c0", "First turn", () => step(0)),
       button("previous", "\u25c0", "Previous turn", () => step(viewer.at - 1)),
       button("play", "\u25b6 Play", "Play", () => (viewer.timer ? stop() : play())),
       button("next", "\u25b6", "Next turn", () => step(viewer.at + 1)),
       button("last", "\u25b6|", "Last turn", () => step(last)),
-      el("label", { class: "slider" }, el("span", { class: "hidden" }, "Turn"),
-        el("input", { type: "range", id: "turn", min: 0, max: last, step: 1, value: 0,
-          oninput: (event) => step(Number(event.target.value)) })),
+      el(
+        "label",
+        { class: "slider" },
+        el("span", { class: "hidden" }, "Turn"),
+        el("input", {
+          type: "range",
+          id: "turn",
+          min: 0,
+          max: last,
+          step: 1,
+          value: 0,
+          oninput: (event) => step(Number(event.target.value)),
+        }),
+      ),
       el("span", { id: "turn-text", class: "turn-text", role: "status" }),
-      select("speed", "Speed", [[0.5, "½×"], [1, "1×"], [2, "2×"], [4, "4×"]], viewer.speed, (value) => {
-        viewer.speed = Number(value);
-        if (viewer.timer) play();
-      })),
+      select(
+        "speed",
+        "Speed",
+        [
+          [0.5, "½×"],
+          [1, "1×"],
+          [2, "2×"],
+          [4, "4×"],
+        ],
+        viewer.speed,
+        (value) => {
+          viewer.speed = Number(value);
+          if (viewer.timer) play();
+        },
+      ),
+    ),
     timeline(replay),
-    el("div", { class: replay.frames.length ? "stage two" : "stage" },
+    el(
+      "div",
+      { class: replay.frames.length ? "stage two" : "stage" },
       replay.frames.length ? el("div", { class: "frame-box", id: "frame" }) : null,
-      el("div", { class: "says", id: "says" })),
-    el("details", { class: "values", ontoggle: (event) => {
-      if (event.target.open && !event.target.querySelector("li")) event.target.append(wholeTranscript(replay));
-    } }, el("summary", {}, "The whole transcript")));
-}
-
-/** A strip with a cell a turn: where reward came, and where an action was not understood. */
-function timeline(replay) {
-  const cells = replay.turns.map((turn, t) => {
-    const invalid = turn.agents.filter((own) => own && own.invalid).length;
-    const marks = [turn.reward > 0 ? "good" : turn.reward < 0 ? "bad" : "", invalid ? "odd" : ""].join(" ");
-    const words = [`turn ${t + 1}`, turn.reward ? `reward ${number(turn.reward)}` : "", invalid ? `${invalid} invalid` : ""];
-    return el("span", { class: `tick-cell ${marks}`, title: words.filter(Boolean).join(", "), onclick: () => step(t + 1) });
-  });
-  return el("div", { class: "timeline", id: "timeline", "aria-hidden": "true" }, cells);
+      el("div", { class: "says", id: "says" }),
+    ),
+    el(
+      "details",
+      {
+        class: "values",
+        ontoggle: (event) => {
+          if (event.target.open && !event.target.querySelector("li"))
+            event.target.append(wholeTranscript(replay));
+        },
+      },
+      el("summary", {}, "The whole transcript"),
+    ),
+  );
 }
 
 function step(wanted) {
   const { replay } = viewer;
   if (!replay) return;
   const last = replay.turns.length;
-  const at = viewer.at = Math.max(0, Math.min(last, wanted));
+  const at = (viewer.at = Math.max(0, Math.min(last, wanted)));
   byId("turn").value = at;
   byId("turn").setAttribute("aria-valuetext", at ? `turn ${at} of ${last}` : "start");
-  for (const [id, off] of [["first", at === 0], ["previous", at === 0], ["next", at === last], ["last", at === last]]) {
+  for (const [id, off] of [
+    ["first", at === 0],
+    ["previous", at === 0],
+    ["next", at === last],
+    ["last", at === last],
+  ]) {
     if (off && document.activeElement === byId(id)) byId("play").focus();
     byId(id).disabled = off;
   }
   const turn = at ? replay.turns[at - 1] : null;
-  put(byId("turn-text"), at ? `turn ${at} of ${last}` : `start of ${plural(last, "turn")}`,
+  put(
+    byId("turn-text"),
+    at ? `turn ${at} of ${last}` : `start of ${plural(last, "turn")}`,
     turn && turn.reward ? `, reward ${number(turn.reward)}` : "",
-    turn && at === last ? `, ${ending(replay, turn)}` : "");
+    turn && at === last ? `, ${ending(replay, turn)}` : "",
+  );
   [...byId("timeline").children].forEach((cell, t) => cell.classList.toggle("here", t + 1 === at));
   if (byId("frame")) put(byId("frame"), drawFrame(replay.frames[at], replay));
   put(byId("says"), turn ? turnCards(replay, turn) : startCards(replay));
   if (at === last) stop();
   writeAddress({ replay: data.replays[viewer.index].id, turn: at || null });
-}
-
-function ending(replay, turn) {
-  const how = replay.success === true ? "won" : replay.success === false ? "not won" : "the end";
-  return turn.end === "truncated" ? `${how}, cut off` : how;
-}
-
-function startCards(replay) {
-  return replay.agents.map((agent) => el("article", { class: "card" },
-    el("h4", {}, agent.name, el("small", {}, " is told")),
-    el("pre", { class: "seen" }, agent.instructions || "(no instructions)")));
-}
-
-function turnCards(replay, turn) {
-  return turn.agents.map((own, i) => el("article", { class: own && own.invalid ? "card invalid" : "card" },
-    el("h4", {}, replay.agents[i].name, own ? turnBadges(own) : el("small", {}, " has left")),
-    own ? [el("pre", { class: "seen" }, own.observation), el("pre", { class: "said" }, own.action || "(nothing)"),
-      own.notice ? el("p", { class: "notice" }, own.notice) : null] : null));
-}
-
-function turnBadges(own) {
-  const signed = (value) => (value > 0 ? "+" : "") + number(value);
-  return [
-    own.invalid ? el("span", { class: "badge bad" }, "invalid") : null,
-    own.value !== undefined ? el("span", { class: "badge", title: "the critic's value before the action" }, `value ${number(own.value)}`) : null,
-    own.advantage !== undefined ? el("span", { class: `badge ${own.advantage < 0 ? "minus" : "plus"}`, title: "credit for the action" }, `advantage ${signed(own.advantage)}`) : null,
-  ];
-}
-
-function wholeTranscript(replay) {
-  return el("ol", { class: "transcript" }, replay.turns.map((turn, t) => el("li", { id: `said-${t + 1}` },
-    el("button", { type: "button", class: "chip", onclick: () => {
-      step(t + 1);
-      byId("viewer").scrollIntoView({ behavior: "smooth" });
-    } }, `turn ${t + 1}`), turn.reward ? ` reward ${number(turn.reward)}` : "",
-    el("div", { class: "says" }, turnCards(replay, turn)))));
 }
 
 // -- playing

@@ -1,7 +1,6 @@
 // What the page shows: the data, the filters, and who is told when they change.
 
 const data = JSON.parse(byId("data").textContent);
-const groupsById = new Map(data.groups.map((group) => [group.id, group]));
 const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
 const measuresById = new Map(data.measures.map((measure) => [measure.id, measure]));
 
@@ -52,11 +51,7 @@ const MARKS = ["circle", "square", "triangle", "diamond", "wedge", "plus", "cros
  * colour-blind dashes and marks tell them apart. */
 function look(method) {
   const i = data.methods.indexOf(method);
-  return {
-    colour: `var(--c${i % 6})`,
-    dash: DASHES[(i + Math.floor(i / 6)) % 6],
-    mark: MARKS[i % 7],
-  };
+  return { colour: `var(--c${i % 6})`, dash: DASHES[(i + Math.floor(i / 6)) % 6], mark: MARKS[i % 7] };
 }
 
 // -- the address: filters and the replay that is open can be sent to somebody
@@ -99,32 +94,62 @@ function drawFilters(box) {
     const order = [...new Set(sizes(key).map(value))];
     const here = new Set(visible(key).map(value));
     const chips = order.map((one) =>
-      toggle(one, chosen[key].has(one), () => {
-        if (!chosen[key].delete(one)) chosen[key].add(one);
-        filtersChanged();
-        byId(`filter-${key}-${order.indexOf(one)}`).focus();
-      }, { id: `filter-${key}-${order.indexOf(one)}`, class: here.has(one) ? "chip" : "chip faint" }),
+      toggle(
+        one,
+        chosen[key].has(one),
+        () => {
+          if (!chosen[key].delete(one)) chosen[key].add(one);
+          filtersChanged();
+          byId(`filter-${key}-${order.indexOf(one)}`).focus();
+        },
+        { id: `filter-${key}-${order.indexOf(one)}`, class: here.has(one) ? "chip" : "chip faint" },
+      ),
     );
-    const all = toggle("all", !chosen[key].size, () => {
-      chosen[key].clear();
-      filtersChanged();
-      byId(`filter-${key}-all`).focus();
-    }, { id: `filter-${key}-all` });
-    return el("div", { class: "filter", role: "group", "aria-label": title },
-      el("span", { class: "filter-title" }, title), all, chips);
+    const all = toggle(
+      "all",
+      !chosen[key].size,
+      () => {
+        chosen[key].clear();
+        filtersChanged();
+        byId(`filter-${key}-all`).focus();
+      },
+      { id: `filter-${key}-all` },
+    );
+    return el(
+      "div",
+      { class: "filter", role: "group", "aria-label": title },
+      el("span", { class: "filter-title" }, title),
+      all,
+      chips,
+    );
   });
   const shown = visible();
   const runs = shown.reduce((sum, group) => sum + group.seeds.length, 0);
-  const count = el("p", { class: "count", role: "status" },
-    `${plural(shown.length, "group")}, ${plural(runs, "run")} shown`);
+  const count = el(
+    "p",
+    { class: "count", role: "status" },
+    `${plural(shown.length, "group")}, ${plural(runs, "run")} shown`,
+  );
   put(box, rows, count);
 }
 
 /** What stands where nothing passes the filters. */
 function nothing() {
-  return el("p", { class: "note" }, "No runs pass these filters. ",
-    el("button", { type: "button", class: "chip", onclick: () => {
-      for (const [key] of FILTERS) chosen[key].clear();
-      filtersChanged();
-    } }, "Show all runs"));
+  return el(
+    "p",
+    { class: "note" },
+    "No runs pass these filters. ",
+    el(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        onclick: () => {
+          for (const [key] of FILTERS) chosen[key].clear();
+          filtersChanged();
+        },
+      },
+      "Show all runs",
+    ),
+  );
 }

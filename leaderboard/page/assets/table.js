@@ -20,13 +20,39 @@ function sortable(spec) {
   };
   const draw = () => {
     const rows = sorted(spec.rows, column(), state.descending);
-    put(box, picker(spec, state, by), el("div", { class: "frame" }, el("table", { class: "cards", id: spec.id },
-      el("caption", {}, spec.caption),
-      el("thead", {}, el("tr", {}, spec.columns.map((one) => head(one, state, () => {
-        by(one.id);
-        box.querySelector(`th[data-column="${one.id}"] button`).focus();
-      })), spec.detail ? el("th", { scope: "col" }, el("span", { class: "hidden" }, "Details")) : null)),
-      el("tbody", {}, rows.map((row) => bodyRows(spec, row, open))))));
+    put(
+      box,
+      picker(spec, state, by),
+      el(
+        "div",
+        { class: "frame" },
+        el(
+          "table",
+          { class: "cards", id: spec.id },
+          el("caption", {}, spec.caption),
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              spec.columns.map((one) =>
+                head(one, state, () => {
+                  by(one.id);
+                  box.querySelector(`th[data-column="${one.id}"] button`).focus();
+                }),
+              ),
+              spec.detail ? el("th", { scope: "col" }, el("span", { class: "hidden" }, "Details")) : null,
+            ),
+          ),
+          el(
+            "tbody",
+            {},
+            rows.map((row) => bodyRows(spec, row, open)),
+          ),
+        ),
+      ),
+    );
   };
   draw();
   return box;
@@ -47,11 +73,21 @@ function sorted(rows, column, descending) {
 function head(column, state, onclick) {
   const here = state.column === column.id;
   const arrow = here ? (state.descending ? "\u25be" : "\u25b4") : "\u2195";
-  return el("th", {
-    scope: "col", "data-column": column.id, class: column.numeric ? "numeric" : null,
-    "aria-sort": here ? (state.descending ? "descending" : "ascending") : "none",
-  }, el("button", { type: "button", onclick, title: column.help || null }, column.title,
-    el("span", { class: here ? "arrow here" : "arrow", "aria-hidden": "true" }, arrow)));
+  return el(
+    "th",
+    {
+      scope: "col",
+      "data-column": column.id,
+      class: column.numeric ? "numeric" : null,
+      "aria-sort": here ? (state.descending ? "descending" : "ascending") : "none",
+    },
+    el(
+      "button",
+      { type: "button", onclick, title: column.help || null },
+      column.title,
+      el("span", { class: here ? "arrow here" : "arrow", "aria-hidden": "true" }, arrow),
+    ),
+  );
 }
 
 /** Sorting without heads. */
@@ -62,32 +98,54 @@ function picker(spec, state, by) {
     by(value);
     byId(id).focus();
   });
-  const turn = el("button", { type: "button", class: "chip", id: `${id}-turn`, onclick: () => {
-    by(state.column);
-    byId(`${id}-turn`).focus();
-  } }, state.descending ? "highest first" : "lowest first");
+  const turn = el(
+    "button",
+    {
+      type: "button",
+      class: "chip",
+      id: `${id}-turn`,
+      onclick: () => {
+        by(state.column);
+        byId(`${id}-turn`).focus();
+      },
+    },
+    state.descending ? "highest first" : "lowest first",
+  );
   return el("div", { class: "phone-sort" }, choose, turn);
 }
 
 function bodyRows(spec, row, open) {
   const key = spec.key(row);
   const cells = spec.columns.map((column, i) =>
-    el(i ? "td" : "th", {
-      scope: i ? null : "row", "data-title": column.title, class: column.numeric ? "numeric" : null,
-    }, el("span", {}, column.cell ? column.cell(row) : column.value(row))));
+    el(
+      i ? "td" : "th",
+      { scope: i ? null : "row", "data-title": column.title, class: column.numeric ? "numeric" : null },
+      el("span", {}, column.cell ? column.cell(row) : column.value(row)),
+    ),
+  );
   if (!spec.detail) return el("tr", { "data-key": key }, cells);
   const id = `${spec.id}-more-${spec.rows.indexOf(row)}`;
-  const under = el("tr", { class: "detail", id, hidden: !open.has(key) },
-    el("td", { colspan: spec.columns.length + 1 }, open.has(key) ? spec.detail(row) : null));
-  const button = el("button", {
-    type: "button", class: "chip", "aria-expanded": open.has(key) ? "true" : "false", "aria-controls": id,
-    onclick: () => {
-      const now = !open.delete(key);
-      if (now) open.add(key);
-      under.hidden = !now;
-      button.setAttribute("aria-expanded", String(now));
-      if (now) put(under.firstChild, spec.detail(row));
+  const under = el(
+    "tr",
+    { class: "detail", id, hidden: !open.has(key) },
+    el("td", { colspan: spec.columns.length + 1 }, open.has(key) ? spec.detail(row) : null),
+  );
+  const button = el(
+    "button",
+    {
+      type: "button",
+      class: "chip",
+      "aria-expanded": open.has(key) ? "true" : "false",
+      "aria-controls": id,
+      onclick: () => {
+        const now = !open.delete(key);
+        if (now) open.add(key);
+        under.hidden = !now;
+        button.setAttribute("aria-expanded", String(now));
+        if (now) put(under.firstChild, spec.detail(row));
+      },
     },
-  }, "Details");
+    "Details",
+  );
   return [el("tr", { "data-key": key }, cells, el("td", { class: "action" }, button)), under];
 }
