@@ -27,12 +27,15 @@ def join_observations(numbers: Sequence[int], texts: Sequence[str]) -> str:
     return "\n".join(f"{number}: {text}" for number, text in zip(numbers, texts, strict=True))
 
 
-def join_instructions(texts: Sequence[str], style: str = "full") -> str:
+def join_instructions(
+    texts: Sequence[str], style: str = "full", several_lines: bool = False
+) -> str:
     """All agents' instructions as one; in ``full``, lines that all share stand once.
 
     Args:
         texts: instructions of agents 1, 2, ...
         style: ``"brief"`` (a line an agent under ``master of N``) or ``"full"``.
+        several_lines: whether an action may have several lines, and so needs its number.
     """
     if style == "brief":
         return f"master of {len(texts)}\n" + join_observations(range(1, len(texts) + 1), texts)
@@ -40,8 +43,12 @@ def join_instructions(texts: Sequence[str], style: str = "full") -> str:
     shared = [line for line in rows[0] if all(line in row for row in rows)]
     head = (
         f"You decide for all of {len(texts)} agents. Each message shows what every agent sees, "
-        f"after its number. Answer with one line for each agent, in order, and nothing else."
+        f"after its number. "
     )
+    if several_lines:
+        head += "Answer for each agent in order, each answer after its agent's number and a colon."
+    else:
+        head += "Answer with one line for each agent, in order, and nothing else."
     own = ["\n".join(line for line in row if line not in shared) for row in rows]
     numbered = [(k + 1, text) for k, text in enumerate(own) if text]
     parts = [head, join_observations([k for k, _ in numbered], [text for _, text in numbered])]
@@ -124,7 +131,9 @@ class CentralizedEnv(ParallelEnv):
         self.agents = [MASTER]
         info = _merge(infos)
         info["instructions"] = join_instructions(
-            [infos[agent].get("instructions", "") for agent in self.env.agents], self.style
+            [infos[agent].get("instructions", "") for agent in self.env.agents],
+            self.style,
+            getattr(self.env, "several_lines", False),
         )
         return self._observe(observations, self.env.agents), {MASTER: info}
 

@@ -11,6 +11,7 @@ import pytest
 import colllm_bench
 from colllm_bench.envs.coding import env as module
 from colllm_bench.envs.coding import families, text
+from colllm_bench.envs.coding import pool as pools
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.reward import REWARDS
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random, play
@@ -92,8 +93,8 @@ def test_feedback_tells_as_much_as_its_level_allows(feedback, style):
 
 def test_hidden_tests_are_fresh_each_turn_and_none_of_the_examples(monkeypatch):
     drawn = []
-    real = module.judge.draw_cases
-    monkeypatch.setattr(module.judge, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
+    real = module.cases.draw_cases
+    monkeypatch.setattr(module.cases, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
     env = CodingEnv(agents=3)
     env.reset(seed=2)
     shown = {repr(case.args) for own in env._examples for case in own}
@@ -271,3 +272,58 @@ def test_a_master_writes_functions_of_several_lines_after_their_numbers():
     written = "\n".join(f"{k + 1}: {part}" for k, part in enumerate(code))
     _, rewards, *_, infos = env.step({MASTER: written})
     assert rewards[MASTER] == 1.0 and infos[MASTER]["success"] is True
+
+
+def test_a_master_of_the_full_style_is_told_to_number_its_answers():
+    from colllm_bench.envs.central import MASTER, CentralizedEnv
+
+    _, infos = CentralizedEnv(CodingEnv(agents=2, style="full")).reset(seed=0)
+    assert "after its agent's number and a colon" in infos[MASTER]["instructions"]
+
+
+def test_processes_have_pools_of_their_own_and_close_only_theirs():
+    """A forked child judges with sandboxes of its own, ends them, and leaves its parent's."""
+    import os
+
+    env = CodingEnv(agents=2)
+    env.reset(seed=0)
+    pool = pools.shared_pool()
+    assert pools.shared_pool() is pool
+    child = os.fork()
+    if child == 0:
+        try:
+            fine = pools.shared_pool() is not pool and env.step(solved(env))[1]["coder_1"] == 1.0
+            pools.close_pools()
+            os._exit(0 if fine else 1)
+        except BaseException:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert env.step(solved(env))[1]["coder_1"] == 1.0 and pools.shared_pool() is pool
+
+
+def test_a_closed_pool_is_made_again():
+    env = CodingEnv(agents=2)
+    env.reset(seed=0)
+    first = pools.shared_pool()
+    pools.close_pools()
+    assert env.step(solved(env))[1]["coder_1"] == 1.0 and pools.shared_pool() is not first
+
+
+def test_the_jail_that_was_used_belongs_to_the_results():
+    assert CodingEnv(agents=2).provenance() == {"sandbox": pools.shared_pool().rung}
+
+
+def test_infrastructure_failures_stop_the_run(monkeypatch):
+    from colllm_bench.envs.coding.sandbox import Outcome
+    from colllm_bench.errors import RunError
+
+    class Lost:
+        def run(self, source, entry, cases, limits):
+            return [Outcome("sandbox-lost")] * len(cases)
+
+    monkeypatch.setattr(module, "shared_pool", lambda rung: Lost())
+    env = CodingEnv(agents=2)
+    env.reset(seed=0)
+    with pytest.raises(RunError):
+        env.step(solved(env))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from colllm_bench.envs.coding import families, judge, parsing, published, reward
-from colllm_bench.envs.coding.judge import Judge, draw_cases
+from colllm_bench.envs.coding import families, judge, operations, parsing, published, reward
+from colllm_bench.envs.coding.cases import draw_cases
+from colllm_bench.envs.coding.judge import Judge
 from colllm_bench.envs.coding.pool import shared_pool
 from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Outcome
@@ -73,7 +74,8 @@ def test_a_call_whose_result_is_lost_is_found_out_and_costs():
 
 def test_usage_is_measured_not_read():
     """Names in comments, strings and dead code use nothing; roundabout ways do."""
-    dead = "def solve(x):\n    'step1 step2'\n    if False:\n        step1(step2(x))\n    return 2*x - 1"
+    dead = ("def solve(x):\n    'step1 step2'\n    if False:\n        step1(step2(x))\n"
+            "    return 2 * x - 1")
     assert judged(ONE, TWO, dead)[1].used == (False, False)
     way = "def solve(x):\n    f, g = map(globals().get, ('step1', 'step2'))\n    return f(g(x)) - 4"
     assert judged(ONE, TWO, way)[1].used == (True, True)
@@ -109,7 +111,7 @@ TRICKS = {
     "constant": "def solve(x):\n    return 7",
     "identity": "def solve(x):\n    return x",
     "wrapper": "def solve(x):\n    return step1(x)",
-    "equals all": "class E(int):\n    def __eq__(s, o): return True\ndef solve(x):\n    return E(x)",
+    "equals all": "class E(int):\n    def __eq__(s, o): return 1\ndef solve(x):\n    return E(x)",
     "exit": "import os\ndef solve(x):\n    os._exit(0)",
     "raise": "def solve(x):\n    raise SystemExit(0)",
     "own call": "def _colllm_call(*a):\n    return 0\ndef solve(x):\n    return step1(step2(x))",
@@ -157,15 +159,15 @@ def test_hidden_tests_tell_novices_mistakes_from_right_functions():
     """Of every operation's wrong forms and constants off by one, hardly any passes."""
     rng = random.Random(0)
     passed = total = 0
-    for family in families.FAMILIES:
+    for family in operations.FAMILIES:
         for op in family.ops:
-            phrase = families.fill(op.phrase, x=family.param, k=4, c="b")
+            phrase = operations.fill(op.phrase, x=family.param, k=4, c="b")
             function = families.make("step1", phrase)
             program = Program("one", "families", (function,))
             cases = draw_cases(program, rng).units[0]
-            wrong = [families.fill(code, x=family.param, k=4, c="b") for code in op.wrong]
+            wrong = [operations.fill(code, x=family.param, k=4, c="b") for code in op.wrong]
             if op.constant == "k":
-                wrong.append(families.fill(op.code, x=family.param, k=5, c="b"))
+                wrong.append(operations.fill(op.code, x=family.param, k=5, c="b"))
             for code in wrong:
                 total += 1
                 f = eval(f"lambda {family.param}: {code}")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from colllm_bench.envs.coding import families, judge, problems, readers
+from colllm_bench.envs.coding import families, operations, phrases, problems, readers
+from colllm_bench.envs.coding.cases import draw_cases
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.judge import Judge, draw_cases
+from colllm_bench.envs.coding.judge import Judge
 from colllm_bench.envs.coding.parsing import parse
 from colllm_bench.envs.coding.pool import shared_pool
 from colllm_bench.envs.coding.program import DOMAINS, namespace
@@ -42,20 +43,20 @@ def test_phrases_and_code_say_the_same_both_ways(level):
     for _ in range(60):
         program = families.draw(3, level, rng)
         for function in program.functions:
-            reading = families.parse(function.phrase)
+            reading = phrases.parse(function.phrase)
             kinds.add((reading.family.name, reading.kind))
-            assert families.read(function.phrase) in function.code
+            assert phrases.read(function.phrase) in function.code
         names = namespace(program.reference())
         assert callable(names["solve"])
     leaf = {1: "leaf", 2: "two", 3: "either"}[level]
-    assert kinds == {(f.name, kind) for f in families.FAMILIES for kind in (leaf, "composition")}
+    assert kinds == {(f.name, kind) for f in operations.FAMILIES for kind in (leaf, "composition")}
 
 
 def test_other_text_is_no_phrase():
     for text in ("", "x", "x plus", "x plus 3 and 4", "sum of step1 of x", "xs plus 3"):
-        assert families.parse(text) is None
+        assert phrases.parse(text) is None
     with pytest.raises(ValueError, match="no phrase"):
-        families.read("x to the moon")
+        phrases.read("x to the moon")
 
 
 def test_constants_and_the_identity_pass_few_hidden_tests():
@@ -262,5 +263,5 @@ def test_the_hub_is_asked_where_there_is_no_such_file(monkeypatch):
 
 def test_judge_draws_fixed_tests_in_random_order():
     (program, *_) = readers.programs(str(DATA / "coophumaneval.jsonl"), 2)
-    orders = {repr(judge.draw_cases(program, random.Random(k)).tests) for k in range(12)}
+    orders = {repr(draw_cases(program, random.Random(k)).tests) for k in range(12)}
     assert len(orders) > 1

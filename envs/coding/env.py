@@ -10,7 +10,7 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
-from colllm_bench.envs.coding import judge, parsing, render, tasks, text
+from colllm_bench.envs.coding import cases, judge, parsing, render, tasks, text
 from colllm_bench.envs.coding.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.pool import RUNGS, shared_pool
 from colllm_bench.envs.coding.program import Case, Program
@@ -98,6 +98,9 @@ class CodingEnv(ParallelEnv):
         "render_fps": 1,
     }
 
+    several_lines = True
+    """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.central`)."""
+
     def __init__(
         self,
         agents: int = 3,
@@ -168,7 +171,7 @@ class CodingEnv(ParallelEnv):
         if seed is not None:
             self._rng = Random(int(seed))  # also takes numpy's integers
         self.program = self.source.draw(self._rng, self.split)
-        self._examples = judge.draw_examples(self.program, self._rng, EXAMPLES[self.style])
+        self._examples = cases.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)
         self.verdict, self.turn, self._worth = None, 0, 0.0
         self.agents = list(self.possible_agents)
@@ -204,8 +207,9 @@ class CodingEnv(ParallelEnv):
         agents, program = self.agents, self.program
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
-        cases = judge.draw_cases(program, self._rng, [c for own in self._examples for c in own])
-        self.verdict = self.source.judge(self._judge(), program, self.pieces, cases)
+        shown = [case for own in self._examples for case in own]
+        hidden = cases.draw_cases(program, self._rng, shown)
+        self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
         reward_, self._worth = worth - self.source.carried(self._worth), worth

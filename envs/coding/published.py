@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colllm_bench.envs.coding import problems, readers
-from colllm_bench.envs.coding.judge import Cases, Judge, Verdict
+from colllm_bench.envs.coding.cases import Cases
+from colllm_bench.envs.coding.judge import Judge, Verdict
 from colllm_bench.envs.coding.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Limits

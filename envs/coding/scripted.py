@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 from colllm_bench.envs import central
-from colllm_bench.envs.coding import families
+from colllm_bench.envs.coding import phrases
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.families import FAMILIES, fill
 from colllm_bench.envs.coding.judge import DISPATCH, Judge
+from colllm_bench.envs.coding.operations import CONSTANTS, FAMILIES, Op, fill
 from colllm_bench.envs.coding.parsing import KEEP
 from colllm_bench.envs.coding.program import LETTERS, namespace
 from colllm_bench.envs.coding.sandbox import Outcome
@@ -59,9 +59,9 @@ class Expert:
     def write(self, name: str, params: list[str], phrase: str) -> str:
         """The function that a prompt asks for. Of problems that were read from a file nothing
         is known: it writes one that does nothing."""
-        reading = families.parse(phrase)
+        reading = phrases.parse(phrase)
         if reading is not None:
-            return function(name, params, families.expression(reading))
+            return function(name, params, phrases.expression(reading))
         from colllm_bench.envs.coding import problems
 
         return problems.solution(name) or f"def {name}({', '.join(params)}):\n    return None\n"
@@ -81,7 +81,7 @@ class Random(Expert):
         family = self.rng.choice(FAMILIES)
         op = self.rng.choice(family.ops)
         param = params[0] if params else family.param
-        values = {"k": self.rng.choice(families.CONSTANTS), "c": self.rng.choice(LETTERS)}
+        values = {"k": self.rng.choice(CONSTANTS), "c": self.rng.choice(LETTERS)}
         return function(name, params or [param], fill(op.code, x=param, **values))
 
 
@@ -108,7 +108,7 @@ class Novice(Expert):
         return self.write(*self.prompt)
 
     def write(self, name: str, params: list[str], phrase: str) -> str:
-        reading = families.parse(phrase)
+        reading = phrases.parse(phrase)
         rng, word = self.rng, "return "
         if reading.kind == "composition":
             if rng.random() < self.forgets:
@@ -116,9 +116,9 @@ class Novice(Expert):
         elif rng.random() < self.forgets:
             word = ""
         reading = replace(reading, ops=tuple(self._op(*op) for op in reading.ops))
-        return function(name, params, families.expression(reading), word)
+        return function(name, params, phrases.expression(reading), word)
 
-    def _op(self, op: families.Op, values: dict[str, str]):
+    def _op(self, op: Op, values: dict[str, str]):
         if self.rng.random() < self.confuses:
             op = replace(op, code=self.rng.choice(op.wrong))
         if "k" in values and self.rng.random() < self.slips:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from random import Random
 
 from colllm_bench.envs.coding import families, reward, text
-from colllm_bench.envs.coding.judge import Cases, Judge, Verdict
+from colllm_bench.envs.coding.cases import Cases
+from colllm_bench.envs.coding.judge import Judge, Verdict
 from colllm_bench.envs.coding.parsing import Piece
 from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.errors import ConfigError
