@@ -58,6 +58,7 @@ def parser() -> cli.Parser:
     game.add_argument("--record", metavar="FILE",
                       help="keep the episode: .json to watch it again, .txt to read it")
     cli.add_config_options(made, _only(SETTINGS))
+    made.add_argument("--list", action="store_true", help="environments, algorithms, models")
     made.add_argument("--debug", action="store_true", help="show tracebacks")
     return made
 
@@ -76,6 +77,11 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
     args = parser().parse(argv)
     given = vars(args)
+    if "list" in given:
+        from colllm_bench.run import listing
+
+        print(listing())
+        return 0
     _check_options(given)
     if "replay" in given:
         return show_replay(Path(given["replay"]), given)

@@ -698,3 +698,40 @@ def test_differences_in_words():
 def test_the_digest_is_of_what_is_said_not_of_how():
     assert strict.digest_of({"a": 1, "b": [2]}) == strict.digest_of(json.loads('{"b":[2], "a":1}'))
     assert strict.digest_of({"a": 1}) != strict.digest_of({"a": 2})
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"share": "all"}, {"tuning": "full"}, {"tuning": "full", "tied": True}],
+    ids=["lora", "shared", "full", "full and tied"],
+)
+def test_a_saved_team_is_loaded_to_the_bit(model_folder, tmp_path, options):
+    import torch
+    from helpers import build_team, shake
+
+    from colllm_bench.verification import _load
+
+    options = dict(options)
+    folder = model_folder("Llama", tie_word_embeddings=options.pop("tied", False))
+    ours, theirs = (build_team(folder, agents=2, seed=seed, **options) for seed in (0, 1))
+    shake(ours)
+    ours.save(tmp_path)
+    for path in tmp_path.rglob("*.json"):
+        if path.name != "adapter_config.json":
+            path.unlink()  # a submission has no more than this
+    _load(theirs, tmp_path)
+    one, other = ours.state_dict(), theirs.state_dict()
+    assert one.keys() == other.keys()
+    slots = len(set(ours.slot_of_agent))
+    for name in one:
+        own = slice(None) if ours.adapters is None else slice(0, slots)
+        assert torch.equal(one[name][own], other[name][own]), name
+
+
+def test_a_saved_team_of_another_model_is_refused(model_folder, tmp_path):
+    from helpers import build_team
+
+    from colllm_bench.verification import _load
+
+    build_team(model_folder("Llama"), tuning="full").save(tmp_path)
+    with pytest.raises(ConfigError, match="do not fit the model|cannot be loaded"):
+        _load(build_team(model_folder("GPT2"), tuning="full"), tmp_path)
