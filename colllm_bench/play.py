@@ -179,8 +179,9 @@ class _Table:
                 finished = True
         except (PersonLeft, Stopped, KeyboardInterrupt):
             self.console.print()
-        if keeping.episode is not None:
-            self._tell(keeping.episode, finished, watching)
+        finally:  # an endpoint that fails must not take the game so far with it
+            if keeping.episode is not None:
+                self._tell(keeping.episode, finished, watching)
 
     def _heading(self) -> Any:
         from colllm_bench import screens

@@ -274,6 +274,23 @@ def test_texts_of_many_lines_beside_a_model_that_reads_brief(game):
     assert agents[0]["action"] == "" and agents[0]["invalid"]
 
 
+def test_a_failure_keeps_what_was_played(game, monkeypatch):
+    from colllm_bench.envs.strategy.scripted import Expert
+
+    act, calls = Expert.act, []
+
+    def fail(self, *given):
+        calls.append(1)
+        if len(calls) > 4:
+            raise RunError("the endpoint is gone")
+        return act(self, *given)
+
+    monkeypatch.setattr(Expert, "act", fail)
+    said = game(["1"] * 9, "--seed", "5", "--record", "kept.json", code=1)
+    assert said.strip() == "error: the endpoint is gone"
+    assert len(json.loads(Path("kept.json").read_text())["turns"]) == 2
+
+
 def test_watching_without_a_terminal_shows_every_turn(game):
     shown = game([], "--watch", "--team", "random", "--team", "2=expert", "--seed", "3")
     assert "Turn 1\n" in shown and "No success after 19 turns" in shown
