@@ -265,3 +265,16 @@ def test_judge_draws_fixed_tests_in_random_order():
     (program, *_) = readers.programs(str(DATA / "coophumaneval.jsonl"), 2)
     orders = {repr(draw_cases(program, random.Random(k)).tests) for k in range(12)}
     assert len(orders) > 1
+
+
+def test_a_fixed_test_that_feedback_told_is_not_asked_again():
+    env = CodingEnv(agents=2, data=str(DATA / "coophumaneval.jsonl"), turns=4)
+    env.reset(seed=0)
+    told = []
+    while env.agents:
+        entry = env.program.entry
+        code = f"def {entry.name}({entry.params[0]}):\n    return None"
+        _, _, _, _, _ = env.step({"coder_2": code})
+        told.append(env.verdict.program_failure.case)
+    few = len(env.program.tests)
+    assert len({repr(case) for case in told[:few]}) == min(few, len(told))

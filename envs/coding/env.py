@@ -152,6 +152,7 @@ class CodingEnv(ParallelEnv):
         self.turn = 0
         self._rng = Random()
         self._examples: list[list[Case]] = []
+        self._told: list[Case] = []
         self._worth = 0.0
 
     def observation_space(self, agent: str) -> spaces.Dict:
@@ -173,7 +174,7 @@ class CodingEnv(ParallelEnv):
         self.program = self.source.draw(self._rng, self.split)
         self._examples = cases.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)
-        self.verdict, self.turn, self._worth = None, 0, 0.0
+        self.verdict, self.turn, self._worth, self._told = None, 0, 0.0, []
         self.agents = list(self.possible_agents)
         score = self.source.score(self.pieces, None, self.program)
         observations, infos = {}, {}
@@ -207,13 +208,14 @@ class CodingEnv(ParallelEnv):
         agents, program = self.agents, self.program
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
-        shown = [case for own in self._examples for case in own]
-        hidden = cases.draw_cases(program, self._rng, shown)
+        hidden = cases.draw_cases(program, self._rng, self._shown())
         self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
         reward_, self._worth = worth - self.source.carried(self._worth), worth
         success = self.verdict.passes
+        if self.feedback == "detailed" and program.tests and self.verdict.program_failure:
+            self._told.append(self.verdict.program_failure.case)
         over = self.turn >= self.turns or (success and self.source.ends_with_success)
         cut = not over and self.max_cycles is not None and self.turn >= self.max_cycles
         observations, infos = {}, {}
@@ -239,6 +241,12 @@ class CodingEnv(ParallelEnv):
             dict.fromkeys(agents, cut),
             infos,
         )
+
+    def _shown(self) -> list[Case]:
+        """What agents have been shown and may know by heart: the examples and, where tests are
+        fixed, the ones that feedback told."""
+        shown = [case for own in self._examples for case in own]
+        return shown + self._told
 
     def _judge(self) -> judge.Judge:
         return judge.Judge(shared_pool(self.sandbox))

@@ -18,6 +18,8 @@ from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare
 from colllm_bench.errors import RunError
 
+LONGEST_GOT = 2000
+"""Characters that are kept of a wrong result."""
 WITNESSES = 3
 """Passed tests that are run again with a helper replaced."""
 CALL = "_colllm_call"
@@ -89,7 +91,7 @@ class Failure:
     def of(cls, case: Case, outcome: Outcome) -> Failure:
         fine = outcome.verdict == "ok"
         got = repr(outcome.value) if fine else outcome.error or outcome.verdict
-        return cls(case, got, not fine)
+        return cls(case, got[:LONGEST_GOT], not fine)
 
 
 @dataclass(frozen=True)

@@ -178,9 +178,10 @@ def _bound(node: ast.stmt) -> list[str]:
 
 def _segment(node: ast.stmt, source: str, lines: list[str]) -> str:
     decorators = getattr(node, "decorator_list", None)
-    if decorators:
-        return "\n".join(lines[decorators[0].lineno - 1 : node.end_lineno])
-    return ast.get_source_segment(source, node) or ""
+    start = decorators[0].lineno if decorators else node.lineno
+    if decorators or ";" not in lines[start - 1] + lines[node.end_lineno - 1]:
+        return "\n".join(lines[start - 1 : node.end_lineno])
+    return ast.get_source_segment(source, node) or ""  # it may share a line: slower
 
 
 def accepts(args: ast.arguments, count: int) -> bool:
