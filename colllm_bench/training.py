@@ -66,7 +66,7 @@ class Trainer:
             temperature=c.temperature,
             max_action_tokens=c.max_action_tokens,
         )
-        frames = 1 if keeps_episode(c, iteration) else 0
+        frames = 1 if keeps_replay(c, iteration) else 0
         return rollout(self.envs, seeds, groups, player, frames=frames)
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
@@ -153,9 +153,17 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
     return trainer
 
 
-def keeps_episode(config: RunConfig, iteration: int) -> bool:
+def keeps_checkpoint(config: RunConfig, iteration: int) -> bool:
     """Whether an iteration ends with a checkpoint; its first episode is then kept to be read."""
     return iteration + 1 == config.iterations or (iteration + 1) % config.checkpoint_every == 0
+
+
+def keeps_replay(config: RunConfig, iteration: int) -> bool:
+    """Whether that episode is also kept as data: at the first checkpoint, the second, fourth,
+    eighth, ..., and the last, so that a long run keeps few."""
+    nth = (iteration + 1) // config.checkpoint_every
+    doubled = nth & (nth - 1) == 0
+    return keeps_checkpoint(config, iteration) and (doubled or iteration + 1 == config.iterations)
 
 
 def describe(episodes: Sequence[Episode]) -> dict[str, float]:
@@ -192,10 +200,11 @@ def _record(folder: Any, trainer: Trainer, row: dict, episodes: list[Episode], s
         }
         for e in episodes
     ])
-    if keeps_episode(config, iteration):
-        name = f"iteration-{iteration:05d}"
-        folder.write_transcript(name, episodes[0])
+    name = f"iteration-{iteration:05d}"
+    if keeps_replay(config, iteration):
         folder.write_replay(name, episodes[0], team="training", split="train", iteration=iteration)
+    if keeps_checkpoint(config, iteration):
+        folder.write_transcript(name, episodes[0])
         folder.save_checkpoint(iteration + 1, trainer.state_dict())
 
 

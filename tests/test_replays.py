@@ -24,6 +24,7 @@ from colllm_bench.replays import (
     write_replay,
 )
 from colllm_bench.rollout import rollout
+from colllm_bench.training import keeps_checkpoint, keeps_replay
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -141,6 +142,16 @@ def test_frames_of_parts_and_of_unknown_kinds_are_text_for_terminals():
         "round 1\n\nf_1 (failed)\nreturn 1\n  - f_1(2): 1, not 4\n\nf_2\n"
     )
     assert json.loads(frame_text({"kind": "mine", "x": 1})) == {"kind": "mine", "x": 1}
+
+
+def test_long_runs_keep_few_replays_of_training():
+    config = RunConfig(episodes=64 * 43, batch=64, checkpoint_every=5)
+    kept = [i + 1 for i in range(config.iterations) if keeps_replay(config, i)]
+    assert kept == [5, 10, 20, 40, 43]
+    checkpoints = [i + 1 for i in range(config.iterations) if keeps_checkpoint(config, i)]
+    assert checkpoints == [5, 10, 15, 20, 25, 30, 35, 40, 43]
+    long = config.replace(episodes=64 * 5000)
+    assert sum(keeps_replay(long, i) for i in range(5000)) == 11
 
 
 def test_files_come_back_and_the_same_episode_is_the_same_bytes(tmp_path):
