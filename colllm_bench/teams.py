@@ -245,9 +245,11 @@ def team_folder(run: Path) -> Path:
         return run / "team"
     found = checkpoints.load(run / "checkpoints", remove_torn=False)
     if found is None:
+        done = (run / "summary.json").exists()  # a folder whose weights were not kept, or copied
         raise ConfigError(
             f"{run} holds no trained team: neither {run / 'team'} nor a checkpoint",
-            fix=f"train it: python -m colllm_bench.run --resume {run}",
+            fix="train such a run anew: its weights are not kept here" if done
+            else f"train it: python -m colllm_bench.run --resume {run}",
         )
     iteration, state = found
     key = (str(run.resolve()), str(iteration))
