@@ -72,11 +72,15 @@ def main(argv: Sequence[str]) -> int:
     write(collection, out, thresholds, formats)
     kinds = Counter(item.kind for item in collection.left_out)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    tell(f"{len(collection.runs)} runs in {len(collection.groups)} groups"
+    tell(f"{counted(len(collection.runs), 'run')} in {counted(len(collection.groups), 'group')}"
          + (f"; left out: {named}" if named else ""))
     if "quiet" not in given:
         print(out / "index.html")
     return 0
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def write(
