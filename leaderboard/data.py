@@ -15,8 +15,8 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   (paths of ``held-out-K.json``, those of all seeds), ``budget`` (training episodes),
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``finals`` (by
   measure), ``invalid`` (share of the trained team's turns), ``curves``, ``samples``,
-  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.measures` says what is in
-  each.
+  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.measures` and
+  :mod:`colllm_bench.leaderboard.variability` say what is in each.
 * **comparisons**, **aggregates**, **scaling**: :mod:`colllm_bench.leaderboard.comparisons`.
 * **left_out**: ``path``, ``kind``, ``reason``.
 
@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import __version__
-from colllm_bench.leaderboard import comparisons, measures, stats
+from colllm_bench.leaderboard import comparisons, measures, stats, variability
 from colllm_bench.leaderboard.runs import Collection, Group, Run
 
 SCHEMA = 1
@@ -97,8 +97,8 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "curves": measures.group_curves(group),
         "samples": measures.group_samples(group, thresholds),
         "profile": measures.profile(group),
-        "variance": measures.variance(group),
-        "cost": measures.cost(group),
+        "variance": variability.variance(group),
+        "cost": variability.cost(group),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from colllm_bench.leaderboard import figures, overviews, style
+from colllm_bench.leaderboard import figures, overviews, sample_figures, style
 from colllm_bench.leaderboard.data import slug
 
 
@@ -30,7 +30,7 @@ def pictures(data: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
         made = {
             "curves": lambda s=setting, g=own: figures.learning_curves(s, g, looks),
             "finals": lambda s=setting, g=own: figures.final_scores(s, g, looks),
-            "samples": lambda s=setting, g=own, c=against: figures.samples(s, g, looks, c),
+            "samples": lambda s=setting, g=own, c=against: sample_figures.samples(s, g, looks, c),
             "profiles": lambda s=setting, g=own: figures.profiles(
                 s, g, looks, data["profile_scores"]
             ),

@@ -8,6 +8,7 @@ from made_runs import make_run
 from colllm_bench.leaderboard import drawing, figures, style
 from colllm_bench.leaderboard.data import build_data
 from colllm_bench.leaderboard.runs import read
+from colllm_bench.leaderboard.sample_figures import turned
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +80,11 @@ def test_a_censored_run_is_an_arrow_at_the_budget(data, pictures):
 
 def test_ratios_turn_round():
     found = {"value": 4.0, "bound": "at least", "low": None, "high": None}
-    assert figures.turned(found) == {"value": 0.25, "bound": "at most", "low": None, "high": None}
+    assert turned(found) == {"value": 0.25, "bound": "at most", "low": None, "high": None}
     exact = {"value": 4.0, "bound": "exact", "low": 2.0, "high": 8.0}
-    assert figures.turned(exact) == {"value": 0.25, "bound": "exact", "low": 0.125, "high": 0.5}
+    assert turned(exact) == {"value": 0.25, "bound": "exact", "low": 0.125, "high": 0.5}
     unknown = {"value": None, "bound": "unknown", "low": None, "high": None}
-    assert figures.turned(unknown) == unknown and figures.turned(None) is None
+    assert turned(unknown) == unknown and turned(None) is None
 
 
 def test_no_two_methods_look_alike():
