@@ -114,6 +114,8 @@ ENVS: dict[str, EnvSpec] = {
         summary="one program, a function per agent; unit tests judge the whole in a jail",
         scripted="colllm_bench.envs.coding.scripted:Expert",
         random="colllm_bench.envs.coding.scripted:Random",
+        demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
+        pretrain={"vocab": 640, "layers": 3, "steps": 900, "batch": 24, "longest": 400},
         action_tokens=64,
         full_action_tokens=256,
     ),

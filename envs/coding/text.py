@@ -211,7 +211,7 @@ def summary(program: Program, i: int, verdict: Verdict) -> str:
     if verdict.units:
         parts.append("{} {}/{}".format(program.functions[i].name, *verdict.units[i]))
     parts.append(f"program {ok}/{tests}")
-    if i < len(verdict.used):
+    if ok and i < len(verdict.used):  # measured on tests that pass
         parts.append("used" if verdict.used[i] else
                      "result ignored" if verdict.ignored[i] else "not used")
     failure = (verdict.failures[i] if verdict.failures else None) or verdict.program_failure
