@@ -73,6 +73,10 @@ def _line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
+class Unable(ConfigError):
+    """What the verifier asked for cannot be done here: no fault of the submission."""
+
+
 def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> dict[str, Any]:
     """One submission.
 
@@ -87,6 +91,9 @@ def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> 
         ``within the tolerance``), ``refusals`` (reasons), ``runs`` (each with its ``seed``, the
         ``again`` recomputed summary, ``episodes_apart`` by team, ``machine`` (what differs)),
         and ``result`` (recomputed over the runs, None if not played).
+
+    Raises:
+        Unable: this machine cannot do what was asked for.
     """
     from colllm_bench.leaderboard.claims import read
     from colllm_bench.leaderboard.faults import faults
@@ -104,6 +111,8 @@ def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> 
     if not report["refusals"] and "files_only" not in given:
         try:
             _play(found, given, report, tell)
+        except Unable:
+            raise
         except ColllmError as error:
             report["refusals"].append(str(error))
     if report["refusals"]:
@@ -156,13 +165,25 @@ def _base(found: Any, given: dict[str, Any]) -> str:
             "choose what is loaded here", fix="name it yourself: --model NAME",
         )
     model = given.get("model", base["model"])
-    here = base_files(model, env)
+    try:
+        here = base_files(model, env)
+    except ConfigError as error:
+        raise Unable(str(error)) from None
     odd = sorted(name for name in here.keys() | base["files"].keys()
                  if here.get(name) != base["files"].get(name))
     if odd:
         raise ConfigError(f"the base model {model!r} is not the one of the submission: "
                           f"{odd[0][:80]} differs", fix="the same model at the same revision")
     return model
+
+
+def _device(name: str) -> str:
+    from colllm_bench.loading import resolve_device
+
+    try:
+        return str(resolve_device(name))
+    except ConfigError as error:
+        raise Unable(f"{error}; verify has --device") from None
 
 
 def _play_run(
@@ -176,15 +197,15 @@ def _play_run(
 
     seed, recorded = run["seed"], found.configs[run["seed"]]
     config = playable(recorded, found.data["execution"]).replace(model=model)
-    if "device" in given:
-        config = config.replace(device=given["device"])
+    half = replayed.half_precision(recorded.dtype, run["environment"])
+    # "auto" is what it was there: a run of a CPU does not become one of the GPU found here.
+    on_cpu = recorded.device == "auto" and not run["environment"].get("accelerators")
+    device = _device(given.get("device", "cpu" if on_cpu else recorded.device))
+    config = config.replace(device=device, dtype="bfloat16" if half else "float32")
     again = play_again(config, found.team(seed), found.agents)
     machine = replayed.other_machine(run["environment"], environment())
     claimed = run["summary"]["held_out"]
-    wrong = replayed.disagreements(
-        claimed, again.teams, exact=not machine,
-        half=replayed.half_precision(recorded.dtype, run["environment"]),
-    )
+    wrong = replayed.disagreements(claimed, again.teams, exact=not machine, half=half)
     if run["summary"]["parameters"] != again.parameters:
         wrong.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
     if any(line.startswith("trained") for line in wrong):
@@ -210,18 +231,18 @@ def _retrain(found: Any, config: Any, iterations: int, machine: list[str]) -> li
     """Where a training with these settings departs from the record, in words.
 
     Raises:
-        ConfigError: another machine, or an algorithm that is a stranger's code.
+        Unable: another machine, or an algorithm that is a stranger's code.
     """
     from colllm_bench import files
     from colllm_bench.leaderboard.differences import difference
     from colllm_bench.retraining import train_again, weights_of
 
     if machine:
-        raise ConfigError(f"--retrain compares to the byte, and this is another machine: "
-                          f"{machine[0]}", fix="without --retrain")
+        raise Unable(f"--retrain compares to the byte, and this is another machine: {machine[0]}",
+                     fix="without --retrain")
     if ":" in config.algo:
-        raise ConfigError(f"--retrain would run a stranger's code: algorithm {config.algo[:80]!r}",
-                          fix="without --retrain")
+        raise Unable(f"--retrain would run a stranger's code: algorithm {config.algo[:80]!r}",
+                     fix="without --retrain")
     trained = train_again(config, iterations or None)
     recorded = files.read_lines(found.folder / f"seed{config.seed}" / "metrics.jsonl")
     for k, (row, own) in enumerate(zip(trained.rows, recorded)):
@@ -245,4 +266,6 @@ def _verdict(report: dict[str, Any]) -> str:
 def _result(result: dict[str, Any]) -> str:
     low, high = result["low"], result["high"]
     interval = f" ({low:.3f} to {high:.3f})" if low is not None else ""
-    return f"{result['measure']} {result['mean']:.3f}{interval}, {len(result['values'])} seeds"
+    count = len(result["values"])
+    seeds = f"{count} seeds" if count > 1 else "one seed, which says nothing of the spread"
+    return f"{result['measure']} {result['mean']:.3f}{interval}, {seeds}"

@@ -627,6 +627,18 @@ def test_refusals_are_lines_on_stderr_and_exit_code_1(copy, made, capsys):
     assert cli.execute(leaderboard.main, ["verify"]) == 2
 
 
+@pytest.mark.parametrize(
+    "options, says",
+    [(["--device", "tpu"], "unknown device 'tpu'"),
+     (["--model", "/no/such"], "not on this machine"),
+     (["--retrain", "-1"], "1 or more"), (["--retrain", "--files-only"], "not --files-only")],
+)
+def test_what_cannot_be_done_here_is_no_fault_of_a_submission(made, capsys, options, says):
+    assert cli.execute(leaderboard.main, ["verify", str(made), *options]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("error: ") and says in said
+
+
 # -- other machines
 
 
