@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from dataclasses import fields
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 COMMANDS = re.findall(r"^python -m colllm_bench\.run ([^#>\n]*)", README, re.M)
+OTHERS = re.findall(r"^python -m colllm_bench\.(?!run\b)(\w+) ([^#>\n]*)", README, re.M)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,6 +31,15 @@ def test_commands_parse(command, tmp_path, monkeypatch):
 
 def test_there_are_commands():
     assert len(COMMANDS) >= 10
+    assert {module for module, _ in OTHERS} == {"sweep", "evaluate", "leaderboard", "play"}
+
+
+@pytest.mark.parametrize("module, command", OTHERS)
+def test_other_commands_parse(module, command):
+    words = shlex.split(command)
+    if module == "leaderboard":
+        module = f"leaderboard.{words.pop(0)}"
+    importlib.import_module(f"colllm_bench.{module}").parser().parse(words)
 
 
 def test_the_snippet_of_an_algorithm_runs(tmp_path):
