@@ -145,6 +145,26 @@ def test_a_function_cannot_call_the_reference_of_itself():
     assert verdict.units[k][0] == 0
 
 
+@pytest.mark.parametrize("k", range(3))
+def test_no_function_finds_its_own_reference_in_memory(k):
+    name = PROGRAM.functions[k].name
+    thief = f"""def {name}(x):
+    import sys
+    frame = sys._getframe()
+    while frame.f_code.co_name != "answer":
+        frame = frame.f_back
+    for case in frame.f_locals["task"]["cases"]:
+        for code in (part for part in case if isinstance(part, str) and "def {name}(" in part):
+            space = dict(globals())
+            exec(code, space)
+            return space["{name}"](x)
+    return None"""
+    codes = [ONE, TWO, SOLVE]
+    codes[k] = thief
+    score, verdict = judged(*codes)
+    assert verdict.units[k] == (0, 4) and verdict.tests == (0, 6) and score["total"] < 1.0
+
+
 def test_a_lost_sandbox_is_a_failure_of_the_run_and_no_score():
     class Lost:
         def run(self, source, entry, cases, limits):

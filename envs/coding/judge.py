@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from colllm_bench.envs.coding.cases import Cases
@@ -232,16 +233,18 @@ class Judge:
     def _ask(
         self, source: str, program: Program, asked: list[Question], limits: Limits | None = None
     ) -> list[Outcome]:
-        if not asked:
-            return []
-        calls = []
-        for question in asked:
-            replaced = question.about in WAYS
-            helper = program.functions[question.of].name if replaced else None
-            how = question.about if replaced else None
-            case = question.case
-            calls.append([case.function, list(case.args), helper, how, question.below or None])
-        outcomes = self.pool.run(source + DISPATCH, CALL, calls, limits or self.limits)
+        outcomes: list[Outcome] = []
+        # All cases of a call lie in its process's memory: a reference may be in none but those
+        # that it is for, or whoever walks the frames finds his own function's in a later case.
+        for _, group in groupby(asked, key=lambda question: question.below):
+            calls = []
+            for question in group:
+                replaced = question.about in WAYS
+                helper = program.functions[question.of].name if replaced else None
+                how = question.about if replaced else None
+                case = question.case
+                calls.append([case.function, list(case.args), helper, how, question.below or None])
+            outcomes += self.pool.run(source + DISPATCH, CALL, calls, limits or self.limits)
         for outcome in outcomes:
             if outcome.verdict == "sandbox-lost":
                 raise RunError(f"no verdict on a program: {outcome.error}")
