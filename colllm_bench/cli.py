@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import os
 import shlex
 import signal
 import sys
-import threading
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
@@ -28,8 +26,6 @@ SHORTHANDS: dict[str, type] = {
 
 LETTERS = {int: "N", float: "X", str: "NAME"}
 """What stands for a value in a help text."""
-FOLLOW = "COLLLM_BENCH_FOLLOW"
-"""Set in the environment of a run that must not outlive the process that started it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -260,23 +256,6 @@ def _tell(error: BaseException) -> int:
     reason = " ".join(str(error).split()) or "no message"
     say(f"error: {type(error).__name__}: {reason}; run with --debug for the traceback")
     return 1
-
-
-def follow_parent() -> None:
-    """Where :data:`FOLLOW` is set, end as by SIGTERM once stdin closes.
-
-    The process that started us holds the other end, and the system closes it however that
-    process went, kill -9 included: no run goes on that nobody waits for.
-    """
-    if os.environ.pop(FOLLOW, None) is None:
-        return
-
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def quoted(word: str) -> str:

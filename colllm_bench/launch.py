@@ -1,17 +1,13 @@
 """Many runs at once: jobs, and the pool that works them off, watched through their folders.
 
 A *launcher* starts a job somewhere and hands back a *task* to ask and to stop;
-:class:`Local` has a process of one thread for each, :mod:`colllm_bench.launch_ray` a task of a
-cluster. ``run --seeds`` and ``sweep`` share all of this.
+:mod:`colllm_bench.launch_local` has a process of one thread for each,
+:mod:`colllm_bench.launch_ray` a task of a cluster. ``run --seeds`` and ``sweep`` share all of this.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,16 +17,14 @@ from rich.console import Console
 
 from colllm_bench import cli, files
 from colllm_bench.board import Board, results_table
+from colllm_bench.launch_local import Local
 from colllm_bench.progress import Clock, Moving
-from colllm_bench.provenance import cores
 from colllm_bench.record import holds_run, read_config
 
 POLL = 0.5
 """Seconds between two looks at the tasks."""
 PATIENCE = 20.0
 """Seconds that an interrupted task gets to finish its last write."""
-INTERRUPTED = (130, 143)
-"""Exit codes of a run that ended well before its end: Ctrl-C and SIGTERM."""
 
 
 class Task(Protocol):
@@ -222,49 +216,6 @@ def _ending(code: int) -> str:
         name = str(-code)
     hint = "; out of memory? fewer --jobs, or a smaller --micro-batch" if name == "SIGKILL" else ""
     return f"killed by {name}{hint}"
-
-
-class Local:
-    """Processes of one thread: two of them on two cores beat one process with two threads."""
-
-    def slots(self) -> int:
-        return cores()
-
-    def start(self, argv: Sequence[str]) -> LocalTask:
-        return LocalTask([sys.executable, "-m", "colllm_bench.run", *argv])
-
-    def close(self) -> None:
-        pass
-
-
-class LocalTask:
-    """A process. It ends itself when this one is gone, however that went."""
-
-    def __init__(self, command: Sequence[str]):
-        threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=self.errors, stdin=subprocess.PIPE,
-            env=os.environ | threads | {cli.FOLLOW: "1"},
-            start_new_session=True,  # Ctrl-C reaches it through us, once
-        )
-
-    def poll(self) -> int | None:
-        code = self.process.poll()
-        if code is not None:
-            self.process.stdin.close()
-        return code
-
-    def error(self) -> str:
-        self.errors.seek(0)
-        lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else ""
-
-    def interrupt(self) -> None:
-        self.process.terminate()  # not SIGINT: what was started with "&" may ignore that
-
-    def kill(self) -> None:
-        self.process.kill()
 
 
 def run_seeds(argv: Sequence[str], paths: dict[int, Path], given: dict[str, Any]) -> int:

@@ -162,6 +162,26 @@ class Trace:
             self.then.close()
 
 
+class After:
+    """Listeners as one, that calls ``first`` before training shows its own progress."""
+
+    def __init__(self, first: Any, then: Sequence[Any]):
+        self.first, self.then = first, then
+
+    def start(self, total: int, done: int) -> None:
+        self.first()
+        for listener in self.then:
+            listener.start(total, done)
+
+    def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
+        for listener in self.then:
+            listener.iteration(row, episodes)
+
+    def close(self) -> None:
+        for listener in self.then:
+            listener.close()
+
+
 def turn_table(episode: Episode) -> Table:
     """The last turn of the first agent: rewards come late where they are sparse."""
     transcript = episode.transcripts[0]

@@ -17,6 +17,7 @@ from typing import Any
 from colllm_bench import cli, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
+from colllm_bench.launch_local import follow_parent
 
 DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
 
@@ -71,7 +72,7 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    cli.follow_parent()
+    follow_parent()
     args = parser().parse(argv)
     given = vars(args)
     if "version" in given:
@@ -173,12 +174,13 @@ def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
 
 
 def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool) -> None:
+    from colllm_bench.progress import After
     from colllm_bench.training import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
     status.start()
     try:
-        trainer = train(folder.config, folder, _After(status.stop, listeners))
+        trainer = train(folder.config, folder, After(status.stop, listeners))
         if evaluate:
             with console.status("playing the held-out tasks: trained team, random team, expert"):
                 summary = finish(trainer, folder)
@@ -188,26 +190,6 @@ def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool
             listener.close()
             if hasattr(listener, "end"):
                 listener.end(summary)
-
-
-class _After:
-    """Listeners as one, that calls ``first`` before training shows its own progress."""
-
-    def __init__(self, first: Any, then: Sequence[Any]):
-        self.first, self.then = first, then
-
-    def start(self, total: int, done: int) -> None:
-        self.first()
-        for listener in self.then:
-            listener.start(total, done)
-
-    def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
-        for listener in self.then:
-            listener.iteration(row, episodes)
-
-    def close(self) -> None:
-        for listener in self.then:
-            listener.close()
 
 
 def draw_curve(path: Path) -> None:

@@ -32,7 +32,7 @@ FLOORS = [
     "checks environments evaluation learner teams alone decentralized comparison training "
     "verification retraining",
     "leaderboard",
-    "progress report board logs launch run "
+    "progress report board logs launch launch_local run "
     "seating play",
     "entries evaluate crossplay",
     "grid sweep forecast launch_ray",

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from colllm_bench import board, cli, files, forecast, launch
+from colllm_bench import board, files, forecast, launch, launch_local
 from colllm_bench.config import RunConfig
-from colllm_bench.launch import Job, LocalTask, Pool
+from colllm_bench.launch import Job, Pool
+from colllm_bench.launch_local import LocalTask
 from colllm_bench.record import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,7 +158,10 @@ def test_an_interrupt_asks_everybody_and_then_kills(tmp_path):
 # -- processes
 
 
-SLEEP = "from colllm_bench import cli; import sys, time; sys.exit(cli.execute(lambda argv: {}))"
+SLEEP = (
+    "from colllm_bench import cli; from colllm_bench.launch_local import follow_parent\n"
+    "import sys, time; sys.exit(cli.execute(lambda argv: {}))"
+)
 
 
 def test_a_process_is_interrupted_and_says_its_last_line():
@@ -170,9 +174,9 @@ def test_a_process_is_interrupted_and_says_its_last_line():
 
 def test_a_process_ends_with_the_one_that_started_it():
     """Even when that one is killed: the system closes its end of the pipe."""
-    child = SLEEP.format("(cli.follow_parent(), time.sleep(60))")
+    child = SLEEP.format("(follow_parent(), time.sleep(60))")
     parent = (
-        "import sys, time; from colllm_bench.launch import LocalTask\n"
+        "import sys, time; from colllm_bench.launch_local import LocalTask\n"
         f"task = LocalTask([sys.executable, '-c', {child!r}])\n"
         "print(task.process.pid, flush=True); time.sleep(60)"
     )
@@ -312,5 +316,5 @@ def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
 
 
 def test_follow_is_asked_for(monkeypatch):
-    monkeypatch.delenv(cli.FOLLOW, raising=False)
-    cli.follow_parent()  # and reads nothing of pytest's stdin
+    monkeypatch.delenv(launch_local.FOLLOW, raising=False)
+    launch_local.follow_parent()  # and reads nothing of pytest's stdin
