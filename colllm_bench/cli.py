@@ -223,16 +223,21 @@ def execute(
     for Ctrl-C and SIGTERM. With ``--debug`` among ``argv``, exceptions pass through.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    try:
-        signal.signal(signal.SIGTERM, _terminated)
-    except ValueError:
-        pass  # not in the main thread: whoever called us sees to signals
+    end_on_sigterm()
     try:
         return main(argv) or 0
     except (ColllmError, KeyboardInterrupt, Exception) as error:
         if "--debug" in argv:
             raise
         return _tell(error)
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM raises :class:`Terminated` from now on."""
+    try:
+        signal.signal(signal.SIGTERM, _terminated)
+    except ValueError:
+        pass  # not in the main thread: whoever called us sees to signals
 
 
 class Terminated(KeyboardInterrupt):

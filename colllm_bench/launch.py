@@ -189,7 +189,7 @@ class Pool:
             return
         said = job.task.error()
         if code == 2 and "--resume" in job.argv and files.is_locked(job.path):
-            job.task = None  # another process was quicker to take the folder
+            job.task, job.tries = None, job.tries - 1  # another was quicker to take the folder
         elif code < 0 and job.tries <= self.retries:
             job.task = None  # killed: by the system for its memory, by somebody; it goes on
         else:

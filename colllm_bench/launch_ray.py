@@ -1,7 +1,7 @@
 """Runs as tasks of a Ray cluster: one run, one task, one process.
 
 A task whose worker is lost is started again by Ray, and goes on from the run's last checkpoint.
-The workers must see the results' folder and this package under the paths that they have here: a
+The workers must see the results' folder and this package under the paths they have here: a
 cluster of one machine does, others need shared storage. Only this module knows Ray.
 """
 
@@ -10,20 +10,26 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import math
 import os
-from collections.abc import Sequence
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.provenance import cores
 
 STORE = 80 * 2**20
 """Bytes of shared memory of a cluster started here: nothing of size passes through it."""
-
-
-class Stopped(Exception):
-    """A run was asked to end (a machine that is taken back, say): Ray shall start it again."""
+STARTS = 3
+"""How often a cluster is tried to be started."""
+COUNT_EVERY = 30.0
+"""Seconds between two counts of the cluster's CPUs."""
 
 
 class Ray:
@@ -50,7 +56,7 @@ class Ray:
         # Workers of runs on the CPU leave the choice of devices alone; so does Ray in future.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         address = address or os.environ.get("RAY_ADDRESS")
-        if address is None:
+        if address is None or address.startswith(("127.", "localhost")):
             # What Ray does by itself on other systems than Linux: everything on 127.0.0.1.
             # _node_ip_address="127.0.0.1" does not: it is turned into the outward address.
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -65,20 +71,43 @@ class Ray:
                 "object_store_memory": STORE,
             }
         try:
-            ray.init(address=address, **settings)
-        except (ConnectionError, ValueError) as error:
+            _knock(address)
+            self._connect(address, settings)
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"no Ray cluster answers at {address!r} ({' '.join(str(error).split())[:120]})",
-                allowed="HOST:PORT, auto", fix="ray start --head, or leave --address out",
+                allowed="HOST:PORT, auto",
+                fix="ray start --head; RAY_AUTH_MODE=token for one that wants Ray's token; or "
+                "leave --address out",
             ) from error
+        cli.end_on_sigterm()  # Ray has put a handler of its own in the place of ours
+        self.counted: tuple[float, int] = (-math.inf, 1)
         # A process a run: what it imported and allocated goes with it.
         self.work = ray.remote(
-            num_cpus=1, num_gpus=gpus, max_calls=1, max_retries=retries, retry_exceptions=[Stopped]
-        )(work)
+            num_cpus=1, num_gpus=gpus, max_calls=1, max_retries=retries,
+            retry_exceptions=[InterruptedError],
+        )(_portable_work())
+
+    def _connect(self, address: str, settings: dict[str, Any]) -> None:
+        """Ray gives itself 30 s to start, which a busy machine may exceed: tried again."""
+        for left in reversed(range(STARTS)):
+            try:
+                self.ray.init(address=address, **settings)
+                return
+            except (OSError, ValueError):
+                raise
+            except Exception as error:
+                self.ray.shutdown()
+                if not left:
+                    raise RunError(f"Ray does not start: {_reason(error)}") from error
 
     def slots(self) -> int:
         """CPUs of the cluster now: it may grow and shrink."""
-        return max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+        when, count = self.counted
+        if time.monotonic() - when > COUNT_EVERY:
+            count = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+            self.counted = time.monotonic(), count
+        return count
 
     def start(self, argv: Sequence[str]) -> RayTask:
         return RayTask(self.ray, self.work.remote(list(argv), os.getcwd()))
@@ -87,20 +116,38 @@ class Ray:
         self.ray.shutdown()
 
 
-def work(argv: list[str], folder: str) -> tuple[int, str]:
+def _portable_work() -> Callable[[list[str], str], tuple[int, str]]:
+    """:func:`work` for workers that do not know yet where this package lies."""
+    package = str(Path(__file__).resolve().parent.parent)
+
+    def portable_work(argv: list[str], folder: str) -> tuple[int, str]:  # travels as code
+        if package not in sys.path:
+            sys.path.insert(0, package)
+        os.chdir(folder)
+        from colllm_bench.launch_ray import work
+
+        return work(argv)
+
+    return portable_work
+
+
+def work(argv: list[str]) -> tuple[int, str]:
     """On a worker: ``python -m colllm_bench.run`` in this process.
 
     Returns:
         Its exit code, and the last line that it said on stderr.
+
+    Raises:
+        InterruptedError: it was asked to end (a machine that is taken back, say); Ray shall
+            start it again.
     """
     from colllm_bench import run
 
-    os.chdir(folder)
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         code = cli.execute(run.main, argv)
     if code in (130, 143):
-        raise Stopped
+        raise InterruptedError
     lines = said.getvalue().strip().splitlines()
     return code, lines[-1] if lines else ""
 
@@ -120,8 +167,7 @@ class RayTask:
             try:
                 self.ended = self.ray.get(self.reference)
             except self.ray.exceptions.RayError as error:
-                kind = type(error).__name__
-                self.ended = -1, f"error: Ray gave the run up: {kind}: {_first_line(error)}"
+                self.ended = -1, f"error: Ray gave the run up: {_reason(error)}"
         return self.ended[0]
 
     def error(self) -> str:
@@ -134,5 +180,16 @@ class RayTask:
         self.ray.cancel(self.reference, force=True)
 
 
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:200]
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens there: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "//" not in address:
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _reason(error: BaseException) -> str:
+    """Ray's errors in a line: of a traceback the last one, of an explanation the first."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    line = lines[-1] if "Traceback" in text or "ray::" in lines[0] else lines[0]
+    return f"{type(error).__name__.partition('(')[0]}: {line[:200]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -242,7 +243,7 @@ def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
     (tmp_path / "slow.py").write_text(ENVIRONMENT)
     folder = tmp_path / "results/slow/mc"
     process = start(*ARGV)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while len(list(folder.glob("*/seed*/metrics.jsonl"))) < 2 and time.monotonic() < until:
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
@@ -274,3 +275,30 @@ def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
     assert (process.returncode, out) == (130, "")
     assert err == "interrupted: the same command goes on\n"
     assert not files.is_locked(other), "no run goes on that nobody waits for"
+
+
+# -- its page
+
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "sweeps.md").read_text()
+
+
+def test_the_pages_commands_and_its_file_are_grids(tmp_path):
+    commands = re.findall(r"^python -m colllm_bench\.sweep ([^#>\n]*)", PAGE, re.M)
+    (file,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    (tmp_path / "study.toml").write_text(file)
+    sizes = [len(configs_of(*shlex.split(command))) for command in commands]
+    assert sizes == [3 * 2 * 5, 2 * 2 * 3, 2 * 2 * 3 * 5 + 2 * 2 * 3 * 5]
+
+
+def test_the_pages_algorithm_says_its_own_bytes():
+    from hand import episode
+
+    from colllm_bench import views
+    from colllm_bench.baselines.base import ActorCritic
+
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    names = {"ActorCritic": ActorCritic, "views": views}
+    exec(compile(code, "sweeps.md", "exec"), names)
+    episodes = [episode(1, [2, 2])] * 3
+    assert names["Gossip"](RunConfig()).bytes_exchanged(episodes) == 20 * 2 + 4 * 3
