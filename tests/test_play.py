@@ -16,12 +16,12 @@ import pytest
 from rich.console import Console
 from tiny_envs import Essay
 
-from colllm_bench import answers, cli, play, screens
+from colllm_bench import answers, cli, play, registry, screens
 from colllm_bench.config import RunConfig
 from colllm_bench.environments import make_mixed_env
 from colllm_bench.envs.mixed_styles import MixedStyleEnv
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.players import ScriptedPlayer
+from colllm_bench.players import MixedPlayer, ScriptedPlayer
 from colllm_bench.replays import read_replay, replay_of
 from colllm_bench.rollout import rollout
 from colllm_bench.seating import seat
@@ -144,6 +144,31 @@ def test_the_game_is_the_same_in_one_style_and_in_two(level, messages):
     seen = [[t.observation for t in x.turns] for x in two.transcripts]
     assert seen[0] == [t.observation for t in one.transcripts[0].turns]
     assert all("days are left" in text or "day is left" in text for text in seen[1])
+
+
+@pytest.mark.parametrize("name", sorted(registry.ENVS))
+def test_every_environment_can_be_read_in_two_styles_at_once(name):
+    class Person:
+        def begin(self, episodes):
+            (self.episode,) = episodes
+
+        def act(self, turns):
+            for turn in turns[0]:
+                turn.action_text = "hold"
+
+        def keep(self, running):
+            pass
+
+    config = RunConfig(env=name)
+    env = make_mixed_env(config, "train", ["full", "brief", "brief"])
+    expert = ScriptedPlayer(registry.load(registry.env_spec(name).scripted, "policy"))
+    (episode,) = rollout([env], [4], [0], MixedPlayer([(Person(), [0]), (expert, [1, 2])]),
+                         frames=1)
+    env.close()
+    full, brief = (episode.transcripts[i].turns[0].observation for i in (0, 1))
+    assert isinstance(env, MixedStyleEnv) and full != brief
+    assert len(episode.frames) == len(episode.rewards) + 1
+    assert any(turn.action_text != "hold" for turn in episode.transcripts[1].turns)
 
 
 def test_an_environment_that_knows_no_styles_has_no_twin():
