@@ -1,11 +1,11 @@
 """How far equal evaluations differ when the arithmetic rounds differently.
 
-    python results/verification/measure.py RUN [RUN ...]
+    python results/verification/measure.py RUN
 
-plays each run's untrained and trained team on 200 held-out tasks, in float32 and in bfloat16,
-once as the machine would and once under each of :data:`VARIANTS`, which stand for other
-processors (other instruction sets add up in another order) and for another number of threads.
-Writes ``measured.json`` beside this file and prints a table.
+plays a run's trained team on 200 tasks, in float32 and in bfloat16, once as the machine
+would and once under each of :data:`VARIANTS`, which stand for other processors (other instruction
+sets add up in another order) and for another number of threads. Writes ``measured.json`` beside
+this file after every variant, and prints what it finds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QUICK = ("again", "AVX2 in torch", "two threads")
 
 
 def play(run: Path, dtype: str) -> dict:
-    """Results of both teams in this process."""
+    """Results of the trained team in this process."""
     from colllm_bench.leaderboard.claims import playable
     from colllm_bench.leaderboard.submission import agents_of
     from colllm_bench.record import read_config
@@ -42,39 +42,33 @@ def play(run: Path, dtype: str) -> dict:
     config = playable(read_config(run), "decentralized").replace(
         eval_episodes=EPISODES, dtype=dtype, threads=int(os.environ.get("THREADS", "1"))
     )
-    again = play_again(config, run / "team", agents_of(run))
-    return {name: again.teams[name] for name in ("untrained", "trained")}
+    # The training split: there only the trained team is played.
+    return play_again(config, run / "team", agents_of(run), split="train").teams["trained"]
 
 
-def main(runs: list[str]) -> None:
+def main(run: Path) -> None:
     from colllm_bench.leaderboard import replayed
     from colllm_bench.provenance import environment
 
-    rows = []
-    print("run, dtype, variant, team: episodes of 200 that differ, mean return before and after")
-    for run in map(Path, runs):
-        for dtype in ("float32", "bfloat16"):
-            base = _in_process(run, dtype, {})
-            for variant, variables in VARIANTS.items():
-                if dtype == "bfloat16" and variant not in QUICK:
-                    continue
-                found = _in_process(run, dtype, variables)
-                for team in found:
-                    apart = len(replayed.unequal(base[team], found[team]))
-                    taken = not replayed.disagreements(
-                        {team: base[team]}, {team: found[team]}, exact=False,
-                        half=dtype == "bfloat16",
-                    )
-                    means = [sum(x[team]["returns"]) / EPISODES for x in (base, found)]
-                    rows.append({"run": "/".join(run.parts[-3:]), "dtype": dtype, "team": team,
-                                 "variant": variant, "apart": apart, "returns": means,
-                                 "invalid": [x[team]["invalid"] for x in (base, found)],
-                                 "taken": taken})
-                    print(*(rows[-1][k] for k in ("run", "dtype", "variant", "team", "apart",
-                                                  "returns", "taken")), sep=", ", flush=True)
-    data = {"command": "python results/verification/measure.py RUN ...", "episodes": EPISODES,
-            "environment": environment(), "rows": rows}
-    (HERE / "measured.json").write_text(json.dumps(data, indent=1) + "\n")
+    data = {"command": "python results/verification/measure.py RUN", "episodes": EPISODES,
+            "run": json.loads((run / "config.json").read_text()), "environment": environment(),
+            "rows": []}
+    for dtype in ("float32", "bfloat16"):
+        base = _in_process(run, dtype, {})
+        for variant, variables in VARIANTS.items():
+            if dtype == "bfloat16" and variant not in QUICK:
+                continue
+            found = _in_process(run, dtype, variables)
+            refused = replayed.disagreements({"trained": base}, {"trained": found}, exact=False,
+                                             half=dtype == "bfloat16")
+            row = {"dtype": dtype, "variant": variant, "variables": variables,
+                   "episodes_apart": len(replayed.unequal(base, found)),
+                   "returns": [base["returns"], found["returns"]],
+                   "invalid": [base["invalid"], found["invalid"]], "refused": refused}
+            data["rows"].append(row)
+            (HERE / "measured.json").write_text(json.dumps(data) + "\n")
+            means = [sum(returns) / EPISODES for returns in row["returns"]]
+            print(dtype, variant, row["episodes_apart"], *means, refused, sep=", ", flush=True)
 
 
 def _in_process(run: Path, dtype: str, variables: dict[str, str]) -> dict:
@@ -90,4 +84,4 @@ if __name__ == "__main__":
         print(json.dumps(play(Path(sys.argv[2]), sys.argv[3])))
     else:
         sys.path.insert(0, str(HERE.parents[1]))
-        main(sys.argv[1:])
+        main(Path(sys.argv[1]))
