@@ -11,6 +11,7 @@ import pytest
 from colllm_bench.envs.writing import fluency, measures, reference, rewards, tasks, text, words
 from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.scripted import _vocabulary, faulty, write
+from colllm_bench.envs.writing.spelling import spelling
 from colllm_bench.envs.writing.tasks import Character, Premise
 
 UNTRAINED = 0.2
@@ -166,6 +167,19 @@ def test_a_section_that_breaks_off_is_less_fluent():
     assert one("fluency", "Mira sat.", "Mira ran to the", "")[:2] == [1.0, 0.8]
 
 
+def test_words_that_are_none_cost_fluency():
+    """1 up to 4% of the words, 0 from 25%; names of any kind are no misspellings."""
+    words = "the old man and the dog sat by the river for a long time in the warm sun while "
+    words += "two birds sang in a tree"  # 25 of them
+    one_odd, two_odd = words.replace("tree", "trxe"), words.replace("birds", "bxrds sxng")
+    assert len(tk.read(words).words) == 25
+    assert spelling(tk.read(f"{words}. Mira sat."), frozenset({"mira"})) == 1.0
+    assert spelling(tk.read(one_odd), frozenset()) == 1.0
+    assert spelling(tk.read(two_odd), frozenset()) == pytest.approx((0.25 - 2 / 26) / 0.21)
+    assert spelling(tk.read("worik glost a b"), frozenset()) == 0.0
+    assert spelling(tk.read("Mira's well-known colour"), frozenset({"mira"})) == 1.0
+
+
 def test_the_premise_as_shown_is_no_section():
     for told in (text.brief_premise(PREMISE), text.full_premise(PREMISE)):
         assert one("copying", told, "", "")[0] == 0.0
@@ -207,7 +221,7 @@ def test_fluency_is_near_1_for_the_expert_and_near_0_for_shuffled_words():
         names = frozenset(n.lower() for n in (premise.hero.name, premise.friend.name))
         good.append(model.fluency(section, names))
         bad.append(model.fluency(reference.shuffled(section, rng), names))
-    assert sum(good) / 100 > 0.95 and sum(bad) / 100 < 0.05
+    assert sum(good) / 100 > 0.95 and sum(bad) / 100 < 0.07
 
 
 # -- texts of people, and texts that try to game the score

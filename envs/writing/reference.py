@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 
 from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing.measures import ramp
 from colllm_bench.envs.writing.words import IRREGULAR, STOPWORDS, TONES
 
 FILE = Path(__file__).with_name("reference.json.gz")
@@ -145,21 +146,26 @@ class Reference:
         J. H. Lau, A. Clark, S. Lappin, Grammaticality, acceptability, and probability,
         Cognitive Science 41(5), 2017).
         """
-        total, count = 0.0, 0
-        for row in sentences(text, names):
-            padded = [START] * (ORDER - 1) + row
-            for i in range(ORDER - 1, len(padded)):
-                gram = tuple(padded[i - ORDER + 1 : i + 1])
-                p = sum(model.probability(gram) for model in self.models)
-                q = sum(model.unigram(gram[-1]) for model in self.models)
-                total += math.log(p / q)
-            count += len(row)
-        return total / count if count else 0.0
+        rows = sentences(text, names)
+        count = sum(map(len, rows))
+        return sum(self._slor(row) * len(row) for row in rows) / count if count else 0.0
+
+    def _slor(self, row: list[str]) -> float:
+        padded, total = [START] * (ORDER - 1) + row, 0.0
+        for i in range(ORDER - 1, len(padded)):
+            gram = tuple(padded[i - ORDER + 1 : i + 1])
+            p = sum(model.probability(gram) for model in self.models)
+            q = sum(model.unigram(gram[-1]) for model in self.models)
+            total += math.log(p / q)
+        return total / len(row)
 
     def fluency(self, text: tk.Text, names: frozenset[str]) -> float:
-        """0 for shuffled words, 1 for ordinary prose, linear in between."""
-        value = (self.acceptability(text, names) - self.low) / (self.high - self.low)
-        return min(1.0, max(0.0, value))
+        """0 for shuffled words, 1 for ordinary prose, linear in between; the mean over sentences,
+        weighted by their tokens, so that a very smooth one cannot make up for a broken one."""
+        rows = sentences(text, names)
+        count = sum(map(len, rows))
+        worth = (ramp(self._slor(row), self.low, self.high) * len(row) for row in rows)
+        return sum(worth) / count if count else 0.0
 
 
 @cache

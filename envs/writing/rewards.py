@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from colllm_bench.envs.writing import measures, text
 from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing.spelling import spelling
 from colllm_bench.envs.writing.tasks import Character, Premise
 from colllm_bench.envs.writing.words import TONE_WORDS
 
@@ -55,7 +56,7 @@ def score(
         "repetition": [measures.repetition(t.words) for t in texts],
         "copying": _copying(texts, premise),
         "fluency": [
-            value * _finished(t)
+            value * _finished(t) * spelling(t, names)
             for value, t in zip(fluency(texts, names) if fluency else [1.0] * len(texts), texts)
         ],
         "coverage": coverage(texts, premise),

@@ -237,7 +237,7 @@ def play(env: WritingEnv, authors: list, seed: int) -> Iterator[tuple[dict, dict
 
 
 TEAM_SIZES = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 8)
-CENTRAL_SHARE = 0.15
+CENTRAL_SHARE = 0.12
 """Share of the demonstrations in which one master writes every section."""
 
 
@@ -250,7 +250,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     """
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
-        env = WritingEnv(agents=agents, turns=rng.choice((1, 1, 1, 2, 2, 3)))
+        env = WritingEnv(agents=agents, turns=rng.choice((1, 1, 1, 1, 1, 1, 1, 2, 2, 3)))
         turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
         names = env.possible_agents
         if rng.random() < CENTRAL_SHARE and agents <= 4 and env.turns <= 2:
