@@ -115,7 +115,10 @@ ENVS: dict[str, EnvSpec] = {
         scripted="colllm_bench.envs.coding.scripted:Expert",
         random="colllm_bench.envs.coding.scripted:Random",
         demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
-        pretrain={"vocab": 640, "layers": 3, "steps": 900, "batch": 24, "longest": 400},
+        pretrain={
+            "vocab": 640, "layers": 3, "heads": 4, "steps": 2000, "batch": 24, "longest": 400,
+            "observation_weight": 0.03,
+        },
         action_tokens=64,
         full_action_tokens=256,
     ),

@@ -95,7 +95,7 @@ class Novice(Expert):
         keeps: how often a function that passes its own tests is left as it is.
     """
 
-    forgets = 0.54
+    forgets = 0.58
     slips = 0.06
     confuses = 0.06
     keeps = 0.45
