@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from colllm_bench.envs.coding.sandbox.equality import compare
 from colllm_bench.envs.coding.sandbox.outcomes import VERDICTS, Limits, Outcome, Program, shown
-from colllm_bench.envs.coding.sandbox.pool import Pool, shared
+from colllm_bench.envs.coding.sandbox.pool import Pool
 from colllm_bench.envs.coding.sandbox.rungs import RUNGS
 from colllm_bench.envs.coding.sandbox.values import UnfitValue
 
 __all__ = [
-    "RUNGS", "VERDICTS", "Limits", "Outcome", "Pool", "Program", "UnfitValue", "compare", "shared",
+    "RUNGS", "VERDICTS", "Limits", "Outcome", "Pool", "Program", "UnfitValue", "compare",
     "shown",
 ]

@@ -237,20 +237,3 @@ def _checked(program: Program) -> list[Any]:
             allowed="lists of arguments made of None, bool, int, float, str, bytes, complex, list, "
             "tuple, set, frozenset, dict",
         ) from error
-
-
-_shared: dict[tuple, Pool] = {}
-_sharing = threading.Lock()
-
-
-def shared(rung: str | None = None, workers: int | None = None) -> Pool:
-    """The pool of this process for such a rung, started when first asked for, closed at exit.
-
-    After a fork the child gets its own.
-    """
-    with _sharing:
-        at = (os.getpid(), rung, workers)
-        pool = _shared.get(at)
-        if pool is None or pool._closed:
-            pool = _shared[at] = Pool(workers, rung)
-        return pool
