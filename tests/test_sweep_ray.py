@@ -23,20 +23,36 @@ ARGV = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episode
         "--eval-episodes 1 --checkpoint-every 1 --seeds 3 --jobs 1 --launcher ray").split()
 
 
-def test_a_killed_worker_loses_minutes_and_not_the_run(tmp_path):
+@pytest.fixture
+def started(tmp_path):
+    """Start a sweep in ``tmp_path``; it is gone after the test, however that went."""
+    processes = []
+
+    def start(*argv: str) -> subprocess.Popen:
+        processes.append(subprocess.Popen(
+            [sys.executable, "-m", "colllm_bench.sweep", *argv], text=True, cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        ))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def test_a_killed_worker_loses_minutes_and_not_the_run(tmp_path, started):
     (tmp_path / "slow.py").write_text(COUNTING)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "colllm_bench.sweep", *ARGV], text=True, cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-    )
-    metrics, until = [], time.monotonic() + 300
-    while time.monotonic() < until and process.poll() is None:
-        metrics = list(tmp_path.glob("results/slow/mc/*/seed3/metrics.jsonl"))
-        if metrics and len(files.read_lines(metrics[0])) >= 3:
-            break
+    process = started(*ARGV)
+    metrics, lines, until = [], 0, time.monotonic() + 300
+    while lines < 3:
+        assert time.monotonic() < until, "Ray has not come to play three iterations"
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    assert process.poll() is None, process.communicate()
+        metrics = list(tmp_path.glob("results/slow/mc/*/seed3/metrics.jsonl"))
+        lines = len(files.read_lines(metrics[0])) if metrics else 0
     first = int((tmp_path / "pids").read_text().split()[-1])
     assert first != process.pid
     os.kill(first, signal.SIGKILL)
