@@ -111,8 +111,9 @@ def main(argv: Sequence[str]) -> int:
 
         given["log"] = ",".join(parse_names(given["log"]))
     points = lay_out(grids, args)
+    prepared: dict[str, Any] = {}
     for point in points:
-        stand(point)
+        stand(point, prepared)
     if "dry_run" in given:
         from colllm_bench.forecast import print_forecast
 
@@ -160,11 +161,12 @@ def lay_out(grids: Sequence[grid.Grid], args: Namespace) -> list[Point]:
     return list(points.values())
 
 
-def stand(point: Point, prepared: dict[str, Any] = {}) -> None:  # noqa: B006
+def stand(point: Point, prepared: dict[str, Any]) -> None:
     """Find out how far a point's run is, or why it cannot be one; loads no model.
 
     Args:
-        prepared: what was found out already, by the settings without the seed.
+        prepared: by the settings without the seed, what was found out of earlier points:
+            the resolved configuration, or why it cannot be. This point's is added.
     """
     from colllm_bench.record import standing
 
