@@ -240,6 +240,12 @@ def test_what_is_no_answer_says_why(text, error):
     assert not piece.defined and piece.error and error in piece.error and piece.code == ""
 
 
+@pytest.mark.filterwarnings("error")
+def test_doubtful_code_is_read_without_a_word():
+    piece = parsing.parse("def f(x):\n    return 1if x is 1 else '\\d'", "f", ("x",))
+    assert piece.defined
+
+
 def test_what_belongs_to_teammates_is_left_out():
     text = "import os, step2\ndef step1(x):\n    return 1\ndef f(x):\n    return step1(x)\nA = 3"
     piece = parsing.parse(text, "f", ("x",), {"step1", "step2"})

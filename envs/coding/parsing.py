@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -94,7 +95,9 @@ def parse_tree(source: str) -> tuple[ast.Module | None, str, str]:
 
 def _try(source: str) -> tuple[ast.Module | None, str]:
     try:
-        return ast.parse(source), ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on a model's style are nobody's
+            return ast.parse(source), ""
     except SyntaxError as error:
         return None, f"line {error.lineno or 1}: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
