@@ -178,12 +178,16 @@ class CentralizedEnv(ParallelEnv):
 
 
 def _merge(infos: dict[str, dict]) -> dict[str, Any]:
-    """One info of many: invalid if any, notices joined, the team's score and success once."""
+    """One info of many: invalid if any, notices and verdicts joined, score and success once."""
     notices = [f"{agent}: {info['notice']}" for agent, info in infos.items() if info.get("notice")]
     merged: dict[str, Any] = {
         "invalid": any(info.get("invalid", False) for info in infos.values()),
         "notice": " ".join(notices),
     }
+    verdicts = [f"{agent}: {info['verdict']}" for agent, info in infos.items()
+                if info.get("verdict")]
+    if verdicts:
+        merged["verdict"] = " | ".join(verdicts)
     for info in infos.values():
         for key in ("score", "success"):
             if key in info:

@@ -272,6 +272,7 @@ def test_a_master_writes_functions_of_several_lines_after_their_numbers():
     written = "\n".join(f"{k + 1}: {part}" for k, part in enumerate(code))
     _, rewards, *_, infos = env.step({MASTER: written})
     assert rewards[MASTER] == 1.0 and infos[MASTER]["success"] is True
+    assert infos[MASTER]["verdict"].count("program 6/6") == 3
 
 
 def test_a_master_of_the_full_style_is_told_to_number_its_answers():
