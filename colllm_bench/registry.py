@@ -102,7 +102,7 @@ ENVS: dict[str, EnvSpec] = {
         random="colllm_bench.envs.writing.scripted:Random",
         demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
         pretrain={
-            "vocab": 1280, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 4000, "batch": 8,
+            "vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500, "batch": 8,
             "longest": 400,
         },
         action_tokens=48,

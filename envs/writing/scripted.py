@@ -27,8 +27,8 @@ from colllm_bench.errors import ConfigError
 
 _HEAD = re.compile(r"section (\d+) of (\d+) (\w+) words (\d+) drafts (\d+)")
 _PREMISE = re.compile(
-    r"hero (\w+) (\w+) friend (\w+) (\w+) place (\w+) object (\w+) trouble (\w+) (\w+) "
-    r"tone (\w+) use (\w+)"
+    r"hero (\w+) (\w+) friend (\w+) (\w+) place (\w+) object=(\w+) villain=(\w+) "
+    r"deed=(\w+) tone=(\w+) use=(\w+)"
 )
 
 

@@ -32,9 +32,8 @@ VILLAINS = tuple(
 DEEDS = tuple("stole hid buried took grabbed seized snatched claimed".split())
 REQUIRED = tuple(
     "rope candle ladder basket boat window blanket stone feather shovel bucket wagon door wheel "
-    "coat barrel fence hammer needle kettle mirror spoon boot hat nail sack brush table chair "
-    "pillow bottle button carpet cradle drawer flag glove jar knife loaf mat net pan quilt rug "
-    "scarf tent vase whistle pebble".split()
+    "coat barrel hammer needle kettle mirror spoon boot hat nail sack table chair bottle button "
+    "drawer jar knife".split()
 )
 TONES = {
     "calm": "quiet gentle soft peaceful still silent",
