@@ -10,6 +10,7 @@ import pytest
 from colllm_bench.envs.writing import grammar, rewards, tasks
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.scripted import (
+    CAREFUL,
     HABITS,
     WRONG_HERO,
     Expert,
@@ -137,13 +138,23 @@ def test_scripted_authors_depend_on_seed_and_name_alone():
 def test_demonstrations_are_chats_of_the_training_split():
     chats = list(demonstrations(random.Random(0), 200))
     assert chats == list(demonstrations(random.Random(0), 200))
-    masters, drafts = 0, Counter()
+    masters, careful, drafts = 0, 0, Counter()
     held_out = {n for row in tasks.names("eval").values() for n in row} | set(tasks.places("eval"))
     for chat in chats:
         roles = [message["role"] for message in chat]
         assert roles == ["system"] + ["user", "assistant"] * (len(roles) // 2)
-        masters += chat[0]["content"].startswith("master of")
+        careful += chat[0]["content"].startswith(CAREFUL)
+        masters += "master of" in chat[0]["content"]
         drafts[len(roles) // 2] += 1
         words = set(" ".join(m["content"] for m in chat).replace(",", "").replace(".", "").split())
         assert not words & held_out
     assert 0.05 < masters / 200 < 0.2 and set(drafts) == {1, 2, 3}
+    assert 0.4 < careful / 200 < 0.6
+
+
+def test_no_environment_asks_for_care():
+    """The built-in model must start as a novice."""
+    for style in ("brief", "full"):
+        env = WritingEnv(style=style)
+        _, infos = env.reset(seed=0)
+        assert CAREFUL.strip() not in infos["writer_1"]["instructions"].lower()

@@ -27,8 +27,8 @@ from colllm_bench.errors import ConfigError
 
 _HEAD = re.compile(r"section (\d+) of (\d+) (\w+) words (\d+) drafts (\d+)")
 _PREMISE = re.compile(
-    r"hero (\w+) (\w+) friend (\w+) (\w+) place (\w+) object=(\w+) villain=(\w+) "
-    r"deed=(\w+) tone=(\w+) use=(\w+)"
+    r"hero (\w+) (\w+) friend (\w+) (\w+) place (\w+) object (\w+) villain (\w+) "
+    r"deed (\w+) tone (\w+) use (\w+)"
 )
 
 
@@ -239,6 +239,10 @@ def play(env: WritingEnv, authors: list, seed: int) -> Iterator[tuple[dict, dict
 TEAM_SIZES = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 8)
 CENTRAL_SHARE = 0.12
 """Share of the demonstrations in which one master writes every section."""
+CAREFUL, CAREFUL_SHARE = "careful\n", 0.5
+"""What stands before the instructions of authors without a bad habit, and their share. No
+environment says it: the built-in model learns from them how to copy from a premise, which novices
+show too seldom, and writes as novices do where it is not said."""
 
 
 def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
@@ -251,7 +255,9 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
         env = WritingEnv(agents=agents, turns=rng.choice((1, 1, 1, 1, 1, 1, 1, 2, 2, 3)))
-        turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        careful = rng.random() < CAREFUL_SHARE
+        team = [Novice(1.0 if careful else None) for _ in range(agents)]
+        turns = list(play(env, team, rng.getrandbits(32)))
         names = env.possible_agents
         if rng.random() < CENTRAL_SHARE and agents <= 4 and env.turns <= 2:
             told = [turns[0][1][agent]["instructions"] for agent in names]
@@ -268,7 +274,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
             agent = rng.choice(names)
             system = turns[0][1][agent]["instructions"]
             rows = [(seen[agent]["text"], done[agent]) for seen, _, done in turns]
-        chat = [{"role": "system", "content": system}]
+        chat = [{"role": "system", "content": CAREFUL * careful + system}]
         for seen, done in rows:
             chat.append({"role": "user", "content": seen})
             chat.append({"role": "assistant", "content": done})

@@ -54,13 +54,13 @@ def clean(action: object) -> str | None:
 def brief_premise(premise: Premise) -> str:
     """The premise in fixed places, without the required words.
 
-    A label and its value are one word, hence one token, where all values are known; names and
-    places are words of their own, for held-out ones must be copied piece by piece.
+    Values are words of their own, as they stand in a story: what must be copied into the text is
+    easiest copied by its own token.
     """
     p = premise
     return (
         f"hero {p.hero.name} {p.hero.pronoun} friend {p.friend.name} {p.friend.pronoun} "
-        f"place {p.place} object={p.object} villain={p.villain} deed={p.deed} tone={p.tone}"
+        f"place {p.place} object {p.object} villain {p.villain} deed {p.deed} tone {p.tone}"
     )
 
 
@@ -79,7 +79,7 @@ def story_instructions(premise: Premise, i: int, words: int, drafts: int, style:
     if style == "brief":
         return (
             f"section {i + 1} of {n} {part} words {words} drafts {drafts}\n"
-            f"{brief_premise(premise)} use={word}"
+            f"{brief_premise(premise)} use {word}"
         )
     parts = [
         f"You are author {i + 1} of {n}. Together you write one short story, each a section of "
