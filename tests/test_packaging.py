@@ -138,14 +138,19 @@ def test_make_is_instant_once_set_up(tmp_path):
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     dry = run("make", "-n", "run", cwd=tmp_path)
-    assert "-m venv" in dry and '-e ".[train,plots,test]" -c constraints.txt' in dry
+    assert "-m venv" in dry and '-c constraints.txt -e ".[train,plots]"' in dry
+    whole = run("make", "-n", "test", cwd=tmp_path)
+    assert '-c constraints.txt -e ".[train,plots,test]"' in whole and "python -m pytest" in whole
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
     again = run("make", "-n", "run", "ARGS=--seeds 0:3", cwd=tmp_path)
     assert again.split() == (
         ".venv/bin/python -m colllm_bench.run --env strategy --algo cc --seeds 0:3".split()
     )
-    assert "python -m pytest" in run("make", "-n", "test", cwd=tmp_path)
+    (tmp_path / ".venv" / ".testable").touch()
+    assert run("make", "-n", "test", cwd=tmp_path).split() == (
+        ".venv/bin/python -m pytest -q".split()
+    )
 
 
 def test_make_refuses_a_python_that_is_too_old(tmp_path):
