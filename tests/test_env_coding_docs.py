@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from colllm_bench.envs.coding import problems, reward, tasks, text
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
 from colllm_bench.envs.coding.scripted import Novice
 
-PAGE = (Path(__file__).parents[1] / "docs" / "coding.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "coding.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "results" / "coding_env"
+MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))
 SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", CodingEnv.__doc__, flags=re.M))
 
 
@@ -62,3 +66,23 @@ def test_the_example_of_the_page_plays():
     names: dict = {}
     exec(code.replace('render_mode="human"', 'render_mode="ansi"'), names)
     assert names["infos"]["coder_1"]["score"]["parses"] == 1.0
+
+
+def test_measured_table_is_the_one_that_was_measured():
+    assert (RESULTS / "measured.md").read_text(encoding="utf-8") in between("measured")
+
+
+def test_what_was_measured_is_what_the_benchmark_needs():
+    """At the default settings the untrained model solves 5 to 30%; greedy play next to nothing."""
+    rows = {(row["level"], row["agents"]): row["wins"] for row in MEASURED["rows"]}
+    share = {team: sum(won) / len(won) for team, won in rows[1, 3].items()}
+    assert 0.05 <= share["model"] <= 0.30 and share["greedy model"] <= 0.03
+    assert MEASURED["machine"]["sandbox"] in ("namespaces", "landlock")
+    for wins in rows.values():
+        assert sum(wins["random"]) == sum(wins["greedy novice"]) == 0
+        assert all(wins["expert"])
+
+
+def test_learning_table_is_the_one_that_the_runs_give():
+    told = (ROOT / "results" / "reference" / "coding" / "README.md").read_text(encoding="utf-8")
+    assert between("learning").strip() in told
