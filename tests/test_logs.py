@@ -73,9 +73,10 @@ def wandb_records(path: Path) -> list:
 
 
 def test_wandb_offline_has_every_iteration_once(tmp_path, monkeypatch):
-    pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     killed_and_resumed("wandb", tmp_path)
+    wandb.teardown()  # its service would outlive this test
     own = files.read_json(tmp_path / "logs/wandb.json")
     assert own["iterations"] == 6
     points, summary = [], {}

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sandbox_corpus.drive import descendants
+from sandbox_corpus import drive
 
 from colllm_bench.envs.coding.sandbox import Limits, Pool, jail, rungs
 from colllm_bench.errors import ConfigError
@@ -42,6 +42,21 @@ lines = [line for line in descendants() if not line.startswith(f"{child} ")]
 print(child, *[line.split()[0] for line in lines], flush=True)
 time.sleep(600)
 """
+
+
+OTHERS: set[str] = set()
+"""Processes that tests before have left (a logger's service, the environment's own sandbox)."""
+
+
+@pytest.fixture(autouse=True)
+def only_our_own():
+    OTHERS.clear()
+    OTHERS.update(line.split()[0] for line in drive.descendants())
+
+
+def descendants() -> list[str]:
+    """``pid name state`` of every process that a test here has started."""
+    return [line for line in drive.descendants() if line.split()[0] not in OTHERS]
 
 
 def alive(pid: int) -> bool:
