@@ -50,3 +50,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str], fix: str | None = N
         allowed=", ".join(known) or "none are registered",
         fix=(hint + (fix or "use one of these, 'module:Class' or './file.py:Class'")),
     )
+
+
+def check_choice(name: str, value: object, allowed: Iterable, words: str | None = None) -> None:
+    """Refuse an option that is none of ``allowed``; 1 is not True, and 1.0 is not 1.
+
+    Args:
+        words: how the message says what is allowed; default: the choices themselves.
+
+    Raises:
+        ConfigError: names the option, its value and what is allowed.
+    """
+    for choice in allowed:
+        if value == choice and type(value) is type(choice):
+            return
+    words = words or ", ".join(repr(choice) for choice in allowed)
+    raise ConfigError(f"{name}={value!r}", allowed=words)

@@ -14,7 +14,7 @@ from colllm_bench.envs.coding import cases, judge, parsing, render, tasks, text
 from colllm_bench.envs.coding.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.pool import RUNGS, shared_pool
 from colllm_bench.envs.coding.program import Case, Program
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.spaces import TextSpace
 
 TURNS = range(1, 5)
@@ -116,13 +116,13 @@ class CodingEnv(ParallelEnv):
         render_mode: str | None = None,
         max_cycles: int | None = None,
     ):
-        _check("turns", turns, TURNS, "1 to 4")
-        _check("reward", reward, ("sparse", "milestone", "dense"))
-        _check("feedback", feedback, text.FEEDBACK)
-        _check("style", style, text.STYLES)
-        _check("split", split, tasks.SPLITS)
-        _check("sandbox", sandbox, RUNGS)
-        _check("render_mode", render_mode, [None, *self.metadata["render_modes"]])
+        check_choice("turns", turns, TURNS, "1 to 4")
+        check_choice("reward", reward, ("sparse", "milestone", "dense"))
+        check_choice("feedback", feedback, text.FEEDBACK)
+        check_choice("style", style, text.STYLES)
+        check_choice("split", split, tasks.SPLITS)
+        check_choice("sandbox", sandbox, RUNGS)
+        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
         if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
             raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         self.source = tasks.source(task, data, agents, level)
@@ -298,14 +298,6 @@ class CodingEnv(ParallelEnv):
 
     def close(self) -> None:
         """Nothing of its own to close: the sandboxes are the process's, and end with it."""
-
-
-def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:
-    for choice in allowed:
-        if value == choice and type(value) is type(choice):
-            return
-    words = words or ", ".join(repr(choice) for choice in allowed)
-    raise ConfigError(f"{name}={value!r}", allowed=words)
 
 
 def parallel_env(**options: Any) -> CodingEnv:

@@ -11,7 +11,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.strategy import render, rules, tasks, text
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.spaces import TextSpace
 
 REWARDS = ("sparse", "milestone", "dense")
@@ -113,12 +113,13 @@ class StrategyEnv(ParallelEnv):
         max_cycles: int | None = None,
     ):
         self.settings = tasks.settings(level, agents)
-        _check("turns", turns, [None, *tasks.TURNS], f"None ({self.settings.turns}), or 16 to 40")
-        _check("reward", reward, REWARDS)
-        _check("messages", messages, (False, True))
-        _check("style", style, text.STYLES)
-        _check("split", split, tasks.SPLITS)
-        _check("render_mode", render_mode, [None, *self.metadata["render_modes"]])
+        lengths = f"None ({self.settings.turns}), or 16 to 40"
+        check_choice("turns", turns, [None, *tasks.TURNS], lengths)
+        check_choice("reward", reward, REWARDS)
+        check_choice("messages", messages, (False, True))
+        check_choice("style", style, text.STYLES)
+        check_choice("split", split, tasks.SPLITS)
+        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
         if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
             raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         self.turns = turns or self.settings.turns
@@ -278,14 +279,6 @@ def _info(score: dict[str, float], invalid: bool) -> dict[str, Any]:
         "notice": rules.RESULTS["invalid"] if invalid else "",
         "score": dict(score),
     }
-
-
-def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:
-    for choice in allowed:
-        if value == choice and type(value) is type(choice):
-            return
-    words = words or ", ".join(repr(choice) for choice in allowed)
-    raise ConfigError(f"{name}={value!r}", allowed=words)
 
 
 def parallel_env(**options: Any) -> StrategyEnv:

@@ -12,7 +12,7 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.writing import fluency as fluencies
 from colllm_bench.envs.writing import published, readers, render, rewards, tasks, text
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.spaces import TextSpace
 
 REWARDS = ("dense", "milestone", "sparse")
@@ -111,14 +111,14 @@ class WritingEnv(ParallelEnv):
         render_mode: str | None = None,
         max_cycles: int | None = None,
     ):
-        _check("task", task, tasks.TASKS)
+        check_choice("task", task, tasks.TASKS)
         tasks.check_agents(task, agents)
-        _check("turns", turns, tasks.DRAFTS, "1 to 4")
-        _check("words", words, tasks.LENGTHS, "20 to 120")
-        _check("reward", reward, REWARDS)
-        _check("style", style, text.STYLES)
-        _check("split", split, tasks.SPLITS)
-        _check("render_mode", render_mode, [None, *self.metadata["render_modes"]])
+        check_choice("turns", turns, tasks.DRAFTS, "1 to 4")
+        check_choice("words", words, tasks.LENGTHS, "20 to 120")
+        check_choice("reward", reward, REWARDS)
+        check_choice("style", style, text.STYLES)
+        check_choice("split", split, tasks.SPLITS)
+        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
         if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
             raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         fluencies.check(fluency)
@@ -307,14 +307,6 @@ class WritingEnv(ParallelEnv):
 
     def close(self) -> None:
         pass
-
-
-def _check(name: str, value: object, allowed: Any, words: str | None = None) -> None:
-    for choice in allowed:
-        if value == choice and type(value) is type(choice):
-            return
-    words = words or ", ".join(repr(choice) for choice in allowed)
-    raise ConfigError(f"{name}={value!r}", allowed=words)
 
 
 def parallel_env(**options: Any) -> WritingEnv:
