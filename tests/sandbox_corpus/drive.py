@@ -82,7 +82,7 @@ class Canaries:
             self.datagrams.recv(10)
             found.append("a datagram came in")
         state = self.state()
-        if state not in ("S", "R"):
+        if state in "TtZXx":  # stopped or dead; S, R, and D while it reads its files, are alive
             found.append(f"the victim is in state {state}")
         if os.getpriority(os.PRIO_PROCESS, self.victim.pid) > os.getpriority(os.PRIO_PROCESS, 0):
             found.append("the victim's priority changed")
