@@ -123,14 +123,15 @@ class Jail:
             limits.recursion, limits.result_bytes, limits.stdout_chars,
         )
         try:
+            rest = self._feed(memoryview(data))  # first: the job need not wait for it
             os.write(self.control, b"J" + header)
             frames = Frames(limits, len(cases), room)
-            return self._exchange(memoryview(data), frames, len(cases) * limits.wall + GRACE)
+            return self._exchange(rest, frames, len(cases) * limits.wall + GRACE)
         except (OSError, EOFError) as error:
             raise JailLost(str(error)) from error
 
     def _exchange(self, data: memoryview, frames: Frames, seconds: float) -> Ended:
-        """Give the program, take the frames, until the watcher says that the job has ended.
+        """Give the rest of the program, take the frames, until the watcher says: it has ended.
 
         Frames are fetched now and then, and not one by one as they come: on a core that is
         shared with the job, every waking costs as much as a case.
@@ -138,7 +139,6 @@ class Jail:
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.status, select.POLLIN)
-        data = self._feed(data)
         if data:
             poll.register(self.payload, select.POLLOUT)
         pause = FIRST_PAUSE

@@ -61,18 +61,22 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
         with kernel.step("landlock"):
             abi = landlock.restrict(opened)
 
+    job.limit_all(FILES)
+
     def confine(header: tuple) -> None:
         kernel.die_with_parent()
-        job.limit(header, baseline, FILES)
+        job.limit_one(header, baseline)
         block.install()
 
-    return {"uid": os.getuid(), "landlock": abi, "imports": imports(rung)}, confine
+    imports = rung != "seccomp" and reads_library()
+    return {"uid": os.getuid(), "landlock": abi, "imports": imports}, confine
 
 
 def unconfined(baseline: int) -> Callable[[tuple], None]:
     """What the rung ``unsafe`` does to a job: resource limits, and the end with the watcher's."""
+    job.limit_all(FILES)
     if sys.platform != "linux":
-        return lambda header: job.limit(header, 0, FILES)
+        return lambda header: job.limit_one(header, 0)
     from colllm_bench.envs.coding.sandbox.inside import kernel
 
     kernel.die_with_parent()
@@ -80,7 +84,7 @@ def unconfined(baseline: int) -> Callable[[tuple], None]:
     def confine(header: tuple) -> None:
         kernel.die_with_parent()
         os.setpgid(0, 0)  # so that what it starts can be ended with it
-        job.limit(header, baseline, FILES)
+        job.limit_one(header, baseline)
 
     return confine
 
@@ -116,9 +120,27 @@ def entries(folder: str) -> list[str]:
     return [entry.path for entry in os.scandir(folder) if entry.name not in HIDDEN]
 
 
-def imports(rung: str) -> bool:
-    """Whether a job can import more of the standard library than is loaded already."""
-    return rung != "seccomp" and os.access(os.path.join(os.path.dirname(os.__file__), "this.py"), 4)
+def can_import(rung: str) -> bool:
+    """Whether jobs will be able to import of the standard library what is not loaded yet.
+
+    As root under ``landlock``: if whom it becomes can read it, which a forked process finds out.
+    """
+    if rung != "landlock" or os.getuid() != 0:
+        return rung != "seccomp"
+    from colllm_bench.envs.coding.sandbox.inside import kernel
+
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(OSError):
+            kernel.become(*somebody())
+            os._exit(0 if reads_library() else 1)
+        os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def reads_library() -> bool:
+    """Whether this process can read the standard library."""
+    return os.access(os.path.join(os.path.dirname(os.__file__), "this.py"), os.R_OK)
 
 
 def raise_stack() -> None:

@@ -22,7 +22,18 @@ from colllm_bench.envs.coding.sandbox.inside import wire
 
 NAME = "solution"
 FILE = "<solution>"
-ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+READ = json.JSONDecoder().scan_once
+"""``json.loads`` without its Python parts: a fork pays for every page of memory that it uses."""
+if json.encoder.c_make_encoder is None:  # an interpreter without it
+    ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+else:
+    _CHUNKS = json.encoder.c_make_encoder(
+        None, json.JSONEncoder().default, json.encoder.encode_basestring_ascii, None, ":", ",",
+        False, False, True,
+    )
+
+    def ENCODE(value: object) -> str:
+        return "".join(_CHUNKS(value, 0))
 
 
 class Flood(BaseException):
@@ -51,23 +62,30 @@ class Printed(io.TextIOBase):
         return len(text)
 
 
-def limit(header: tuple, baseline: int, files: int) -> None:
-    """Resource limits of a job: address space beyond ``baseline``, nothing written, no process.
+def limit(what: int, value: int) -> None:
+    """A resource limit that cannot be raised again."""
+    try:
+        resource.setrlimit(what, (value, value))
+    except (ValueError, OSError):  # macOS has no RLIMIT_AS to speak of
+        if sys.platform == "linux":
+            raise
+
+
+def limit_all(files: int) -> None:
+    """What every job has in common, and its watcher may have too: nothing is written."""
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_NOFILE, files)
+
+
+def limit_one(header: tuple, baseline: int) -> None:
+    """A job's own: address space beyond ``baseline``, no process.
 
     The limit of CPU time is the last resort only: the watcher ends a job long before.
     """
-    _, cases, cpu, _, memory, *_ = header
-    hard = {
-        resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: files,
-        resource.RLIMIT_NPROC: 0, resource.RLIMIT_AS: baseline + memory,
-        resource.RLIMIT_CPU: math.ceil(cases * cpu) + 2,
-    }
-    for what, value in hard.items():
-        try:
-            resource.setrlimit(what, (value, value))
-        except (ValueError, OSError):  # macOS has no RLIMIT_AS to speak of
-            if sys.platform == "linux":
-                raise
+    limit(resource.RLIMIT_NPROC, 0)
+    limit(resource.RLIMIT_AS, baseline + header[4])
+    limit(resource.RLIMIT_CPU, math.ceil(header[1] * header[2]) + 2)
 
 
 def run(payload: int, result: int, alive: int, board, header: tuple, confine) -> None:
@@ -79,8 +97,11 @@ def run(payload: int, result: int, alive: int, board, header: tuple, confine) ->
         confine: what the rung does last, once nothing but the program is left to run.
     """
     size, _, _, _, _, recursion, result_bytes, stdout_chars = header
-    task = json.loads(wire.read_exactly(payload, size))
+    data = os.read(payload, size)
+    if len(data) < size:
+        data += wire.read_exactly(payload, size - len(data))
     os.close(payload)
+    task, _ = READ(data.decode(), 0)
     confine(header)
     sys.setrecursionlimit(recursion)
     os.write(alive, b".")  # from here on it is the program's, whatever happens
@@ -91,13 +112,15 @@ def run(payload: int, result: int, alive: int, board, header: tuple, confine) ->
 def answer(task: dict, result: int, board, result_bytes: int, stdout_chars: int) -> None:
     """A frame for each case; one only if the program cannot be loaded."""
     code: types.CodeType | None = None
+    draws = "random" in task["source"]  # or else its state stays as the watcher seeded it
     for number, case in enumerate(task["cases"]):
         at = number * wire.STAMP.size
         wire.STAMP.pack_into(board, at, time.thread_time(), time.monotonic())
         printed = Printed(stdout_chars)
         sys.stdout = sys.stderr = printed
         sys.stdin = io.StringIO()
-        random.seed(0)
+        if draws:
+            random.seed(0)
         try:
             if code is None:
                 code = compile(task["source"], FILE, "exec", dont_inherit=True)
@@ -128,11 +151,14 @@ def rehearse(board) -> None:
 
     The interpreter then has at hand, once for all jobs, what it makes when code runs first.
     """
+    random.seed(0)
     kept = sys.stdout, sys.stderr, sys.stdin
-    nobody = os.open(os.devnull, os.O_WRONLY)
+    unread, nobody = os.pipe()
     cases = [values.encode([x, {"k": [x]}]) for x in range(20)]
-    answer({"source": REHEARSAL, "entry": "f", "cases": cases}, nobody, board, 1 << 20, 1 << 20)
+    task, _ = READ(ENCODE({"source": REHEARSAL, "entry": "f", "cases": cases}), 0)
+    answer(task, nobody, board, 1 << 20, 1 << 20)
     os.close(nobody)
+    os.close(unread)
     sys.stdout, sys.stderr, sys.stdin = kept
     del sys.modules[NAME]
 
@@ -169,12 +195,12 @@ def send(result: int, frame: list, printed: Printed, result_bytes: int) -> None:
     """Write a frame, or one that says that it was too large."""
     kind, value, error = frame
     try:
-        text = ENCODER.encode(value)
+        text = ENCODE(value)
     except MemoryError:
         kind, text, error = "memory", "null", "MemoryError while the result was written"
     if len(text) > result_bytes:
         kind, text, error = "large", "null", f"the result is longer than {result_bytes:,} bytes"
-    rest = ENCODER.encode([error, "".join(printed.parts)])
+    rest = ENCODE([error, "".join(printed.parts)])
     data = f'["{kind}",{text},{rest[1:]}'.encode()
     wire.write_all(result, wire.FRAME.pack(len(data)) + data)
 

@@ -26,6 +26,8 @@ CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
+ZERO = ctypes.c_ulong(0)
+DIE = (ctypes.c_int(PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL), ZERO, ZERO, ZERO)
 
 
 @contextlib.contextmanager
@@ -57,16 +59,28 @@ def call(name: str, *arguments: object) -> int:
     Raises:
         OSError: the kernel refuses, or the machine is neither x86-64 nor aarch64.
     """
+    return call_ready(name, words(name, *arguments))
+
+
+def words(name: str, *arguments: object) -> list[object]:
+    """What :func:`call` hands over: to make a call ready whose time counts."""
     if MACHINE is None:
         raise OSError(f"{platform.machine()}: neither x86-64 nor aarch64")
     number = NUMBERS[name][MACHINE == "aarch64"]
-    words = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    return checked(name, _libc.syscall(ctypes.c_long(number), *words))
+    return [ctypes.c_long(a) if isinstance(a, int) else a for a in (number, *arguments)]
+
+
+def call_ready(name: str, ready: list[object]) -> int:
+    """:func:`call` of what :func:`words` has made.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    return checked(name, _libc.syscall(*ready))
 
 
 def prctl(option: int, value: int = 0) -> None:
-    zero = ctypes.c_ulong(0)
-    result = _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)
+    result = _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), ZERO, ZERO, ZERO)
     checked(f"prctl {option}", result)
 
 
@@ -93,7 +107,8 @@ def die_with_parent() -> None:
 
     The kernel forgets it when the process changes its user: call it again after that.
     """
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _libc.prctl(*DIE):
+        raise OSError(ctypes.get_errno(), "prctl PR_SET_PDEATHSIG")
 
 
 def become(uid: int, gid: int) -> None:
@@ -110,8 +125,7 @@ def drop_capabilities() -> None:
         with contextlib.suppress(OSError):  # none to drop, or no such capability in this kernel
             prctl(PR_CAPBSET_DROP, number)
     with contextlib.suppress(OSError):
-        zero = ctypes.c_ulong(0)
-        _libc.prctl(PR_CAP_AMBIENT, ctypes.c_ulong(PR_CAP_AMBIENT_CLEAR_ALL), zero, zero, zero)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
     prctl(PR_SET_NO_NEW_PRIVS, 1)

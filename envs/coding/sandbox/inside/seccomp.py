@@ -60,47 +60,49 @@ def instruction(code: int, k: int, then: int = 0, otherwise: int = 0) -> bytes:
 
 
 def build(machine: str, files: bool) -> bytes:
-    """The filter for ``machine``; ``files``: with opening for reading and its company."""
+    """The filter for ``machine``; ``files``: with opening for reading and its company.
+
+    A binary search over the numbers: the kernel walks a new filter for every call that there is,
+    once a job.
+    """
     which = 0 if machine == "x86_64" else 1
-    refuse = ERRNO | errno.EPERM
-    program = [
+    allow, refuse = instruction(RETURN, ALLOW), instruction(RETURN, ERRNO | errno.EPERM)
+    calls = {**COMPUTE, **(READ_FILES if files else {})}
+    answers = {numbers[which]: allow for numbers in calls.values()}
+    answers[CLONE3[which]] = instruction(RETURN, ERRNO | errno.ENOSYS)
+    answers[IOCTL[which]] = instruction(RETURN, ERRNO | errno.ENOTTY)
+    for *numbers, place in OPEN.values() if files else ():
+        answers[numbers[which]] = b"".join([
+            instruction(LOAD, argument_at(place)),
+            instruction(AND, WRITING),
+            instruction(JUMP_EQUAL, 0, 0, 1),
+            allow,
+            refuse,
+        ])
+    commands = [
+        instruction(JUMP_EQUAL, command, 0, 1) + allow for command in FCNTL_COMMANDS
+    ]
+    answers[FCNTL[which]] = b"".join([instruction(LOAD, argument_at(1)), *commands, refuse])
+    answers.pop(None, None)  # calls that this machine does not have
+    return b"".join([
         instruction(LOAD, ARCHITECTURE_AT),
         instruction(JUMP_EQUAL, ARCHITECTURE[machine], 1, 0),
         instruction(RETURN, KILL),
         instruction(LOAD, NUMBER_AT),
         instruction(JUMP_AT_LEAST, X32, 0, 1),
-        instruction(RETURN, refuse),
-    ]
-    calls = {**COMPUTE, **(READ_FILES if files else {})}
-    for numbers in calls.values():
-        if numbers[which] is not None:
-            program += [
-                instruction(JUMP_EQUAL, numbers[which], 0, 1), instruction(RETURN, ALLOW)
-            ]
-    for numbers, code in ((CLONE3, errno.ENOSYS), (IOCTL, errno.ENOTTY)):
-        program += [
-            instruction(JUMP_EQUAL, numbers[which], 0, 1), instruction(RETURN, ERRNO | code)
-        ]
-    for *numbers, place in OPEN.values() if files else ():
-        if numbers[which] is not None:
-            program += [
-                instruction(JUMP_EQUAL, numbers[which], 0, 5),
-                instruction(LOAD, argument_at(place)),
-                instruction(AND, WRITING),
-                instruction(JUMP_EQUAL, 0, 0, 1),
-                instruction(RETURN, ALLOW),
-                instruction(RETURN, refuse),
-            ]
-    commands = []
-    for command in FCNTL_COMMANDS:
-        commands += [instruction(JUMP_EQUAL, command, 0, 1), instruction(RETURN, ALLOW)]
-    program += [
-        instruction(JUMP_EQUAL, FCNTL[which], 0, len(commands) + 1),
-        instruction(LOAD, argument_at(1)),
-        *commands,
-        instruction(RETURN, refuse),
-    ]
-    return b"".join(program)
+        refuse,
+        search(sorted(answers.items()), refuse),
+    ])
+
+
+def search(answers: list[tuple[int, bytes]], otherwise: bytes) -> bytes:
+    """Code that finds the number's answer; ``answers`` are sorted."""
+    if len(answers) == 1:
+        (number, answer), = answers
+        return instruction(JUMP_EQUAL, number, 0, len(answer) // 8) + answer + otherwise
+    middle = len(answers) // 2
+    below, above = search(answers[:middle], otherwise), search(answers[middle:], otherwise)
+    return instruction(JUMP_AT_LEAST, answers[middle][0], len(below) // 8, 0) + below + above
 
 
 class Program(ctypes.Structure):
@@ -121,7 +123,8 @@ class Filter:
         code = build(kernel.MACHINE, files)
         self._buffer = ctypes.create_string_buffer(code, len(code))
         self._program = Program(len(code) // 8, ctypes.addressof(self._buffer))
+        self._ready = kernel.words("seccomp", SET_FILTER, 0, ctypes.byref(self._program))
 
     def install(self) -> None:
         """From here on, in this process, for good."""
-        kernel.call("seccomp", SET_FILTER, 0, ctypes.byref(self._program))
+        kernel.call_ready("seccomp", self._ready)

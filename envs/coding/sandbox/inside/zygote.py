@@ -9,26 +9,28 @@ a program nor a result: what it knows, the next job could find in its memory.
 
 from __future__ import annotations
 
+import os
 import sys
 
 if __name__ == "__main__":  # as a script: our files, and the standard library, nothing else
     sys.path.pop(0)  # the folder of this file, which the interpreter put there
     import types
-    from pathlib import Path
 
-    _folder = Path(__file__).resolve().parent
+    _folder = os.path.dirname(os.path.abspath(__file__))
     _packages = "colllm_bench.envs.coding.sandbox.inside".split(".")
     for _depth in range(len(_packages)):  # empty packages in front of ours: theirs stay unread
         _module = types.ModuleType(".".join(_packages[: _depth + 1]))
-        _beneath = {3: _folder.parent, 4: _folder}.get(_depth)
-        _module.__path__ = [str(_beneath)] if _beneath else []
+        _beneath = {3: os.path.dirname(_folder), 4: _folder}.get(_depth)
+        _module.__path__ = [_beneath] if _beneath else []
         sys.modules[_module.__name__] = _module
+    # What modules want done after a fork (threads and seeds anew), a process with one thread,
+    # seeded for every case, has nothing of; it would cost a tenth of a job.
+    os.register_at_fork = lambda **_: None
 
 import gc
 import importlib
 import json
 import mmap
-import os
 import select
 import signal
 import struct
@@ -36,29 +38,26 @@ import time
 
 from colllm_bench.envs.coding.sandbox.inside import job, wire
 
-PRELOADED = """
-    abc array ast base64 binascii bisect calendar cmath collections.abc contextlib copy csv ctypes
-    dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq html
-    inspect io itertools json keyword locale math numbers operator os pprint queue random re secrets
-    shlex statistics string struct textwrap threading time traceback typing unicodedata uuid
-    warnings weakref zlib _socket _strptime encodings.ascii encodings.latin_1 encodings.cp1252
-    encodings.utf_16 encodings.utf_32 encodings.hex_codec encodings.rot_13
+COMMON = """
+    abc bisect collections.abc contextlib copy enum functools heapq io itertools json keyword math
+    operator os random re string struct textwrap time typing warnings weakref
 """
-"""What solutions import: all that they can, where a rung or a private home shuts the library."""
+"""What most solutions import. Every module more makes every job slower: its fork, its end."""
+RARE = """
+    array ast base64 binascii calendar cmath csv ctypes dataclasses datetime decimal difflib
+    fractions graphlib hashlib html inspect locale numbers pprint queue secrets shlex statistics
+    threading traceback unicodedata uuid zlib _socket _strptime encodings.ascii encodings.latin_1
+    encodings.cp1252 encodings.utf_16 encodings.utf_32 encodings.hex_codec encodings.rot_13
+"""
+"""What the others import: loaded beforehand only where a job cannot read the library."""
 
 
 HANG_UP = 0 if sys.platform == "linux" else select.POLLIN
 """Linux tells of a closed pipe unasked; asking for less, the watcher sleeps on while a job runs."""
 
 
-def preload() -> None:
-    """Import them; without what modules want done after a fork (threads and seeds anew).
-
-    It costs half a millisecond a job, of which a process with one thread, seeded for every case,
-    has nothing.
-    """
-    os.register_at_fork = lambda **_: None
-    for name in PRELOADED.split():
+def preload(names: str) -> None:
+    for name in names.split():
         try:
             importlib.import_module(name)
         except ImportError:  # an interpreter built without it
@@ -203,12 +202,13 @@ def main() -> None:
     from colllm_bench.envs.coding.sandbox.inside import confinement
 
     try:
-        preload()
+        preload(COMMON if confinement.can_import(rung) else COMMON + RARE)
         board = mmap.mmap(-1, wire.MOST_CASES * wire.STAMP.size)
         job.rehearse(board)
         ready, confine = confinement.enter(rung, pipes)
         os.environ.clear()
         gc.collect()
+        job.rehearse(board)
         gc.freeze()
     except Exception as error:
         step = getattr(error, "step", "start")
