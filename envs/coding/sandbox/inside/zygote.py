@@ -72,10 +72,16 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Watch:
-    """Watches one job: its time, its end, the pool's word."""
+    """Watches one job: its time, its end, the pool's word.
 
-    def __init__(self, pid: int, alive: int, control: int, board: mmap.mmap, header: tuple):
-        self.pid, self.alive, self.control, self.board = pid, alive, control, board
+    Made before the job is forked, as every page of memory that either of the two uses after that
+    must be copied. ``group``: what the job has started is to end with it.
+    """
+
+    pid: int
+
+    def __init__(self, alive: int, control: int, board: mmap.mmap, header: tuple, group: bool):
+        self.alive, self.control, self.board, self.group = alive, control, board, group
         self.cases, self.cpu, self.wall = header[1:4]
         self.marks: list[float] = []  # CPU seconds at the begin of each case
         self.since = time.monotonic()
@@ -131,22 +137,21 @@ class Watch:
         return word == b"K"
 
     def until_end(self) -> None:
-        while True:
-            left = self.left()
-            if left <= 0:
-                return
+        left = min(self.cpu, self.wall)
+        while left > 0:
             for descriptor, _ in self.poll.poll(left * 1000):
                 if descriptor == self.alive and self.gone():
                     return
                 if descriptor == self.control and self.asked():
                     return
+            left = self.left()
 
     def kill(self) -> None:
-        """The job, and under ``unsafe`` its group: elsewhere it cannot have started anything."""
-        for end in (os.kill, os.killpg):
+        os.kill(self.pid, signal.SIGKILL)  # never fails: it is ours, and not waited for yet
+        if self.group:
             try:
-                end(self.pid, signal.SIGKILL)
-            except OSError:
+                os.killpg(self.pid, signal.SIGKILL)
+            except OSError:  # it has not become a group yet
                 pass
 
     def report(self) -> bytes:
@@ -163,7 +168,7 @@ class Watch:
         return end + struct.pack(f"<{len(seconds)}d", *seconds)
 
 
-def serve(pipes: list[int], board: mmap.mmap, confine) -> None:
+def serve(pipes: list[int], board: mmap.mmap, confine, group: bool) -> None:
     """Jobs, one after another, until the pool closes its end."""
     control, payload, result, status = pipes
     empty = bytes(len(board))
@@ -176,8 +181,9 @@ def serve(pipes: list[int], board: mmap.mmap, confine) -> None:
         header = wire.JOB.unpack(wire.read_exactly(control, wire.JOB.size))
         board[:] = empty
         alive, living = os.pipe()
+        watch = Watch(alive, control, board, header, group)
         try:
-            pid = os.fork()
+            pid = watch.pid = os.fork()
         except OSError:
             wire.write_all(status, wire.END.pack(wire.UNBORN, 0, 0))
             os._exit(1)  # the payload is still in its pipe: start afresh
@@ -189,7 +195,6 @@ def serve(pipes: list[int], board: mmap.mmap, confine) -> None:
             finally:
                 os._exit(1)
         os.close(living)
-        watch = Watch(pid, alive, control, board, header)
         watch.until_end()
         wire.write_all(status, watch.report())
         os.close(alive)
@@ -217,7 +222,7 @@ def main() -> None:
         os._exit(1)
     wire.write_all(status, json.dumps({"ready": True, **ready}).encode() + b"\n")
     try:
-        serve(pipes, board, confine)
+        serve(pipes, board, confine, rung == "unsafe")
     except (EOFError, BrokenPipeError):
         pass
     os._exit(0)
