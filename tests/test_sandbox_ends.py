@@ -260,7 +260,7 @@ def test_the_jail_is_told_nothing_of_the_environment(monkeypatch):
     monkeypatch.setenv("SECRET", "x")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/lib")
     assert set(jail.environment()) - {"PYTHONHOME", "DYLD_LIBRARY_PATH"} == {
-        "LD_LIBRARY_PATH", "PYTHONHASHSEED", "PYTHONUTF8", "LC_ALL"}
+        "LD_LIBRARY_PATH", "LD_BIND_NOW", "PYTHONHASHSEED", "PYTHONUTF8", "LC_ALL"}
 
 
 def test_unsafe_starts_only_by_name_and_says_so():

@@ -39,14 +39,17 @@ import time
 from colllm_bench.envs.coding.sandbox.inside import job, wire
 
 COMMON = """
-    abc bisect collections.abc contextlib copy enum functools heapq io itertools json keyword math
-    operator os random re string struct textwrap time typing warnings weakref
+    abc binascii bisect collections.abc contextlib copy enum functools heapq io itertools json
+    keyword math operator os random re string struct textwrap time typing warnings weakref zlib
 """
-"""What most solutions import. Every module more makes every job slower: its fork, its end."""
+"""What most solutions import, and what may need a C library from outside the standard library.
+
+Every module more makes every job slower: its fork, and its end.
+"""
 RARE = """
-    array ast base64 binascii calendar cmath csv ctypes dataclasses datetime decimal difflib
+    array ast base64 calendar cmath csv ctypes dataclasses datetime decimal difflib
     fractions graphlib hashlib html inspect locale numbers pprint queue secrets shlex statistics
-    threading traceback unicodedata uuid zlib _socket _strptime encodings.ascii encodings.latin_1
+    threading traceback unicodedata uuid _socket _strptime encodings.ascii encodings.latin_1
     encodings.cp1252 encodings.utf_16 encodings.utf_32 encodings.hex_codec encodings.rot_13
 """
 """What the others import: loaded beforehand only where a job cannot read the library."""
