@@ -453,7 +453,7 @@ def test_watching_in_a_real_terminal(replay, tmp_path):
         os.close(child)
 
 
-def until(descriptor, text, seconds=20):
+def until(descriptor, text, seconds=60):
     """What a terminal shows up to ``text``."""
     seen, end = "", time.monotonic() + seconds
     while text not in seen:

@@ -276,16 +276,20 @@ def test_a_job_that_ends_before_it_begins_is_the_jails_fault(monkeypatch):
         (first,) = pool._all
         real = first._feed
 
-        def feed(data):  # by now the job waits for its payload
-            if data is not None and not killed:
-                end = time.monotonic() + 5
+        def feed(data):
+            calls.append(None)
+            if len(calls) == 1:
+                return data  # nothing yet, so the job will wait for its payload
+            if not killed:
+                end = time.monotonic() + 30
                 while len(descendants()) < 2 and time.monotonic() < end:
                     time.sleep(0.001)
                 killed.append(int(descendants()[-1].split()[0]))
                 os.kill(killed[0], signal.SIGKILL)
-                time.sleep(0.05)
+                wait_gone(killed)
             return real(data)
 
+        calls: list[None] = []
         killed: list[int] = []
         first._feed = feed
         assert pool.run("def f(): return 1", "f", [[]])[0].value == 1

@@ -164,17 +164,28 @@ SLEEP = (
 )
 
 
-def test_a_process_is_interrupted_and_says_its_last_line():
-    task = LocalTask([sys.executable, "-c", SLEEP.format("time.sleep(60)")])
-    time.sleep(1.0)
+def wait_for(path: Path) -> None:
+    """Until a process has made this file."""
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < end, f"{path.name} did not come"
+        time.sleep(0.02)
+
+
+def test_a_process_is_interrupted_and_says_its_last_line(tmp_path):
+    begun = tmp_path / "begun"
+    sleep = SLEEP.format(f"(open({str(begun)!r}, 'w').close(), time.sleep(60))")
+    task = LocalTask([sys.executable, "-c", sleep])
+    wait_for(begun)
     assert task.poll() is None
     task.interrupt()
     assert task.process.wait(10) == 143 and task.error() == "interrupted"
 
 
-def test_a_process_ends_with_the_one_that_started_it():
+def test_a_process_ends_with_the_one_that_started_it(tmp_path):
     """Even when that one is killed: the system closes its end of the pipe."""
-    child = SLEEP.format("(follow_parent(), time.sleep(60))")
+    begun = tmp_path / "begun"
+    child = SLEEP.format(f"(follow_parent(), open({str(begun)!r}, 'w').close(), time.sleep(60))")
     parent = (
         "import sys, time; from colllm_bench.launch_local import LocalTask\n"
         f"task = LocalTask([sys.executable, '-c', {child!r}])\n"
@@ -185,7 +196,7 @@ def test_a_process_ends_with_the_one_that_started_it():
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     pid = int(process.stdout.readline())
-    time.sleep(1.0)
+    wait_for(begun)
     os.kill(pid, 0)
     process.kill()
     process.wait()
