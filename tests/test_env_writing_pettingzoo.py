@@ -1,58 +1,22 @@
-"""PettingZoo's own conformance tests, and ours, on every team size that the issue names."""
+"""PettingZoo's conformance tests, and ours, for writing_v0 on every team size."""
 
 from __future__ import annotations
 
-from functools import partial
-from types import SimpleNamespace
-
 import pytest
-from pettingzoo.test import (
-    api_test,
-    max_cycles_test,
-    parallel_api_test,
-    parallel_seed_test,
-    render_test,
-    seed_test,
-)
+from conformance import SIZES, WARNINGS, Conformance
 
 from colllm_bench.envs.central import MASTER, CentralizedEnv, join_actions
 from colllm_bench.envs.writing import env as writing
 from colllm_bench.envs.writing.scripted import Expert, play
 from colllm_bench.testing import check_env
 
-SIZES = (2, 3, 4, 8, 16)
-pytestmark = pytest.mark.filterwarnings(
-    "error",
-    # Text is neither an array nor a box, and should not be.
-    "ignore:Observation is not a NumPy array",
-    "ignore:Observation space for each agent probably should be",
-    "ignore:Action space for each agent probably should be",
-)
+pytestmark = WARNINGS
 
 
-@pytest.mark.parametrize("agents", SIZES)
-class TestPettingZoo:
-    def test_aec_api(self, agents):
-        api_test(writing.env(agents=agents, turns=4), num_cycles=60)
-
-    def test_parallel_api(self, agents):
-        parallel_api_test(writing.parallel_env(agents=agents, turns=4), num_cycles=30)
-
-    def test_seeds(self, agents):
-        seed_test(partial(writing.env, agents=agents, turns=2), num_cycles=40)
-        parallel_seed_test(partial(writing.parallel_env, agents=agents), num_cycles=10)
-
-    def test_render(self, agents, capsys):
-        render_test(partial(writing.env, agents=agents))
-
-    def test_max_cycles(self, agents):
-        options = {"agents": agents, "turns": 4}
-        max_cycles_test(
-            SimpleNamespace(
-                parallel_env=partial(writing.parallel_env, **options),
-                env=partial(writing.env, **options),
-            )
-        )
+class TestPettingZoo(Conformance):
+    module = writing
+    options = {"turns": 4}
+    cycles = 60
 
 
 @pytest.mark.parametrize("agents", SIZES)
@@ -77,17 +41,6 @@ def test_whole_episodes(agents, options):
 def test_whole_episodes_of_the_published_tasks(task):
     report = check_env("writing", task=task, agents=2, turns=2, scripted=Expert, hash_seeds=False)
     assert report.turns == 2
-
-
-@pytest.mark.parametrize("agents", SIZES)
-def test_the_centralized_form_conforms_too(agents):
-    def make():
-        return CentralizedEnv(writing.parallel_env(agents=agents, turns=2))
-
-    parallel_api_test(make(), num_cycles=10)
-    parallel_seed_test(make, num_cycles=4)
-    report = check_env(make, hash_seeds=False)
-    assert report.agents == 1
 
 
 def test_the_master_writes_the_same_story():

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from random import Random
 from typing import Any
 
-from gymnasium import spaces
-from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.coding import cases, judge, parsing, render, tasks, text
 from colllm_bench.envs.coding.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.pool import RUNGS, shared_pool
 from colllm_bench.envs.coding.program import Case, Program
+from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.spaces import TextSpace
 
@@ -22,7 +19,7 @@ EXAMPLES = {"brief": 1, "full": 2}
 """Examples of an agent's own function in its prompt."""
 
 
-class CodingEnv(ParallelEnv):
+class CodingEnv(TextEnv):
     """A team writes one program: each agent a function, and unit tests judge the whole.
 
     The last agent writes the entry function, which must call the others' and use what they
@@ -91,12 +88,7 @@ class CodingEnv(ParallelEnv):
     Version History: v0: first release.
     """
 
-    metadata = {
-        "name": "coding_v0",
-        "render_modes": ["ansi", "human", "rgb_array"],
-        "is_parallelizable": True,
-        "render_fps": 1,
-    }
+    metadata = {**TextEnv.metadata, "name": "coding_v0"}
 
     several_lines = True
     """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.central`)."""
@@ -122,44 +114,32 @@ class CodingEnv(ParallelEnv):
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
         check_choice("sandbox", sandbox, RUNGS)
-        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
-        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
-            raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         self.source = tasks.source(task, data, agents, level)
         self.turns, self.level, self.reward, self.feedback = turns, level, reward, feedback
         self.task, self.data, self.style, self.split = task, data, style, split
-        self.sandbox, self.render_mode, self.max_cycles = sandbox, render_mode, max_cycles
+        self.sandbox = sandbox
         if task == "published" and reward != "dense":
             raise ConfigError(
                 f"reward={reward!r} with task='published', which has rewards of its own",
                 fix="leave reward out",
             )
-        self.possible_agents = [f"coder_{i + 1}" for i in range(agents)]
+        super().__init__(
+            [f"coder_{i + 1}" for i in range(agents)],
+            [
+                TextSpace(parsing.MAX_ACTION, examples=tasks.sample_actions(i, agents))
+                for i in range(agents)
+            ],
+            text.MAX_OBSERVATION, render_mode, max_cycles,
+        )
         self.roles = {agent: "helper" for agent in self.possible_agents}
         self.roles[self.possible_agents[-1]] = "entry"
-        self.agents: list[str] = []
-        self.observation_spaces = {
-            agent: spaces.Dict({"text": TextSpace(text.MAX_OBSERVATION)})
-            for agent in self.possible_agents
-        }
-        self.action_spaces = {
-            agent: TextSpace(parsing.MAX_ACTION, examples=tasks.sample_actions(i, agents))
-            for i, agent in enumerate(self.possible_agents)
-        }
         self.program: Program | None = None
         self.pieces: list[Piece] = []
         self.verdict: judge.Verdict | None = None
         self.turn = 0
-        self._rng = Random()
         self._examples: list[list[Case]] = []
         self._told: list[Case] = []
         self._worth = 0.0
-
-    def observation_space(self, agent: str) -> spaces.Dict:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> TextSpace:
-        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict | None = None):
         """A new program. Returns (observations, infos), each by agent.
@@ -169,13 +149,11 @@ class CodingEnv(ParallelEnv):
                 the environment's own generator (which starts from the system's entropy).
             options: not used.
         """
-        if seed is not None:
-            self._rng = Random(int(seed))  # also takes numpy's integers
+        self._begin(seed)
         self.program = self.source.draw(self._rng, self.split)
         self._examples = cases.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)
         self.verdict, self.turn, self._worth, self._told = None, 0, 0.0, []
-        self.agents = list(self.possible_agents)
         score = self.source.score(self.pieces, None, self.program)
         observations, infos = {}, {}
         for i, agent in enumerate(self.agents):
@@ -198,13 +176,8 @@ class CodingEnv(ParallelEnv):
             KeyError: for an action of an agent that does not exist.
             RunError: the sandbox itself failed, twice in a row.
         """
-        if self.program is None:
-            raise RuntimeError("step() before reset()")
-        if not self.agents:
+        if not self._plays(actions):
             return {}, {}, {}, {}, {}
-        for agent in actions:
-            if agent not in self.action_spaces:
-                raise KeyError(f"{agent!r} is none of {', '.join(self.possible_agents)}")
         agents, program = self.agents, self.program
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
@@ -212,12 +185,11 @@ class CodingEnv(ParallelEnv):
         self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
-        reward_, self._worth = worth - self.source.carried(self._worth), worth
+        reward, self._worth = worth - self.source.carried(self._worth), worth
         success = self.verdict.passes
         if self.feedback == "detailed" and program.tests and self.verdict.program_failure:
             self._told.append(self.verdict.program_failure.case)
         over = self.turn >= self.turns or (success and self.source.ends_with_success)
-        cut = not over and self.max_cycles is not None and self.turn >= self.max_cycles
         observations, infos = {}, {}
         for i, (agent, notice) in enumerate(zip(agents, notices, strict=True)):
             seen = text.observe(
@@ -230,17 +202,7 @@ class CodingEnv(ParallelEnv):
                 "verdict": text.summary(program, i, self.verdict),
                 "score": dict(score),
             }
-            if over or cut:
-                infos[agent]["success"] = success
-        if over or cut:
-            self.agents = []
-        return (
-            observations,
-            dict.fromkeys(agents, reward_),
-            dict.fromkeys(agents, over),
-            dict.fromkeys(agents, cut),
-            infos,
-        )
+        return self._result(observations, reward, over, self.turn, success, infos)
 
     def _shown(self) -> list[Case]:
         """What agents have been shown and may know by heart: the examples and, where tests are
@@ -264,29 +226,17 @@ class CodingEnv(ParallelEnv):
         """Everything, the hidden included, as text: for centralized views and spectators."""
         return text.everything(self.program, self.pieces, self.verdict, self.turn, self.turns)
 
-    def render(self):
-        """The program as it stands, with the tests' verdicts, as ``render_mode`` asks.
+    def _ansi(self) -> str:
+        return render.ansi(*self._shown_to_spectators())
 
-        Returns:
-            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
-        """
-        if self.render_mode is None:
-            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
-            return None
-        if self.program is None:
-            raise RuntimeError("render() before reset()")
-        shown = (self.program, self.pieces, self.verdict, self.turn, self.turns)
-        if self.render_mode == "rgb_array":
-            return render.rgb_array(*shown)
-        picture = render.ansi(*shown)
-        if self.render_mode == "ansi":
-            return picture
-        print(picture, flush=True)
-        return None
+    def _rgb_array(self):
+        return render.rgb_array(*self._shown_to_spectators())
 
-    def frame(self) -> dict[str, Any]:
-        """What a spectator sees now, as data (see :mod:`colllm_bench.replays`)."""
-        return render.frame(self.program, self.pieces, self.verdict, self.turn, self.turns)
+    def _frame(self) -> dict[str, Any]:
+        return render.frame(*self._shown_to_spectators())
+
+    def _shown_to_spectators(self) -> tuple:
+        return self.program, self.pieces, self.verdict, self.turn, self.turns
 
     def provenance(self) -> dict[str, Any]:
         """What of this machine belongs to the results: ``sandbox``, the rung that confines.

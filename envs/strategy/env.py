@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from random import Random
 from typing import Any
 
-from gymnasium import spaces
-from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.strategy import render, rules, tasks, text
-from colllm_bench.errors import ConfigError, check_choice
+from colllm_bench.envs.text_env import TextEnv
+from colllm_bench.errors import check_choice
 from colllm_bench.spaces import TextSpace
 
 REWARDS = ("sparse", "milestone", "dense")
 
 
-class StrategyEnv(ParallelEnv):
+class StrategyEnv(TextEnv):
     """A siege under fog: every commander storms a fort, and all forts must fall in time.
 
     Each agent commands a front: a road of a few cells, ambushes on it, that leads to an enemy
@@ -93,12 +90,7 @@ class StrategyEnv(ParallelEnv):
     Version History: v0: first release (calibration.json belongs to the version).
     """
 
-    metadata = {
-        "name": "strategy_v0",
-        "render_modes": ["ansi", "human", "rgb_array"],
-        "is_parallelizable": True,
-        "render_fps": 2,
-    }
+    metadata = {**TextEnv.metadata, "name": "strategy_v0", "render_fps": 2}
 
     def __init__(
         self,
@@ -119,33 +111,17 @@ class StrategyEnv(ParallelEnv):
         check_choice("messages", messages, (False, True))
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
-        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
-        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
-            raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         self.turns = turns or self.settings.turns
         self.level, self.reward, self.messages = level, reward, messages
-        self.style, self.split, self.render_mode = style, split, render_mode
-        self.max_cycles = max_cycles
-        self.possible_agents = [f"front_{i + 1}" for i in range(agents)]
-        self.agents: list[str] = []
-        self.observation_spaces = {
-            agent: spaces.Dict({"text": TextSpace(text.MAX_OBSERVATION)})
-            for agent in self.possible_agents
-        }
-        self.action_spaces = {
-            agent: TextSpace(text.MAX_ACTION, examples=rules.ORDERS)
-            for agent in self.possible_agents
-        }
+        self.style, self.split = style, split
+        super().__init__(
+            [f"front_{i + 1}" for i in range(agents)],
+            [TextSpace(text.MAX_ACTION, examples=rules.ORDERS) for _ in range(agents)],
+            text.MAX_OBSERVATION, render_mode, max_cycles,
+        )
         self.campaign: rules.State | None = None
-        self._rng = Random()
         self._inbox: list[tuple[int, str]] = []
         self._orders: list[str | None] | None = None
-
-    def observation_space(self, agent: str) -> spaces.Dict:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> TextSpace:
-        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict | None = None):
         """A new campaign. Returns (observations, infos), each by agent.
@@ -155,12 +131,10 @@ class StrategyEnv(ParallelEnv):
                 environment's own generator (which starts from the system's entropy).
             options: not used.
         """
-        if seed is not None:
-            self._rng = Random(int(seed))  # also takes numpy's integers
+        self._begin(seed)
         self.campaign = tasks.draw(
             self.settings, len(self.possible_agents), self._rng, self.split, self.turns
         )
-        self.agents = list(self.possible_agents)
         self._inbox, self._orders = [], None
         write = text.brief_instructions if self.style == "brief" else text.full_instructions
         score = self._score()
@@ -180,13 +154,8 @@ class StrategyEnv(ParallelEnv):
             RuntimeError: before the first reset.
             KeyError: for an action of an agent that does not exist.
         """
-        if self.campaign is None:
-            raise RuntimeError("step() before reset()")
-        if not self.agents:
+        if not self._plays(actions):
             return {}, {}, {}, {}, {}
-        for agent in actions:
-            if agent not in self.action_spaces:
-                raise KeyError(f"{agent!r} is none of {', '.join(self.possible_agents)}")
         campaign, agents = self.campaign, self.agents
         parsed = [text.parse(actions.get(agent), self.messages) for agent in agents]
         self._inbox = [(i, message) for i, (_, message) in enumerate(parsed) if message]
@@ -195,24 +164,13 @@ class StrategyEnv(ParallelEnv):
         fallen = campaign.fallen()
         rules.play_day(campaign, orders, self._rng)
         reward = self._reward(before, fallen)
-        over = campaign.over
-        cut = not over and self.max_cycles is not None and campaign.day >= self.max_cycles
         score = self._score()
-        infos = {}
-        for agent, order in zip(agents, orders, strict=True):
-            infos[agent] = _info(score, order is None)
-            if over or cut:
-                infos[agent]["success"] = campaign.won
-        result = (
-            self._observations(),
-            dict.fromkeys(agents, reward),
-            dict.fromkeys(agents, over),
-            dict.fromkeys(agents, cut),
-            infos,
+        infos = {
+            agent: _info(score, order is None) for agent, order in zip(agents, orders, strict=True)
+        }
+        return self._result(
+            self._observations(), reward, campaign.over, campaign.day, campaign.won, infos
         )
-        if over or cut:
-            self.agents = []
-        return result
 
     def _observations(self) -> dict[str, dict[str, str]]:
         texts = text.observe(self.campaign, self.style, self._inbox)
@@ -243,33 +201,14 @@ class StrategyEnv(ParallelEnv):
         """Everything, the hidden included, as text: for centralized views and spectators."""
         return text.everything(self.campaign)
 
-    def render(self):
-        """The campaign, hidden parts included, as ``render_mode`` asks.
+    def _ansi(self) -> str:
+        return render.ansi(self.campaign, self._orders)
 
-        Returns:
-            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
-        """
-        if self.render_mode is None:
-            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
-            return None
-        if self.campaign is None:
-            raise RuntimeError("render() before reset()")
-        if self.render_mode == "rgb_array":
-            return render.rgb_array(self.campaign, self._orders)
-        picture = render.ansi(self.campaign, self._orders)
-        if self.render_mode == "ansi":
-            return picture
-        print(picture, flush=True)
-        return None
+    def _rgb_array(self):
+        return render.rgb_array(self.campaign, self._orders)
 
-    def frame(self) -> dict[str, Any]:
-        """The map as data, for replays: see :func:`render.frame`."""
-        if self.campaign is None:
-            raise RuntimeError("frame() before reset()")
+    def _frame(self) -> dict[str, Any]:
         return render.frame(self.campaign, self._orders)
-
-    def close(self) -> None:
-        pass
 
 
 def _info(score: dict[str, float], invalid: bool) -> dict[str, Any]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from random import Random
 from typing import Any
 
-from gymnasium import spaces
-from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
+from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.envs.writing import fluency as fluencies
 from colllm_bench.envs.writing import published, readers, render, rewards, tasks, text
-from colllm_bench.errors import ConfigError, check_choice
+from colllm_bench.errors import check_choice
 from colllm_bench.spaces import TextSpace
 
 REWARDS = ("dense", "milestone", "sparse")
@@ -20,7 +17,7 @@ MILESTONES = (0.25, 0.5, 0.75)
 """Qualities that ``milestone`` pays for, a third each, the first time that they are reached."""
 
 
-class WritingEnv(ParallelEnv):
+class WritingEnv(TextEnv):
     """A team writes one text, each agent its own section, in a few drafts.
 
     Every author has a part of the plan, from opening to resolution, and is shown a premise:
@@ -90,12 +87,7 @@ class WritingEnv(ParallelEnv):
     Version History: v0: first release (word lists and reference.json.gz belong to the version).
     """
 
-    metadata = {
-        "name": "writing_v0",
-        "render_modes": ["ansi", "human", "rgb_array"],
-        "is_parallelizable": True,
-        "render_fps": 1,
-    }
+    metadata = {**TextEnv.metadata, "name": "writing_v0"}
 
     def __init__(
         self,
@@ -118,24 +110,15 @@ class WritingEnv(ParallelEnv):
         check_choice("reward", reward, REWARDS)
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
-        check_choice("render_mode", render_mode, [None, *self.metadata["render_modes"]])
-        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
-            raise ConfigError(f"max_cycles={max_cycles!r}", allowed="None, or at least 1")
         fluencies.check(fluency)
         self.sources = readers.sources(task, data, split)
         self.turns, self.task, self.words, self.reward = turns, task, words, reward
         self.fluency, self.data, self.style, self.split = fluency, data, style, split
-        self.render_mode, self.max_cycles = render_mode, max_cycles
-        self.possible_agents = [f"writer_{i + 1}" for i in range(agents)]
-        self.agents: list[str] = []
-        self.observation_spaces = {
-            agent: spaces.Dict({"text": TextSpace(text.MAX_OBSERVATION)})
-            for agent in self.possible_agents
-        }
-        self.action_spaces = {
-            agent: TextSpace(text.MAX_ACTION, examples=text.EXAMPLES)
-            for agent in self.possible_agents
-        }
+        super().__init__(
+            [f"writer_{i + 1}" for i in range(agents)],
+            [TextSpace(text.MAX_ACTION, examples=text.EXAMPLES) for _ in range(agents)],
+            text.MAX_OBSERVATION, render_mode, max_cycles,
+        )
         self.premise: tasks.Premise | None = None
         self.source: str | None = None
         self.draft = -1
@@ -144,13 +127,6 @@ class WritingEnv(ParallelEnv):
         self._score: dict[str, float] = {}
         self._invalid: list[bool] = []
         self._best = 0.0
-        self._rng = Random()
-
-    def observation_space(self, agent: str) -> spaces.Dict:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> TextSpace:
-        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict | None = None):
         """A new task. Returns (observations, infos), each by agent.
@@ -160,14 +136,12 @@ class WritingEnv(ParallelEnv):
                 generator (which starts from the system's entropy).
             options: not used.
         """
-        if seed is not None:
-            self._rng = Random(int(seed))  # also takes numpy's integers
+        self._begin(seed)
         n = len(self.possible_agents)
         if self.task == "story":
             self.premise = tasks.draw(n, self._rng, self.split)
         else:
             self.source = self.sources.draw(self._rng)
-        self.agents = list(self.possible_agents)
         self.draft, self.sections, self._best = 0, [""] * n, 0.0
         names = self._names()
         self._own = [dict.fromkeys(names, 0.0) for _ in range(n)]
@@ -187,13 +161,8 @@ class WritingEnv(ParallelEnv):
             RuntimeError: before the first reset.
             KeyError: for an action of an agent that does not exist.
         """
-        if self.draft < 0:
-            raise RuntimeError("step() before reset()")
-        if not self.agents:
+        if not self._plays(actions):
             return {}, {}, {}, {}, {}
-        for agent in actions:
-            if agent not in self.action_spaces:
-                raise KeyError(f"{agent!r} is none of {', '.join(self.possible_agents)}")
         agents = self.agents
         written = [text.clean(actions.get(agent)) for agent in agents]
         self._invalid = [section is None for section in written]
@@ -202,22 +171,10 @@ class WritingEnv(ParallelEnv):
         before = self._score["quality"]
         self._rate()
         over = self.draft >= self.turns
-        cut = not over and self.max_cycles is not None and self.draft >= self.max_cycles
         reward = self._reward(before, over)
-        infos = self._infos()
-        if over or cut:
-            for info in infos.values():
-                info["success"] = self._success()
-        result = (
-            self._observations(),
-            dict.fromkeys(agents, reward),
-            dict.fromkeys(agents, over),
-            dict.fromkeys(agents, cut),
-            infos,
+        return self._result(
+            self._observations(), reward, over, self.draft, self._success(), self._infos()
         )
-        if over or cut:
-            self.agents = []
-        return result
 
     def _names(self) -> tuple[str, ...]:
         return rewards.COMPONENTS if self.task == "story" else published.COMPONENTS
@@ -280,33 +237,14 @@ class WritingEnv(ParallelEnv):
         lines = [f"{self.task} draft {self.draft} of {self.turns}", str(task), marks]
         return "\n".join(lines + [f"{i + 1}: {s}" for i, s in enumerate(self.sections)])
 
-    def render(self):
-        """The text and its score, as ``render_mode`` asks.
+    def _ansi(self) -> str:
+        return render.ansi(self)
 
-        Returns:
-            ``ansi``: str; ``rgb_array``: uint8 [height, width, 3]; ``human``: None (printed).
-        """
-        if self.render_mode is None:
-            warnings.warn("render() without render_mode: give one to the constructor", stacklevel=2)
-            return None
-        if self.draft < 0:
-            raise RuntimeError("render() before reset()")
-        if self.render_mode == "rgb_array":
-            return render.rgb_array(self)
-        picture = render.ansi(self)
-        if self.render_mode == "ansi":
-            return picture
-        print(picture, flush=True)
-        return None
+    def _rgb_array(self):
+        return render.rgb_array(self)
 
-    def frame(self) -> dict[str, Any]:
-        """The text as data, for replays: see :func:`render.frame`."""
-        if self.draft < 0:
-            raise RuntimeError("frame() before reset()")
+    def _frame(self) -> dict[str, Any]:
         return render.frame(self)
-
-    def close(self) -> None:
-        pass
 
 
 def parallel_env(**options: Any) -> WritingEnv:
