@@ -116,7 +116,7 @@ ENVS: dict[str, EnvSpec] = {
         random="colllm_bench.envs.coding.scripted:Random",
         demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
         pretrain={
-            "vocab": 640, "layers": 3, "heads": 4, "steps": 2000, "batch": 24, "longest": 400,
+            "vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24, "longest": 640,
             "observation_weight": 0.03,
         },
         action_tokens=64,

@@ -57,8 +57,8 @@ def test_numbers_of_the_page_are_the_codes():
     assert own in PAGE
     assert "(0.40 + 0.10 `not_wrapper` + 0.10 `not_ignored`)" in PAGE
     assert [reward.WEIGHTS[k] for k in ("tests", "not_wrapper", "not_ignored")] == [0.4, 0.1, 0.1]
-    assert f"in {Novice.forgets:.0%} a helper forgets" in PAGE
-    assert f"off by one ({Novice.slips:.0%})" in PAGE
+    assert f"in {Novice.forgets:.0%} an entry leaves a helper out" in PAGE
+    assert f"off by one ({Novice.slips:.0%} in a team of three)" in PAGE
 
 
 def test_the_example_of_the_page_plays():

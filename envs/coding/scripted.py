@@ -24,6 +24,7 @@ from colllm_bench.envs.coding.parsing import KEEP
 from colllm_bench.envs.coding.program import LETTERS, namespace
 from colllm_bench.envs.coding.sandbox import Outcome
 
+_PLACE = re.compile(r"coder (\d+) of (\d+)")
 _HEAD = re.compile(r"(\w+)\(([^)]*)\)(?: -> [^:]+)?: (.*)")
 
 
@@ -88,10 +89,14 @@ class Random(Expert):
 class Novice(Expert):
     """Wrong in one typical way more often than not, and now and then in others.
 
+    A team of novices has about the same chance whatever its size: its entry is always as likely
+    to be wrong, its helpers the less so the more there are (a novice reads ``coder 1 of 8``).
+
     Attributes:
-        forgets: how often a helper lacks its ``return``, and an entry leaves a helper out.
-        slips: how often a constant is off by one.
-        confuses: how often an operation is taken for another.
+        forgets: how often an entry leaves a helper out; a helper lacks its ``return`` so often
+            that all helpers are as likely to be right as two that forget this often.
+        slips: how often a constant is off by one, in a team of three.
+        confuses: how often an operation is taken for another, in a team of three.
         keeps: how often a function that passes its own tests is left as it is.
     """
 
@@ -99,6 +104,15 @@ class Novice(Expert):
     slips = 0.06
     confuses = 0.06
     keeps = 0.45
+
+    def reset(self, agent: str, instructions: str, seed: int) -> None:
+        super().reset(agent, instructions, seed)
+        found = _PLACE.search(instructions)
+        place, size = (int(found[1]), int(found[2])) if found else (3, 3)
+        self.forgetful = self.forgets
+        if place < size:
+            self.forgetful = 1.0 - (1.0 - self.forgets) ** (2 / (size - 1))
+        self.careless = 3 / size
 
     def again(self, observation: str) -> str:
         own = re.search(r"^own (\d+)/(\d+)", observation, re.MULTILINE)
@@ -111,17 +125,17 @@ class Novice(Expert):
         reading = phrases.parse(phrase)
         rng, word = self.rng, "return "
         if reading.kind == "composition":
-            if rng.random() < self.forgets:
+            if rng.random() < self.forgetful:
                 reading = replace(reading, chains=without_one(reading.chains))
-        elif rng.random() < self.forgets:
+        elif rng.random() < self.forgetful:
             word = ""
         reading = replace(reading, ops=tuple(self._op(*op) for op in reading.ops))
         return function(name, params, phrases.expression(reading), word)
 
     def _op(self, op: Op, values: dict[str, str]):
-        if self.rng.random() < self.confuses:
+        if self.rng.random() < self.confuses * self.careless:
             op = replace(op, code=self.rng.choice(op.wrong))
-        if "k" in values and self.rng.random() < self.slips:
+        if "k" in values and self.rng.random() < self.slips * self.careless:
             values = {**values, "k": str(int(values["k"]) + self.rng.choice((1, 1, -1)))}
         return op, values
 
@@ -129,7 +143,11 @@ class Novice(Expert):
 class GreedyNovice(Novice):
     """The novice's most likely answer, always: what a greedy clone of it does."""
 
-    forgets, slips, confuses, keeps = 1.0, 0.0, 0.0, 0.0
+    slips, confuses, keeps = 0.0, 0.0, 0.0
+
+    def reset(self, agent: str, instructions: str, seed: int) -> None:
+        super().reset(agent, instructions, seed)
+        self.forgetful = float(self.forgetful > 0.5)
 
 
 def without_one(chains: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
@@ -184,11 +202,11 @@ def play(env: CodingEnv, coders: list[Expert], seed: int) -> Iterator[tuple[dict
         observations, _, _, _, infos = env.step(actions)
 
 
-TEAM_SIZES = (*(2, 3, 3, 4) * 6, 5, 6, 8, 16)
-LEVELS = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
+TEAM_SIZES = (*(2, 3, 3, 4) * 5, 5, 6, 8, 8, 12, 16)
+LEVELS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 3)
 TURNS = (2, 2, 2, 2, 2, 3)
 FEEDBACK = ("detailed",) * 6 + ("passed", "none")
-CENTRAL_SHARE = 0.12
+CENTRAL_SHARE = 0.25
 """Share of the demonstrations in which one master writes every coder's function."""
 CENTRAL_AGENTS = 4
 """Larger teams would make masters' transcripts too long."""
