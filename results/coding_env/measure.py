@@ -25,7 +25,7 @@ from colllm_bench.seeding import torch_generator
 from colllm_bench.team import Team
 
 HERE = Path(__file__).parent
-SETTINGS = ((1, 2), (1, 3), (1, 4), (1, 8), (2, 3), (3, 3))
+SETTINGS = ((1, 2), (1, 3), (1, 4), (1, 8), (1, 16), (2, 3), (3, 3))
 """(level, agents)"""
 TEAMS = {"random": (Random, 100), "greedy novice": (GreedyNovice, 100), "novice": (Novice, 200),
          "expert": (Expert, 100)}
