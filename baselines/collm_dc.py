@@ -13,4 +13,3 @@ class DecentralizedCritics(ActorCritic):
     """``delta_t = r_t + gamma*V_i(h_{i,t+1}) - V_i(h_{i,t})``, one advantage per agent."""
 
     view = views.LOCAL
-    defaults = {**ActorCritic.defaults, "lr": 6e-3}
