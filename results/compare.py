@@ -133,7 +133,7 @@ def main() -> None:
         "",
         f"Made by `{command}` from the runs beside this file "
         f"(`python -m colllm_bench.run --env {first['summary']['env']} --algo ALGO --seeds 0,1,2 "
-        f"--threads 1`; {machine['cpu']}, {machine['cores']} cores, no GPU). n < 5: read the "
+        f"--threads 1`; {machine['cpu']}, {machine['cores']} core(s), no GPU). n < 5: read the "
         "intervals as wide as they are.",
         "",
         *table(runs, metric),
