@@ -3,8 +3,9 @@
     python results/tuning/tune.py                 # runs what is missing, then writes the table
     python results/tuning/tune.py --table         # only the table, from the files
 
-Every algorithm gets the same learning rates on the same three environments, the same seeds, the same number of episodes and the same everything else; nothing else is tuned for any of
-them. An algorithm has one rate for all environments: the one with the best mean of the held-out
+Every algorithm gets the same learning rates on the same three environments, the same seeds, the
+same number of episodes and the same everything else; nothing else is tuned for any of them. An
+algorithm has one rate for all environments: the one with the best mean of the held-out
 scores (0: random team, 1: scripted expert) after 2,560 episodes; of those within 0.02 of it, the
 one with the highest mean training return (area under the learning curves). Runs lie in
 results/tuning/runs and are skipped when complete.
