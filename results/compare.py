@@ -91,7 +91,7 @@ def table(runs: dict[str, list[dict]], metric: str) -> list[str]:
             f"{mean:.3f} ({spread})",
             *(", ".join(episodes_to(run["metrics"], t, metric) for run in own)
               for t in THRESHOLDS),
-            f"{median(known):.2f}" if known else "no critic",
+            f"{round(median(known), 2) + 0.0:.2f}" if known else "no critic",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
