@@ -79,7 +79,7 @@ class Conformance:
         def make():
             return CentralizedEnv(self.parallel(agents)())
 
-        parallel_api_test(make(), num_cycles=self.cycles // 4)
-        parallel_seed_test(make, num_cycles=self.cycles // 10)
+        parallel_api_test(make(), num_cycles=self.cycles * 3 // 10)
+        parallel_seed_test(make, num_cycles=self.cycles * 3 // 20)
         report = check_env(make, hash_seeds=False, seeds=self.central_seeds)
         assert report.agents == 1

@@ -74,12 +74,13 @@ def test_measured_table_is_the_one_that_was_measured():
 
 def test_what_was_measured_is_what_the_benchmark_needs():
     """The untrained model solves 5 to 30% on every level and in teams of up to eight, greedy next
-    to nothing; of sixteen functions one is always wrong."""
+    to nothing; of sixteen functions one is nearly always wrong."""
     rows = {(row["level"], row["agents"]): row["wins"] for row in MEASURED["rows"]}
-    for (_, agents), wins in rows.items():
+    for (level, agents), wins in rows.items():
         share = {team: sum(won) / len(won) for team, won in wins.items()}
         assert agents == 16 or 0.05 <= share["model"] <= 0.30
-        assert share["greedy model"] <= 0.1 and 0.05 <= share["novice"] <= 0.30
+        assert share["greedy model"] <= (0.03 if (level, agents) == (1, 3) else 0.1)
+        assert 0.05 <= share["novice"] <= 0.30
     assert MEASURED["machine"]["sandbox"] in ("namespaces", "landlock")
     for wins in rows.values():
         assert sum(wins["random"]) == sum(wins["greedy novice"]) == 0

@@ -97,11 +97,8 @@ def run(payload: int, result: int, alive: int, board, header: tuple, confine) ->
         confine: what the rung does last, once nothing but the program is left to run.
     """
     size, _, _, _, _, recursion, result_bytes, stdout_chars = header
-    data = os.read(payload, size)
-    if len(data) < size:
-        data += wire.read_exactly(payload, size - len(data))
+    task, _ = READ(wire.read_exactly(payload, size).decode(), 0)
     os.close(payload)
-    task, _ = READ(data.decode(), 0)
     confine(header)
     sys.setrecursionlimit(recursion)
     os.write(alive, b".")  # from here on it is the program's, whatever happens

@@ -107,8 +107,7 @@ def die_with_parent() -> None:
 
     The kernel forgets it when the process changes its user: call it again after that.
     """
-    if _libc.prctl(*DIE):
-        raise OSError(ctypes.get_errno(), "prctl PR_SET_PDEATHSIG")
+    checked("prctl PR_SET_PDEATHSIG", _libc.prctl(*DIE))
 
 
 def become(uid: int, gid: int) -> None:

@@ -24,7 +24,7 @@ if __name__ == "__main__":  # as a script: our files, and the standard library, 
         _module.__path__ = [_beneath] if _beneath else []
         sys.modules[_module.__name__] = _module
     # What modules want done after a fork (threads and seeds anew), a process with one thread,
-    # seeded for every case, has nothing of; it would cost a tenth of a job.
+    # seeded for every case, has nothing of; every job would pay for it.
     os.register_at_fork = lambda **_: None
 
 import gc
@@ -54,12 +54,12 @@ RARE = """
 """
 """What the others import: loaded beforehand only where a job cannot read the library."""
 
-
 HANG_UP = 0 if sys.platform == "linux" else select.POLLIN
 """Linux tells of a closed pipe unasked; asking for less, the watcher sleeps on while a job runs."""
 
 
 def preload(names: str) -> None:
+    """Import them, so that every job finds them loaded."""
     for name in names.split():
         try:
             importlib.import_module(name)
@@ -212,11 +212,11 @@ def main() -> None:
     try:
         preload(COMMON if confinement.can_import(rung) else COMMON + RARE)
         board = mmap.mmap(-1, wire.MOST_CASES * wire.STAMP.size)
-        job.rehearse(board)
+        job.rehearse(board)  # what it imports by the way can still be read
         ready, confine = confinement.enter(rung, pipes)
         os.environ.clear()
         gc.collect()
-        job.rehearse(board)
+        job.rehearse(board)  # again: jobs then find memory laid out as one leaves it
         gc.freeze()
     except Exception as error:
         step = getattr(error, "step", "start")
