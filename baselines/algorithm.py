@@ -2,7 +2,8 @@
 
 An algorithm of your own is a subclass with a ``credit`` of its own, and, where it departs from
 PPO, a ``loss``. It never sees the trainer: rollouts, batches, optimizers, evaluation, records
-and resuming are the harness's (:mod:`colllm_bench.training`, :mod:`colllm_bench.learner`).
+and resuming are the harness's (:mod:`colllm_bench.training.trainer`,
+:mod:`colllm_bench.training.actor_learner`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Any, ClassVar
 
 import torch
 
-from colllm_bench import exchange, losses
-from colllm_bench.batch import TokenBatch
 from colllm_bench.config import RunConfig
-from colllm_bench.returns import discounted, gae
+from colllm_bench.objectives import communication, losses
+from colllm_bench.objectives.batches import TokenBatch
+from colllm_bench.objectives.critic_inputs import View
+from colllm_bench.objectives.returns import discounted, gae
 from colllm_bench.types import Episode, Transcript, Turn
-from colllm_bench.views import View
 
 
 @dataclass
@@ -49,11 +50,13 @@ class Algorithm:
 
     Args:
         config: the run's configuration, resolved.
-        critic: a :class:`colllm_bench.learner.CriticLearner`, or None where ``view`` is None.
+        critic: a :class:`colllm_bench.training.actor_learner.CriticLearner`, or None where
+            ``view`` is None.
     """
 
     view: ClassVar[View | None] = None
-    """What the critic sees (:mod:`colllm_bench.views`); None: the algorithm has no critic."""
+    """What the critic sees (:mod:`colllm_bench.objectives.critic_inputs`); None: the algorithm has
+    no critic."""
     centralized_execution: ClassVar[bool] = False
     """One master writes every agent's action (the environment is wrapped accordingly)."""
     defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "epochs": 1, "group": 1}
@@ -72,18 +75,19 @@ class Algorithm:
 
     def bytes_exchanged(self, episodes: Sequence[Episode]) -> int:
         """Bytes that credit for these episodes would take, were every agent's learner on a
-        machine of its own (:mod:`colllm_bench.exchange`; a metric, it changes nothing).
+        machine of its own (:mod:`colllm_bench.objectives.communication`; a metric, it changes
+        nothing).
 
         This follows from ``view`` and ``centralized_execution``: give your own where your
         algorithm's learners tell each other something else.
         """
         if self.centralized_execution:
-            return exchange.with_master(episodes)
+            return communication.with_master(episodes)
         agents = len(episodes[0].transcripts)
-        sent = exchange.with_critics(self.view, episodes) if self.view else 0
+        sent = communication.with_critics(self.view, episodes) if self.view else 0
         central = self.view is not None and self.view.critics(agents) == 1
         if self.config.normalize_advantages and not central:
-            sent += exchange.of_normalization(agents)  # a central critic sees them all anyway
+            sent += communication.of_normalization(agents)  # a central critic sees them all anyway
         return sent
 
     def loss(self, batch: ActionBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

@@ -6,12 +6,12 @@ had if everybody's text could be brought to one place at every turn.
 
 from __future__ import annotations
 
-from colllm_bench import views
-from colllm_bench.baselines.base import ActorCritic
+from colllm_bench.baselines.algorithm import ActorCritic
+from colllm_bench.objectives import critic_inputs
 
 
 class CentralizedExecution(ActorCritic):
     """PPO with GAE for the single master; its own history is the joint history."""
 
     centralized_execution = True
-    view = views.LOCAL
+    view = critic_inputs.LOCAL

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from colllm_bench.baselines.base import Algorithm
-from colllm_bench.returns import baselines, discounted
+from colllm_bench.baselines.algorithm import Algorithm
+from colllm_bench.objectives.returns import baselines, discounted
 from colllm_bench.types import Episode
 
 

@@ -10,16 +10,36 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-
-# In a checkout that is not installed, envs/, baselines/ and leaderboard/ lie beside this folder
-# and not in it; `python -m colllm_bench.run` from the repository's root finds them all the same.
-_beside = Path(__file__).parent.parent
-if (_beside / "pyproject.toml").is_file() and (_beside / "baselines" / "base.py").is_file():
-    __path__.append(str(_beside))
 
 __version__ = "0.1.0"
+
+
+class _CheckoutFinder:
+    """Finds envs/, baselines/ and leaderboard/ beside this package in a checkout.
+
+    They are ``colllm_bench.envs`` and so on. Installed copies have them inside the package;
+    ``python -m colllm_bench.run`` from the root of a checkout that is not installed does not.
+    """
+
+    BESIDE = ("envs", "baselines", "leaderboard")
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        package, _, folder = name.rpartition(".")
+        if package != __name__ or folder not in self.BESIDE:
+            return None
+        init = self.root / folder / "__init__.py"
+        return spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
+
+
+_root = Path(__file__).parent.parent
+if (_root / "pyproject.toml").is_file() and (_root / "baselines" / "__init__.py").is_file():
+    sys.meta_path.append(_CheckoutFinder(_root))
 
 _LAZY = {
     "make": "colllm_bench.registry:make",
@@ -27,8 +47,8 @@ _LAZY = {
     "register_env": "colllm_bench.registry:register_env",
     "register_algorithm": "colllm_bench.registry:register_algorithm",
     "RunConfig": "colllm_bench.config:RunConfig",
-    "train": "colllm_bench.training:train",
-    "evaluate": "colllm_bench.evaluation:evaluate_team",
+    "train": "colllm_bench.training.trainer:train",
+    "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",
 }
 __all__ = [*_LAZY, "__version__"]
 
@@ -37,20 +57,10 @@ def __getattr__(name: str):
     if name in _LAZY:
         module, _, attribute = _LAZY[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
+    if name == "evaluate":  # the command's module; calling it is the old name of evaluate_team
+        return importlib.import_module("colllm_bench.evaluate")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class _Package(ModuleType):
-    """Keeps ``colllm_bench.evaluate`` the function: loading the module of the same name, the
-    command, would otherwise put the module in its place."""
-
-    @property
-    def evaluate(self):
-        return __getattr__("evaluate")
-
-    @evaluate.setter
-    def evaluate(self, module: ModuleType) -> None:
-        pass
-
-
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli
-from colllm_bench.completions import Endpoint
+from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.errors import ConfigError
-from colllm_bench.fielddocs import field_docs
+from colllm_bench.teams.endpoint.client import Endpoint
 
 DESCRIPTION = """Play frozen teams on held-out tasks and say how they did.
 
@@ -73,7 +73,7 @@ def parser() -> cli.Parser:
 
 
 def _add_endpoint_options(group: Any) -> None:
-    """A flag for every field of :class:`colllm_bench.completions.Endpoint`."""
+    """A flag for every field of :class:`colllm_bench.teams.endpoint.client.Endpoint`."""
     kinds = {"concurrency": int, "rpm": int, "tpm": int, "retries": int, "timeout": float,
              "price_in": float, "price_out": float, "max_cost": float}
     for name, doc in field_docs(Endpoint).items():
@@ -110,11 +110,11 @@ def main(argv: Sequence[str]) -> int:
             "no team to evaluate", allowed="a run folder, untrained, scripted, random, "
             "openai:MODEL", fix="python -m colllm_bench.evaluate results/strategy/cc/default/seed0",
         )
-    from colllm_bench.entries import make_entries
+    from colllm_bench.evaluation.entries import make_entries
 
     teams = make_entries(names or cross, args)
     if cross:
-        from colllm_bench.crossplay import run_cross_play
+        from colllm_bench.evaluation.cross_play import run_cross_play
 
         return run_cross_play(teams, args)
     return run_evaluation(teams, args)
@@ -124,7 +124,7 @@ def run_evaluation(teams: Sequence[Any], args: Namespace) -> int:
     """Play, record, print. Returns the exit code."""
     from rich.console import Console
 
-    from colllm_bench.comparison import compare, settings_of, with_references
+    from colllm_bench.evaluation.comparison import compare, settings_of, with_references
 
     console = Console(quiet="quiet" in vars(args))
     with console.status("reading the teams") as status:
@@ -153,7 +153,7 @@ def open_folder(
     settings: dict[str, Any], names: Sequence[str], args: Namespace, file: str = "evaluation.json"
 ) -> Any:
     """The evaluation's folder."""
-    from colllm_bench.comparison import Folder, digest, slug
+    from colllm_bench.evaluation.comparison import Folder, digest, slug
 
     given = vars(args)
     name = given.get("name")
@@ -169,7 +169,7 @@ def open_folder(
 
 def print_evaluation(console: Any, path: Path, record: dict[str, Any]) -> None:
     """The table, what endpoints used, and where the record lies."""
-    from colllm_bench.report import TEAMS, teams_table
+    from colllm_bench.display.tables import TEAMS, teams_table
 
     teams = record["teams"]
     played = next((t for t in teams.values() if t["kind"] not in ("random", "scripted")), None)

@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
         return show_replay(Path(given["replay"]), given)
     from rich.console import Console
 
-    from colllm_bench.seating import seat
+    from colllm_bench.interactive.lineup import seat
 
     console = Console(highlight=False)
     watching = "watch" in given
@@ -131,7 +131,7 @@ def _check_options(given: dict[str, Any]) -> None:
 
 def _base(teams: Sequence[str]) -> Any:
     """The task of the first trained team; None: the defaults."""
-    from colllm_bench.record import holds_run, read_config
+    from colllm_bench.runs.folder import holds_run, read_config
 
     for text in teams:
         for path in (text, text.partition("=")[2]):
@@ -144,7 +144,7 @@ class _Table:
     """An episode that is about to be played, and who plays it."""
 
     def __init__(self, console: Any, seating: Any, seed: int, given: dict[str, Any]):
-        from colllm_bench.person import Person
+        from colllm_bench.interactive.human import Person
 
         self.console, self.seating, self.seed, self.given = console, seating, seed, given
         self.split = given.get("split", "train")
@@ -160,9 +160,9 @@ class _Table:
 
     def play(self, watching: bool) -> None:
         """Play to the end, or until the person leaves; then say what came of it."""
-        from colllm_bench.person import PersonLeft
+        from colllm_bench.interactive.human import PersonLeft
+        from colllm_bench.interactive.viewer import Keeping, Stopped, Viewer, Watched
         from colllm_bench.rollout import rollout
-        from colllm_bench.watching import Keeping, Stopped, Viewer, Watched
 
         heading = self._heading()
         self.console.print(heading)
@@ -184,7 +184,7 @@ class _Table:
                 self._tell(keeping.episode, finished, watching)
 
     def _heading(self) -> Any:
-        from colllm_bench import screens
+        from colllm_bench.interactive import panels
 
         config = self.seating.config
         options = "".join(f", {k} {v}" for k, v in config.env_options.items())
@@ -193,32 +193,32 @@ class _Table:
             self.seating.describe(),
             f"seed {self.seed}, {self.split} tasks (--seed {self.seed} plays this one again)",
         ]
-        return screens.heading(lines)
+        return panels.heading(lines)
 
     def _tell(self, episode: Any, finished: bool, watching: bool) -> None:
-        from colllm_bench import screens
-        from colllm_bench.watching import finished_part
+        from colllm_bench.interactive import panels
+        from colllm_bench.interactive.viewer import finished_part
 
         replay = finished_part(episode, self.about)
         if not replay["turns"]:
             self.console.print("nothing was played", style="yellow")
             return
         self.console.print()
-        self.console.print(screens.verdict(replay, finished=finished))
+        self.console.print(panels.verdict(replay, finished=finished))
         if not watching and finished:
-            self.console.print(*screens.picture(replay, len(replay["turns"])))
-        if not (watching and screens.has_long_actions(replay)):  # texts were read as they came
+            self.console.print(*panels.picture(replay, len(replay["turns"])))
+        if not (watching and panels.has_long_actions(replay)):  # texts were read as they came
             self.console.print(
-                screens.what_everybody_did(replay, self.console.width, self.seating.own)
+                panels.what_everybody_did(replay, self.console.width, self.seating.own)
             )
         if "record" in self.given:
             self._record(Path(self.given["record"]), replay, episode)
 
     def _record(self, path: Path, replay: dict[str, Any], episode: Any) -> None:
-        from colllm_bench import files
-        from colllm_bench.replays import write_replay
-        from colllm_bench.transcripts import episode_text
-        from colllm_bench.watching import finished_episode
+        from colllm_bench.interactive.viewer import finished_episode
+        from colllm_bench.runs import files
+        from colllm_bench.runs.replays import write_replay
+        from colllm_bench.runs.transcripts import episode_text
 
         if path.suffix == ".json":
             write_replay(path, replay)
@@ -229,7 +229,7 @@ class _Table:
             self.console.print(f"recorded: {path}", soft_wrap=True)
 
     def close(self) -> None:
-        from colllm_bench.players import close
+        from colllm_bench.teams.language_model import close
 
         close(self.player)
         self.env.close()
@@ -238,7 +238,7 @@ class _Table:
 def _endpoint(given: dict[str, Any]) -> Any:
     if "base_url" not in given:
         return None
-    from colllm_bench.completions import Endpoint
+    from colllm_bench.teams.endpoint.client import Endpoint
 
     endpoint = Endpoint(base_url=given["base_url"])
     endpoint.check()
@@ -249,9 +249,9 @@ def show_replay(path: Path, given: dict[str, Any]) -> int:
     """``--replay``: a recorded episode, turn by turn."""
     from rich.console import Console
 
-    from colllm_bench import screens
-    from colllm_bench.replays import REPLAYS, read_replay
-    from colllm_bench.watching import Stopped, Viewer, watch_replay
+    from colllm_bench.interactive import panels
+    from colllm_bench.interactive.viewer import Stopped, Viewer, watch_replay
+    from colllm_bench.runs.replays import REPLAYS, read_replay
 
     if path.is_dir():
         found = sorted((path / REPLAYS).glob("held-out-*.json")) or sorted(path.glob("*.json"))
@@ -264,7 +264,7 @@ def show_replay(path: Path, given: dict[str, Any]) -> int:
     console = Console(highlight=False)
     parts = [str(replay[key]) for key in ("env", "algo", "team", "split") if replay.get(key)]
     lines = [f"{path}", f"{', '.join(parts)}; seed {replay.get('seed')}"]
-    heading = screens.heading(lines)
+    heading = panels.heading(lines)
     console.print(heading)
     try:
         with Viewer(console, given.get("delay"), heading) as viewer:
@@ -272,9 +272,9 @@ def show_replay(path: Path, given: dict[str, Any]) -> int:
     except (Stopped, KeyboardInterrupt):
         console.print()
         return 0
-    console.print(screens.verdict(replay))
-    if not screens.has_long_actions(replay):
-        console.print(screens.what_everybody_did(replay, console.width))
+    console.print(panels.verdict(replay))
+    if not panels.has_long_actions(replay):
+        console.print(panels.what_everybody_did(replay, console.width))
     return 0
 
 

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
+from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.errors import ColllmError, ConfigError
-from colllm_bench.fielddocs import field_docs
 from colllm_bench.seeding import derive, torch_generator
 
 ROLES = ("system", "user", "assistant")
@@ -165,7 +165,7 @@ def batches(config: PretrainConfig, tokenizer) -> Iterator:
     """(ids [B, L], weight [B, L]) without end; rows of like length together."""
     import torch
 
-    from colllm_bench.batch import pad
+    from colllm_bench.objectives.batches import pad
 
     chats = corpus(config.env, derive(config.seed, "training"))
     while True:

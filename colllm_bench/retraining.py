@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
+from colllm_bench.runs import files
 from colllm_bench.training import train
 
 

@@ -1,8 +1,8 @@
 """Many episodes in lockstep: the only loop that calls ``env.step``.
 
 The loop knows environments and players, nothing of tensors. A *player* answers for all
-agents of all running episodes at once; :mod:`colllm_bench.players` has the language-model
-team and the scripted ones.
+agents of all running episodes at once; :mod:`colllm_bench.teams.language_model` has the
+language-model team and the scripted ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from colllm_bench.errors import RunError
-from colllm_bench.replays import frame_of
+from colllm_bench.runs.replays import frame_of
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -77,7 +77,7 @@ def rollout(
         groups: E group numbers, see :class:`colllm_bench.types.Episode`.
         player: answers for the team.
         frames: the first so many episodes are watched: their ``frames`` are what the environment
-            shows to a spectator (:mod:`colllm_bench.replays`).
+            shows to a spectator (:mod:`colllm_bench.runs.replays`).
 
     Returns:
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.

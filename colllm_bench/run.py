@@ -17,7 +17,7 @@ from typing import Any
 from colllm_bench import cli, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
-from colllm_bench.launch_local import follow_parent
+from colllm_bench.launchers.local import follow_parent
 
 DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
 
@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     base, path = None, None
     if given.get("resume"):
-        from colllm_bench.record import read_config
+        from colllm_bench.runs.folder import read_config
 
         path = Path(given["resume"])
         base = read_config(path)
@@ -93,18 +93,18 @@ def main(argv: Sequence[str]) -> int:
     given.update({key: value for key, value in others.items() if key not in given})
     check_cheaply(config)
     if "log" in given:
-        from colllm_bench.logs import parse_names
+        from colllm_bench.training.loggers import parse_names
 
         given["log"] = parse_names(given["log"])
     if "dry_run" in given:
-        from colllm_bench.checks import resolve
+        from colllm_bench.setup.validate import resolve
 
         print(cli.to_toml(resolve(config)), end="")
         return 0
     if "seeds" in given and "seed" not in given:
         if path is not None:
             raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
-        from colllm_bench.launch import run_seeds
+        from colllm_bench.launchers.jobs import run_seeds
 
         seeds = cli.parse_seeds(given["seeds"])
         paths = {seed: run_folder(config.replace(seed=seed), args) for seed in seeds}
@@ -116,8 +116,8 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     """One seed from its settings to its report. Returns the exit code."""
     from rich.console import Console
 
-    from colllm_bench.progress import make_listener
-    from colllm_bench.record import RunFolder, check_free, holds_run
+    from colllm_bench.display.progress import make_listener
+    from colllm_bench.runs.folder import RunFolder, check_free, holds_run
 
     given = vars(args)
     quiet, resume = "quiet" in given, "resume" in given and holds_run(path)
@@ -142,7 +142,7 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
         if not folder.complete:
             console.print(f"trained, not evaluated: --resume {path} does", soft_wrap=True)
         elif not quiet:
-            from colllm_bench.report import print_report
+            from colllm_bench.display.tables import print_report
 
             print_report(console, folder.path, folder.read_json("summary.json"))
     return 0
@@ -154,8 +154,8 @@ def prepare(config: RunConfig) -> RunConfig:
     Raises:
         ConfigError: the configuration cannot be run. Nothing has been written.
     """
-    from colllm_bench.checks import check_config, resolve
-    from colllm_bench.environments import make_env, provenance_of
+    from colllm_bench.setup.environments import make_env, provenance_of
+    from colllm_bench.setup.validate import check_config, resolve
 
     config = resolve(config)
     check_config(config)
@@ -168,14 +168,14 @@ def prepare(config: RunConfig) -> RunConfig:
 def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
     if "log" not in given:
         return []
-    from colllm_bench.logs import make_logs
+    from colllm_bench.training.loggers import make_logs
 
     return make_logs(given["log"], folder.path, folder.config)
 
 
 def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool) -> None:
-    from colllm_bench.progress import After
-    from colllm_bench.training import finish, train
+    from colllm_bench.display.progress import After
+    from colllm_bench.training.trainer import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
     status.start()
@@ -253,7 +253,7 @@ def check_cheaply(config: RunConfig) -> None:
 
 def run_folder(config: RunConfig, args: Namespace) -> Path:
     """Where a run of this configuration goes."""
-    from colllm_bench.record import run_path
+    from colllm_bench.runs.folder import run_path
 
     given = vars(args)
     name = given.get("name") or default_name(config)

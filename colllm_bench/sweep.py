@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli, grid, run
+from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError
+from colllm_bench.launchers import grid
 
 DESCRIPTION = """Train every combination of the settings, for every seed.
 
@@ -107,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
     given.update({key: value for key, value in others.items() if key not in given})
     check_options(given)
     if "log" in given:
-        from colllm_bench.logs import parse_names
+        from colllm_bench.training.loggers import parse_names
 
         given["log"] = ",".join(parse_names(given["log"]))
     points = lay_out(grids, args)
@@ -115,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     for point in points:
         stand(point, prepared)
     if "dry_run" in given:
-        from colllm_bench.forecast import print_forecast
+        from colllm_bench.launchers.time_estimate import print_forecast
 
         return print_forecast(points, given)
     return run_points(points, given)
@@ -168,7 +169,7 @@ def stand(point: Point, prepared: dict[str, Any]) -> None:
         prepared: by the settings without the seed, what was found out of earlier points:
             the resolved configuration, or why it cannot be. This point's is added.
     """
-    from colllm_bench.record import standing
+    from colllm_bench.runs.folder import standing
 
     key = point.config.digest
     if key not in prepared:
@@ -187,8 +188,8 @@ def stand(point: Point, prepared: dict[str, Any]) -> None:
 
 def run_points(points: Sequence[Point], given: dict[str, Any]) -> int:
     """Run what is not complete; the exit code is 0 only if every run of the grid is."""
-    from colllm_bench.board import Board, console_for, failures_table, settings_table
-    from colllm_bench.launch import Pool, exit_code
+    from colllm_bench.display.job_table import Board, console_for, failures_table, settings_table
+    from colllm_bench.launchers.jobs import Pool, exit_code
 
     console = console_for(quiet="quiet" in given)
     launcher = make_launcher(points, given)
@@ -222,7 +223,7 @@ def overview(points: Sequence[Point]) -> str:
 
 def make_jobs(points: Sequence[Point], given: dict[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
     """A job for every point, and the titles of their labels' columns."""
-    from colllm_bench.launch import Job
+    from colllm_bench.launchers.jobs import Job
 
     titles, labels = label([point.config for point in points])
     jobs = []
@@ -282,7 +283,7 @@ def _is_plain(option: Any) -> bool:
 
 def make_launcher(points: Sequence[Point], given: dict[str, Any]) -> Any:
     if given.get("launcher", "local") == "ray":
-        from colllm_bench.launch_ray import Ray
+        from colllm_bench.launchers.ray_cluster import Ray
 
         cuda = any(point.config.device.startswith("cuda") for point in points)
         gpus = given.get("gpus", 1 if cuda else 0)
@@ -290,7 +291,7 @@ def make_launcher(points: Sequence[Point], given: dict[str, Any]) -> Any:
             given.get("address"), cpus=given.get("jobs"), gpus=gpus,
             retries=given.get("retries", RETRIES),
         )
-    from colllm_bench.launch import Local
+    from colllm_bench.launchers.jobs import Local
 
     return Local()
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation import evaluate_team, reference_teams, results
+from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
 from colllm_bench.seeding import torch_generator
+from colllm_bench.setup.environments import make_env
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Again:
     """What a run's ``summary.json`` is made of, found anew.
 
     Attributes:
-        teams: ``held_out``: :func:`colllm_bench.evaluation.results` by team.
-        parameters: :meth:`colllm_bench.team.Team.counts`.
+        teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.results` by team.
+        parameters: :meth:`colllm_bench.models.team_policy.Team.counts`.
     """
 
     teams: dict[str, dict[str, Any]]
@@ -38,7 +38,8 @@ def play_again(
 
     Args:
         config: of the run, resolved; its ``algo`` decides only whether a master acts.
-        folder: the trained team, a folder an agent (:meth:`colllm_bench.team.Team.save`).
+        folder: the trained team, a folder an agent
+            (:meth:`colllm_bench.models.team_policy.Team.save`).
         agents: their names, as the environment has them.
         split: ``train`` plays the trained team alone, on tasks that are not held out.
 
@@ -60,7 +61,7 @@ def _build(config: RunConfig, agents: Sequence[str]) -> Any:
     """The team as its run began: the untrained model."""
     import torch
 
-    from colllm_bench.team import Team
+    from colllm_bench.models.team_policy import Team
 
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -170,7 +170,7 @@ class CentralizedEnv(ParallelEnv):
         return self.env.render()
 
     def frame(self) -> dict[str, Any] | None:
-        """What a spectator sees of the environment within (:mod:`colllm_bench.replays`)."""
+        """What a spectator sees of the environment within (:mod:`colllm_bench.runs.replays`)."""
         return self.env.frame() if hasattr(self.env, "frame") else None
 
     def close(self) -> None:

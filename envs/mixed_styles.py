@@ -36,7 +36,7 @@ class MixedStyleEnv(ParallelEnv):
         self.render_mode = getattr(self.first, "render_mode", None)
         self.possible_agents = list(self.first.possible_agents)
         if hasattr(self.first, "frame"):
-            self.frame = self.first.frame  # what a spectator sees (colllm_bench.replays)
+            self.frame = self.first.frame  # what a spectator sees (colllm_bench.runs.replays)
 
     @property
     def agents(self) -> list[str]:

@@ -128,7 +128,7 @@ class TextEnv(ParallelEnv):
         return None
 
     def frame(self) -> dict[str, Any]:
-        """What a spectator sees now, as data (see :mod:`colllm_bench.replays`)."""
+        """What a spectator sees now, as data (see :mod:`colllm_bench.runs.replays`)."""
         self._check_begun("frame")
         return self._frame()
 

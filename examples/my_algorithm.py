@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
-from colllm_bench.baselines.base import Algorithm
-from colllm_bench.returns import discounted
+from colllm_bench.baselines.algorithm import Algorithm
+from colllm_bench.objectives.returns import discounted
 from colllm_bench.types import Episode, Turn
 
 
@@ -36,4 +36,5 @@ class LuckFree(Algorithm):
         return {"first_return": fmean(turn.return_ for turn in by_number[0])}
 
     # def loss(self, batch): PPO's clipped surrogate, unless you write another.
-    # view = colllm_bench.views.JOINT or LOCAL: gives you self.critic (see baselines/collm_cc.py).
+    # view = colllm_bench.objectives.critic_inputs.JOINT or LOCAL: gives you self.critic
+    # (see baselines/collm_cc.py).

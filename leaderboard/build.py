@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli, files
+from colllm_bench import cli
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs import files
 
 DESCRIPTION = """Statistics, tables, plots and a page, from run folders alone.
 

@@ -216,7 +216,7 @@ def _config(given: dict[str, Any], seed: int, where: str) -> RunConfig:
 
 def _agents(data: dict[str, Any], config: RunConfig) -> list[str]:
     """Names of the trained agents: the environment says them, not the submission."""
-    from colllm_bench.environments import make_env
+    from colllm_bench.setup.environments import make_env
 
     if data["execution"] not in ("decentralized", "centralized"):
         raise Refused(f"execution {data['execution']!r:.60}; allowed: decentralized, centralized")

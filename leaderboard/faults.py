@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError
 from colllm_bench.leaderboard import submission
@@ -14,6 +13,7 @@ from colllm_bench.leaderboard.claims import Submission, is_of, read_json
 from colllm_bench.leaderboard.differences import difference
 from colllm_bench.leaderboard.runfolder import PACE, short_name
 from colllm_bench.leaderboard.strict import Refused, digest_of, sha256
+from colllm_bench.runs import files
 
 
 def faults(found: Submission) -> list[str]:
@@ -140,7 +140,7 @@ def _adapter_faults(found: Submission, seed: int) -> Iterator[str]:
 
 
 def _summary_faults(found: Submission, run: dict[str, Any]) -> Iterator[str]:
-    from colllm_bench.evaluation import summarize_teams
+    from colllm_bench.evaluation.held_out import summarize_teams
 
     seed, summary, config = run["seed"], run["summary"], found.configs[run["seed"]]
     teams = summary.get("held_out")

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from colllm_bench import files
+from colllm_bench.runs import files
 
 
 def heatmap(record: str | Path, path: str | Path) -> Path:

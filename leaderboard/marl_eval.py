@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench import files
 from colllm_bench.leaderboard.data import method_labels, setting_id
 from colllm_bench.leaderboard.measures import counts
 from colllm_bench.leaderboard.runs import Collection, Run
+from colllm_bench.runs import files
 
 STEPS = 100
 """Most steps of a run."""

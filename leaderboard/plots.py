@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from colllm_bench import files
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard.style import COLOURS, DASHES, tidy
+from colllm_bench.runs import files
 
 REFERENCES = {
     "scripted": ("scripted expert", "#444444"),

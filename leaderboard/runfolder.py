@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
+from colllm_bench.runs import files
 
 SEED_FOLDER = re.compile(r"seed(\d+)")
 PACE = frozenset({

@@ -1,10 +1,12 @@
 """Statistics over the runs of an algorithm: aggregates, and intervals that hold for few runs.
 
 Runs are the unit here: each gives one number (its held-out score, say, itself a mean over
-episodes: :mod:`colllm_bench.intervals` has that level's intervals, and the two are never mixed).
+episodes: :mod:`colllm_bench.evaluation.intervals` has that level's intervals, and the two are
+    never mixed).
 Runs of one setting are a *stratum*; an aggregate over several settings resamples runs within
 each (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-precipice", whose aggregates these are; rliable's numbers are in tests/test_stats.py).
+precipice", whose aggregates these are; rliable's numbers are in
+tests/leaderboard/test_estimators.py).
 
 The intervals are not rliable's: a percentile bootstrap never leaves the range of the sample, and
 covers 75% at three runs where it says 95%. Here a standard error, from the formula for a mean and
@@ -21,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.intervals import t_quantile
+from colllm_bench.evaluation.intervals import t_quantile
 
 LEVEL = 0.95
 REPETITIONS = 2000

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli, files, registry
+from colllm_bench import cli, registry
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs import files
 
 DESCRIPTION = """Make a submission: results, settings, machine and trained teams of all seeds.
 

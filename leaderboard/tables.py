@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.leaderboard.stats import FEW
+from colllm_bench.runs import files
 
 Row = dict[str, Any]
 

@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     tell = (lambda line: None) if "quiet" in given else lambda line: print(line, flush=True)
     reports = [verify(path, given, tell) for path in paths]
     if "report" in given:
-        from colllm_bench import files
+        from colllm_bench.runs import files
 
         files.write_json(Path(given["report"]), {"submissions": reports})
     refused = [report for report in reports if report["refusals"]]
@@ -178,7 +178,7 @@ def _base(found: Any, given: dict[str, Any]) -> str:
 
 
 def _device(name: str) -> str:
-    from colllm_bench.loading import resolve_device
+    from colllm_bench.models.loading import resolve_device
 
     try:
         return str(resolve_device(name))
@@ -189,10 +189,10 @@ def _device(name: str) -> str:
 def _play_run(
     found: Any, run: dict[str, Any], model: str, given: dict[str, Any], report: dict[str, Any]
 ) -> dict[str, Any]:
-    from colllm_bench.evaluation import summarize_teams
+    from colllm_bench.evaluation.held_out import summarize_teams
     from colllm_bench.leaderboard import replayed
     from colllm_bench.leaderboard.claims import playable
-    from colllm_bench.provenance import environment
+    from colllm_bench.runs.provenance import environment
     from colllm_bench.verification import play_again
 
     seed, recorded = run["seed"], found.configs[run["seed"]]
@@ -233,9 +233,9 @@ def _retrain(found: Any, config: Any, iterations: int, machine: list[str]) -> li
     Raises:
         Unable: another machine, or an algorithm that is a stranger's code.
     """
-    from colllm_bench import files
     from colllm_bench.leaderboard.differences import difference
     from colllm_bench.retraining import train_again, weights_of
+    from colllm_bench.runs import files
 
     if machine:
         raise Unable(f"--retrain compares to the byte, and this is another machine: {machine[0]}",

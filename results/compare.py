@@ -23,7 +23,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from colllm_bench.intervals import mean_interval  # noqa: E402
+from colllm_bench.evaluation.intervals import mean_interval  # noqa: E402
 
 WINDOW = 5
 METRICS = {"success": "win rate", "return": "return"}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from colllm_bench import cli, files, run
+from colllm_bench import cli, run
+from colllm_bench.runs import files
 from colllm_bench.testing import check_env
 
-ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {"my_algorithm.py": "LuckFree", "my_env.py": "Rendezvous"}
 SHORT = "--episodes 16 --batch 8 --eval-episodes 4 --threads 1 --quiet".split()
 

@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"colllm_bench": "colllm_bench", "envs": "colllm_bench/envs",
          "baselines": "colllm_bench/baselines", "leaderboard": "colllm_bench/leaderboard"}
 SITE = ROOT / "leaderboard" / "site"

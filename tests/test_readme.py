@@ -9,11 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from colllm_bench import cli, files, registry, run
+from colllm_bench import cli, registry, run
+from colllm_bench.runs import files
 from colllm_bench.types import Turn
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 COMMANDS = re.findall(r"^python -m colllm_bench\.run ([^#>\n]*)", README, re.M)
@@ -45,7 +46,8 @@ def test_other_commands_parse(module, command):
 def test_the_snippet_of_an_algorithm_runs(tmp_path):
     code = next(text for kind, text in BLOCKS if "class MeanBaseline" in text)
     (tmp_path / "mine.py").write_text(
-        "from statistics import fmean\nfrom colllm_bench.baselines.base import Algorithm\n" + code
+        "from statistics import fmean\n"
+        "from colllm_bench.baselines.algorithm import Algorithm\n" + code
     )
     argv = f"--algo {tmp_path}/mine.py:MeanBaseline --agents 2 --episodes 4 --batch 4"
     argv += f" --eval-episodes 2 --threads 1 --quiet --out {tmp_path}/out"

@@ -11,8 +11,8 @@ from helpers import batch_of, build_team, shake
 from tiny_envs import Relay
 
 from colllm_bench.errors import RunError
-from colllm_bench.players import ScriptedPlayer, TeamPlayer
 from colllm_bench.rollout import rollout, text_of
+from colllm_bench.teams.language_model import ScriptedPlayer, TeamPlayer
 
 
 class Teller:

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from colllm_bench import files
-from colllm_bench.progress import duration
-from colllm_bench.report import cells, plain_table
+from colllm_bench.display.progress import duration
+from colllm_bench.display.tables import cells, plain_table
+from colllm_bench.runs import files
 
 STATES = ("failed", "evaluating", "training", "starting", "elsewhere", "waiting", "done")
 """In the order in which runs are shown where not all of them fit."""
@@ -34,7 +34,7 @@ class Board:
     """Shows jobs while they go on: a live table on a terminal, elsewhere a line a change.
 
     Args:
-        jobs: :class:`colllm_bench.launch.Job`.
+        jobs: :class:`colllm_bench.launchers.jobs.Job`.
         titles: of the columns that their labels fill.
         console: where; a quiet one shows nothing.
     """

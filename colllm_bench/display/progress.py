@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from colllm_bench.fielddocs import field_docs
+from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.types import Episode, Turn
 
 WINDOW = 256

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from colllm_bench import files
-from colllm_bench.progress import duration
+from colllm_bench.display.progress import duration
+from colllm_bench.runs import files
 
 TEAMS = {
     "random": "random team",

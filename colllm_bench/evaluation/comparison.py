@@ -5,9 +5,10 @@
 ====================  ====================================================================
 ``evaluation.json``   settings, and for each team its scores and its bare numbers; written
                       anew after each team, ``complete`` after the last
-``requests-K.jsonl``  every answer of an endpoint (:mod:`colllm_bench.ledger`)
+``requests-K.jsonl``  every answer of an endpoint
+(:mod:`colllm_bench.teams.endpoint.response_cache`)
 ``transcripts/``      the first episodes of each team as readable text
-``replays/``          the same as data (:mod:`colllm_bench.replays`)
+``replays/``          the same as data (:mod:`colllm_bench.runs.replays`)
 ====================  ====================================================================
 """
 
@@ -23,17 +24,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files, registry
-from colllm_bench.completions import Endpoint
+from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation import measures, play_held_out, results
-from colllm_bench.players import close
-from colllm_bench.provenance import environment
-from colllm_bench.replays import replay_of, write_replay
+from colllm_bench.evaluation.held_out import measures, play_held_out, results
 from colllm_bench.rollout import Player
-from colllm_bench.teams import TeamSpec, finished, load_team, seat_names, weights_digest
-from colllm_bench.transcripts import episode_text
+from colllm_bench.runs import files
+from colllm_bench.runs.provenance import environment
+from colllm_bench.runs.replays import replay_of, write_replay
+from colllm_bench.runs.transcripts import episode_text
+from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.language_model import close
+from colllm_bench.teams.specs import TeamSpec, finished, load_team, seat_names, weights_digest
 from colllm_bench.types import Episode
 
 FORMAT = 1
@@ -97,7 +99,7 @@ class Entry:
 
     def _player(self, ledger: Path | None, notify: Callable[[str], None] | None) -> Player:
         if self.decentralized:
-            from colllm_bench.decentralized import DecentralizedPlayer
+            from colllm_bench.teams.decentralized import DecentralizedPlayer
 
             return DecentralizedPlayer(
                 self.spec.path, seat_names(self.config), self.config,
@@ -245,7 +247,7 @@ def compare(
     are not played again.
 
     Returns:
-        The complete record: settings, and :func:`colllm_bench.evaluation.measures`.
+        The complete record: settings, and :func:`colllm_bench.evaluation.held_out.measures`.
     """
     done = dict((folder.begun or {}).get("held_out", {}))
     usage = dict((folder.begun or {}).get("usage", {}))

@@ -19,13 +19,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from colllm_bench import cli, files
-from colllm_bench.comparison import Entry, Folder, actions_digest, task
+from colllm_bench import cli
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation import measures, normalized, play_held_out, reference_teams, results
-from colllm_bench.players import MixedPlayer, close
+from colllm_bench.evaluation.comparison import Entry, Folder, actions_digest, task
+from colllm_bench.evaluation.held_out import (
+    measures,
+    normalized,
+    play_held_out,
+    reference_teams,
+    results,
+)
 from colllm_bench.rollout import Player
-from colllm_bench.teams import load_team, seat_names
+from colllm_bench.runs import files
+from colllm_bench.teams.language_model import MixedPlayer, close
+from colllm_bench.teams.specs import load_team, seat_names
 
 FILE = "crossplay.json"
 
@@ -218,8 +225,8 @@ def _draw(path: Path) -> Path | None:
 
 
 def _print(console: Any, labels: Sequence[str], record: dict[str, Any]) -> None:
+    from colllm_bench.display.tables import plain_table
     from colllm_bench.evaluate import shortened
-    from colllm_bench.report import plain_table
 
     n, seats, value = record["episodes"], record["row_seats"], record["value"]
     others = record["agents"] - seats

@@ -9,14 +9,14 @@ from dataclasses import fields
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.checks import check_config, resolve
-from colllm_bench.comparison import Entry, labels, require_same_task
-from colllm_bench.completions import Endpoint
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
 from colllm_bench.errors import ConfigError
-from colllm_bench.record import read_config
-from colllm_bench.teams import parse_team
+from colllm_bench.evaluation.comparison import Entry, labels, require_same_task
+from colllm_bench.runs.folder import read_config
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import check_config, resolve
+from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.specs import parse_team
 
 OF_A_RUN = ("algo", "model", "chat_template")
 """Of these, what a trained team brings with it."""

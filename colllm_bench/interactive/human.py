@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from colllm_bench import answers, screens
+from colllm_bench.interactive import input_parsing, panels
 from colllm_bench.types import Episode, Transcript, Turn
 
 CHOICE_HELP = """\
@@ -67,7 +67,7 @@ class Person:
         pass  # one episode: it goes on, or nobody is asked again
 
     def observe_end(self, transcript: Transcript, observation: str) -> None:
-        self.console.print(screens.said(transcript.agent, observation, heading="cut off here"))
+        self.console.print(panels.said(transcript.agent, observation, heading="cut off here"))
 
     # -- one turn
 
@@ -85,7 +85,7 @@ class Person:
     def _instruct(self, transcript: Transcript, text: str) -> None:
         text = text or "(this environment gives no instructions)"
         self.console.print(
-            screens.said(transcript.agent, text, heading="instructions", style="dim")
+            panels.said(transcript.agent, text, heading="instructions", style="dim")
         )
 
     def _tell_reward(self, transcript: Transcript) -> None:
@@ -103,11 +103,11 @@ class Person:
         notice = str(info.get("notice") or "your last answer was not understood")
         # Most environments say it in the next observation too: not twice.
         if info.get("invalid") and notice not in transcript.turns[-1].observation:
-            self.console.print(screens.plain(f"{transcript.agent}: {notice}", "red"))
+            self.console.print(panels.plain(f"{transcript.agent}: {notice}", "red"))
 
     def _ask(self, transcript: Transcript, turn: Turn, number: int) -> str:
         agent, legal = transcript.agent, turn.info.get("legal_actions")
-        self.console.print(screens.said(agent, turn.observation, heading=f"turn {number}"))
+        self.console.print(panels.said(agent, turn.observation, heading=f"turn {number}"))
         try:
             if legal:
                 return self._ask_choice(transcript, list(map(str, legal)))
@@ -117,17 +117,17 @@ class Person:
 
     def _ask_choice(self, transcript: Transcript, legal: list[str]) -> str:
         _complete(legal)
-        self.console.print(screens.choices(legal, self.console.width))
+        self.console.print(panels.choices(legal, self.console.width))
         while True:
             line = self.read(f"{transcript.agent}> ")
             if line.strip() == "?":
                 self._help(transcript, CHOICE_HELP)
-                self.console.print(screens.choices(legal, self.console.width))
+                self.console.print(panels.choices(legal, self.console.width))
                 continue
-            action, wrong = answers.choose(line, legal)
+            action, wrong = input_parsing.choose(line, legal)
             if action is not None:
                 return action
-            self.console.print(screens.plain(wrong, "yellow"))
+            self.console.print(panels.plain(wrong, "yellow"))
 
     def _ask_text(self, transcript: Transcript) -> str:
         _complete([])
@@ -151,18 +151,18 @@ class Person:
 
         while True:
             try:
-                return answers.gather(read, self.more)
+                return input_parsing.gather(read, self.more)
             except _WantsEditor:
                 written = self._edit()
             if written is not None:
-                self.console.print(screens.said(transcript.agent, written, heading="you wrote"))
+                self.console.print(panels.said(transcript.agent, written, heading="you wrote"))
                 return written
 
     def _edit(self) -> str | None:
         try:
-            written = answers.edited()
+            written = input_parsing.edited()
         except OSError as error:
-            self.console.print(screens.plain(f"no editor: {error}; set EDITOR", "yellow"))
+            self.console.print(panels.plain(f"no editor: {error}; set EDITOR", "yellow"))
             return None
         if not written.strip():
             self.console.print(Text("nothing was written: write here, or !edit", style="yellow"))

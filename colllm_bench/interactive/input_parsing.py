@@ -1,6 +1,6 @@
 """What a person types, as an action: a number, a prefix, a line, or a text of many lines.
 
-Pure but for :func:`edited`; the asking itself is in :mod:`colllm_bench.person`.
+Pure but for :func:`edited`; the asking itself is in :mod:`colllm_bench.interactive.human`.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.checks import load_algorithm, resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env, make_mixed_env
 from colllm_bench.errors import ConfigError
-from colllm_bench.players import MixedPlayer
-from colllm_bench.record import read_config
 from colllm_bench.rollout import Player
-from colllm_bench.teams import ALLOWED, TeamSpec, load_team, parse_team
+from colllm_bench.runs.folder import read_config
+from colllm_bench.setup.environments import make_env, make_mixed_env
+from colllm_bench.setup.validate import load_algorithm, resolve
+from colllm_bench.teams.language_model import MixedPlayer
+from colllm_bench.teams.specs import ALLOWED, TeamSpec, load_team, parse_team
 
 NAMES = {"expert": "scripted", "model": "untrained"}
 """Other words for teams."""

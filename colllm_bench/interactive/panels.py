@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from colllm_bench.replays import frame_text
+from colllm_bench.runs.replays import frame_text
 
 YOU = "bold cyan"
 LONGEST_CELL = 24
@@ -82,7 +82,7 @@ def turn_screen(
     """Turn ``t`` for somebody who watches: what all saw and did, and the picture after it.
 
     Args:
-        replay: see :mod:`colllm_bench.replays`.
+        replay: see :mod:`colllm_bench.runs.replays`.
         t: from 0.
         players: who sits where, an entry an agent; may be empty.
         total: the episode's length, where it is known.
@@ -166,7 +166,7 @@ def what_everybody_did(replay: dict[str, Any], width: int, mark: Sequence[int] =
     """All actions of an episode: a table a turn a line, or (long ones) text by turn.
 
     Args:
-        replay: see :mod:`colllm_bench.replays`.
+        replay: see :mod:`colllm_bench.runs.replays`.
         width: of the terminal, in characters: tables are cut into as many as it needs.
         mark: places of agents to set off (the person's own).
     """

@@ -13,9 +13,9 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from colllm_bench import screens
-from colllm_bench.replays import replay_of
+from colllm_bench.interactive import panels
 from colllm_bench.rollout import Player
+from colllm_bench.runs.replays import replay_of
 from colllm_bench.types import Episode, Transcript, Turn
 
 NEXT, BACK, RUN, QUIT = "next", "back", "run", "quit"
@@ -157,10 +157,10 @@ class Watched:
         """Show what is over and was not shown yet; after the rollout, the last turn."""
         replay = finished_part(self.episode, self.about)
         if not self.started and replay["frames"]:
-            self.viewer.show(screens.start_screen(replay))
+            self.viewer.show(panels.start_screen(replay))
         self.started = True
         for t in range(self.done, len(replay["turns"])):
-            self.viewer.show(screens.turn_screen(replay, t, players=self.seats))
+            self.viewer.show(panels.turn_screen(replay, t, players=self.seats))
         self.done = len(replay["turns"])
 
 
@@ -202,9 +202,9 @@ def watch_replay(replay: dict[str, Any], viewer: Viewer) -> None:
     """
     total = len(replay["turns"])
     if replay["frames"]:
-        viewer.show(screens.start_screen(replay))
+        viewer.show(panels.start_screen(replay))
     for t in range(total):
-        viewer.show(screens.turn_screen(replay, t, total=total))
+        viewer.show(panels.turn_screen(replay, t, total=total))
 
 
 def read_key(seconds: float | None) -> str:

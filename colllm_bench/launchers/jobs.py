@@ -1,8 +1,9 @@
 """Many runs at once: jobs, and the pool that works them off, watched through their folders.
 
 A *launcher* starts a job somewhere and hands back a *task* to ask and to stop;
-:mod:`colllm_bench.launch_local` has a process of one thread for each,
-:mod:`colllm_bench.launch_ray` a task of a cluster. ``run --seeds`` and ``sweep`` share all of this.
+:mod:`colllm_bench.launchers.local` has a process of one thread for each,
+:mod:`colllm_bench.launchers.ray_cluster` a task of a cluster. ``run --seeds`` and ``sweep`` share
+all of this.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from colllm_bench import cli, files
-from colllm_bench.board import Board, results_table
-from colllm_bench.launch_local import Local
-from colllm_bench.progress import Clock, Moving
-from colllm_bench.record import holds_run, read_config
+from colllm_bench import cli
+from colllm_bench.display.job_table import Board, results_table
+from colllm_bench.display.progress import Clock, Moving
+from colllm_bench.launchers.local import Local
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import holds_run, read_config
 
 POLL = 0.5
 """Seconds between two looks at the tasks."""

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 
-from colllm_bench.provenance import cores
+from colllm_bench.runs.provenance import cores
 
 FOLLOW = "COLLLM_BENCH_FOLLOW"
 """Set in the environment of a run that must not outlive the process that started it."""

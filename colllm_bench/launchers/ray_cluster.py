@@ -22,7 +22,7 @@ from typing import Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.provenance import cores
+from colllm_bench.runs.provenance import cores
 
 STORE = 80 * 2**20
 """Bytes of shared memory of a cluster started here: nothing of size passes through it."""
@@ -124,7 +124,7 @@ def _portable_work() -> Callable[[list[str], str], tuple[int, str]]:
         if package not in sys.path:
             sys.path.insert(0, package)
         os.chdir(folder)
-        from colllm_bench.launch_ray import work
+        from colllm_bench.launchers.ray_cluster import work
 
         return work(argv)
 
@@ -153,7 +153,7 @@ def work(argv: list[str]) -> tuple[int, str]:
 
 
 class RayTask:
-    """A :class:`colllm_bench.launch.Task` on the cluster."""
+    """A :class:`colllm_bench.launchers.jobs.Task` on the cluster."""
 
     def __init__(self, ray: Any, reference: Any):
         self.ray, self.reference = ray, reference

@@ -14,15 +14,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from colllm_bench import files
-from colllm_bench.board import Board, console_for
 from colllm_bench.config import RunConfig
+from colllm_bench.display.job_table import Board, console_for
+from colllm_bench.display.progress import duration
+from colllm_bench.display.tables import plain_table
 from colllm_bench.errors import ColllmError
-from colllm_bench.launch import Job, Pool, exit_code
-from colllm_bench.progress import duration
-from colllm_bench.provenance import environment
-from colllm_bench.record import read_config
-from colllm_bench.report import plain_table
+from colllm_bench.launchers.jobs import Job, Pool, exit_code
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import read_config
+from colllm_bench.runs.provenance import environment
 from colllm_bench.sweep import Point, label, make_launcher, overview, run_argv
 
 NO_MATTER = frozenset({

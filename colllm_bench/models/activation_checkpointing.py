@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from colllm_bench.adapters import AdapterSet
+from colllm_bench.models.adapters import AdapterSet
 
 
 def enable_checkpointing(model: Any, adapters: AdapterSet | None) -> None:

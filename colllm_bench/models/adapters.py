@@ -1,8 +1,8 @@
 """One LoRA adapter per agent on one frozen base, all of them in one forward.
 
 The adapters of all slots are stacked and the rows of a batch choose their slot
-(:mod:`colllm_bench.lora`), so a team of N agents costs one grouped product a layer instead of N
-passes with an adapter switched in between.
+(:mod:`colllm_bench.models.multi_lora`), so a team of N agents costs one grouped product a layer
+instead of N passes with an adapter switched in between.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from colllm_bench import peft_files
 from colllm_bench.errors import ConfigError
-from colllm_bench.lora import Choice, Selection, StackedLoRA
+from colllm_bench.models import peft_files
+from colllm_bench.models.multi_lora import Choice, Selection, StackedLoRA
 
 MERGE_LIMIT = 256 * 2**20
 """Bytes of merged weights (all slots of a selection) up to which they are built."""

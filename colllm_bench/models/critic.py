@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from colllm_bench.adapters import AdapterSet, attach
-from colllm_bench.batch import ValueBatch
-from colllm_bench.checkpointing import enable_checkpointing, training_mode
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.loading import LoadedModel, load_base
+from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
+from colllm_bench.models.adapters import AdapterSet, attach
+from colllm_bench.models.loading import LoadedModel, load_base
+from colllm_bench.objectives.batches import ValueBatch
 
 
 class Critic:

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from colllm_bench.cache import AttentionLayout, RowCache
 from colllm_bench.errors import ConfigError
-from colllm_bench.streams import RowStreams
+from colllm_bench.models.kv_cache import AttentionLayout, RowCache
+from colllm_bench.models.sampling import RowStreams
 
 REUSE = ("session", "turn", "none")
 
@@ -26,10 +26,10 @@ class Session:
     read when the session starts to play: train after it, not during it.
 
     Args:
-        team: a :class:`colllm_bench.team.Team`.
+        team: a :class:`colllm_bench.models.team_policy.Team`.
         episodes: E, how many episodes.
         generator: on the team's device; every sampled token comes from it. Or a
-            :class:`colllm_bench.streams.RowStreams`, which has a stream for each row.
+            :class:`colllm_bench.models.sampling.RowStreams`, which has a stream for each row.
         temperature: tokens are drawn from softmax(logits / temperature), nothing cut off;
             0 takes the most probable token.
         max_action_tokens: an action that has no end token by then is cut off.

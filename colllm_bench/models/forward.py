@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from colllm_bench.adapters import AdapterSet
-from colllm_bench.lora import Selection
+from colllm_bench.models.adapters import AdapterSet
+from colllm_bench.models.multi_lora import Selection
 
 
 class Gather:

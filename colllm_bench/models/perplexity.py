@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from colllm_bench.batch import pad
-from colllm_bench.loading import load_base
+from colllm_bench.models.loading import load_base
+from colllm_bench.objectives.batches import pad
 
 LONGEST = 512
 """Tokens of a text that are read, at most."""

@@ -15,7 +15,7 @@ from colllm_bench.seeding import derive
 
 
 class RowStreams:
-    """A stream for each row of a :class:`colllm_bench.session.Session`.
+    """A stream for each row of a :class:`colllm_bench.models.decoding.Session`.
 
     Args:
         seed: of the evaluation.

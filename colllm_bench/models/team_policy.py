@@ -18,16 +18,16 @@ from typing import Any
 
 import torch
 
-from colllm_bench.adapters import AdapterSet, attach
-from colllm_bench.batch import TokenBatch
-from colllm_bench.cache import AttentionLayout
-from colllm_bench.checkpointing import enable_checkpointing, training_mode
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.lanes import Gather, Lane, score_tokens
-from colllm_bench.loading import LoadedModel, load_base
-from colllm_bench.prompts import PromptBuilder
-from colllm_bench.session import Session, cache_agrees
+from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
+from colllm_bench.models.adapters import AdapterSet, attach
+from colllm_bench.models.decoding import Session, cache_agrees
+from colllm_bench.models.forward import Gather, Lane, score_tokens
+from colllm_bench.models.kv_cache import AttentionLayout
+from colllm_bench.models.loading import LoadedModel, load_base
+from colllm_bench.models.prompts import PromptBuilder
+from colllm_bench.objectives.batches import TokenBatch
 
 
 @dataclass

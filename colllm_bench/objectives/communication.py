@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from colllm_bench.objectives.critic_inputs import View
 from colllm_bench.types import Episode
-from colllm_bench.views import View
 
 TOKEN = 4
 """Bytes of a token id (int32)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from colllm_bench.batch import ValueBatch, pad
+from colllm_bench.objectives.batches import ValueBatch, pad
 from colllm_bench.types import Episode, Transcript, Turn
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from colllm_bench import files
+from colllm_bench.runs import files
 
 KEPT = 2
 """The newest, and the one before it should a failing disk tear the newest."""

@@ -27,12 +27,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import checkpoints, files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.provenance import environment, peak_memory
-from colllm_bench.replays import REPLAYS, replay_of, write_replay
-from colllm_bench.transcripts import episode_text
+from colllm_bench.runs import checkpoints, files
+from colllm_bench.runs.provenance import environment, peak_memory
+from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
+from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.types import Episode
 
 MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every", "threads"})
@@ -197,7 +197,7 @@ class RunFolder:
         Args:
             name: ``held-out-0``, ``untrained-0``, ``iteration-00004``.
             episode: played to its end.
-            about: ``team``, ``split``, ``iteration``: see :mod:`colllm_bench.replays`.
+            about: ``team``, ``split``, ``iteration``: see :mod:`colllm_bench.runs.replays`.
         """
         path = self.path / REPLAYS / f"{name}.json"
         about = {"env": self.config.env, "algo": self.config.algo, **about}

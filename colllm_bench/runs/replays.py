@@ -40,8 +40,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.errors import RunError
+from colllm_bench.runs import files
 from colllm_bench.types import Episode, Transcript, Turn
 
 FORMAT = 1

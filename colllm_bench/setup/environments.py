@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.checks import RESERVED, load_algorithm
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.setup.validate import RESERVED, load_algorithm
 
 
 def provenance_of(env: Any) -> dict[str, Any]:

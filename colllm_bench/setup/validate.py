@@ -28,13 +28,13 @@ def load_algorithm(name: str) -> Any:
     """
     spec = registry.algorithm_spec(name)
     found = registry.load(spec.entry, "algorithm")
-    from colllm_bench.baselines.base import Algorithm
+    from colllm_bench.baselines.algorithm import Algorithm
 
     if not isinstance(found, type):
         raise ConfigError(f"algorithm {name!r} is a {type(found).__name__}", allowed="a class")
     if not issubclass(found, Algorithm):
         raise ConfigError(
-            f"algorithm {name!r} is not a subclass of colllm_bench.baselines.base.Algorithm",
+            f"algorithm {name!r} is not a subclass of colllm_bench.baselines.algorithm.Algorithm",
             fix=f"class {found.__name__}(Algorithm): with a method credit(self, episodes)",
         )
     if found.credit is Algorithm.credit:

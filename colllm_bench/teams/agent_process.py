@@ -1,6 +1,6 @@
 """One trained agent alone in a process: text in, text out.
 
-    python -m colllm_bench.alone
+    python -m colllm_bench.teams.agent_process
 
 loads the base and this agent's adapter, nothing of its teammates, and speaks JSON, a line a
 message, on its standard input and output:
@@ -14,7 +14,7 @@ in                                               out
 ``{"keep": [places]}``                            nothing
 ===============================================  ==========================================
 
-``config`` is what loads the policy (:func:`colllm_bench.teams.policy_config`); ``seed`` and
+``config`` is what loads the policy (:func:`colllm_bench.teams.specs.policy_config`); ``seed`` and
 ``twin`` name the episode, so that its random numbers are its own. Whatever fails is said as
 ``{"error": line}``. It ends when its input does.
 """
@@ -27,7 +27,7 @@ import sys
 from typing import Any, TextIO
 
 from colllm_bench.config import RunConfig
-from colllm_bench.players import TeamPlayer
+from colllm_bench.teams.language_model import TeamPlayer
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -43,7 +43,7 @@ class Seat:
         max_action_tokens: int,
         seed: int,
     ):
-        from colllm_bench.teams import build_team
+        from colllm_bench.teams.specs import build_team
 
         self.agent = agent
         team = build_team(RunConfig.from_dict(config), [agent])

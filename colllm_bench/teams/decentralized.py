@@ -13,8 +13,8 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.players import twins
-from colllm_bench.teams import policy_config, require_agents
+from colllm_bench.teams.language_model import twins
+from colllm_bench.teams.specs import policy_config, require_agents
 from colllm_bench.types import Episode, Transcript, Turn
 
 PATIENCE = 10.0
@@ -22,11 +22,11 @@ PATIENCE = 10.0
 
 
 class DecentralizedPlayer:
-    """Plays every agent with :mod:`colllm_bench.alone`: nothing passes between the processes but
-    the environment's text.
+    """Plays every agent with :mod:`colllm_bench.teams.agent_process`: nothing passes between the
+    processes but the environment's text.
 
     The actions are those of the batch: greedy play takes the same tokens, and sampled play draws
-    from the same streams, an agent's own (:class:`colllm_bench.streams.RowStreams`).
+    from the same streams, an agent's own (:class:`colllm_bench.models.sampling.RowStreams`).
 
     Args:
         run: the run folder.
@@ -102,7 +102,7 @@ class _Process:
         self.agent = agent
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "colllm_bench.alone"],
+            [sys.executable, "-m", "colllm_bench.teams.agent_process"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             encoding="utf-8", start_new_session=True,  # Ctrl-C is ours to pass on
         )

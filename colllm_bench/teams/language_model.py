@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from colllm_bench.models.sampling import RowStreams
 from colllm_bench.rollout import Player
 from colllm_bench.seeding import derive
-from colllm_bench.streams import RowStreams
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -26,13 +26,13 @@ class TeamPlayer:
     """A team of language models, all agents of all episodes in one batch.
 
     Args:
-        team: a :class:`colllm_bench.team.Team`.
+        team: a :class:`colllm_bench.models.team_policy.Team`.
         generator: ``torch.Generator`` on the team's device; every sampled token comes from it.
         temperature: of sampling; 0 plays greedily.
         max_action_tokens: longest action.
         seed: instead of ``generator``: a stream for every agent, episode and turn, so that
             an agent says the same whoever else is in the batch
-            (:class:`colllm_bench.streams.RowStreams`).
+            (:class:`colllm_bench.models.sampling.RowStreams`).
     """
 
     def __init__(

@@ -25,15 +25,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import checkpoints, registry
-from colllm_bench.checks import load_algorithm, resolve
+from colllm_bench import registry
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
 from colllm_bench.errors import ConfigError
-from colllm_bench.players import ScriptedPlayer, TeamPlayer
-from colllm_bench.record import holds_run, read_config
 from colllm_bench.rollout import Player
+from colllm_bench.runs import checkpoints
+from colllm_bench.runs.folder import holds_run, read_config
 from colllm_bench.seeding import torch_generator
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import load_algorithm, resolve
+from colllm_bench.teams.language_model import ScriptedPlayer, TeamPlayer
 
 ALLOWED = "a run folder, untrained, scripted, random, openai:MODEL"
 OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
@@ -122,16 +123,16 @@ def load_team(
             device; resolved (:func:`team_config`). What a trained team *is* (model, adapters)
             comes from its run folder.
         seats: the seats it takes, as places in ``possible_agents``; None: all. Fewer are for
-            :class:`colllm_bench.players.MixedPlayer`.
+            :class:`colllm_bench.teams.language_model.MixedPlayer`.
         temperature: None: ``config.temperature``; 0 plays greedily.
         seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
             episode whoever plays beside it.
-        endpoint: :class:`colllm_bench.completions.Endpoint`, for ``openai:MODEL``.
+        endpoint: :class:`colllm_bench.teams.endpoint.client.Endpoint`, for ``openai:MODEL``.
         of_endpoint: ``path`` (of its ledger) and ``notify`` of
-            :class:`colllm_bench.endpoint.EndpointPlayer`.
+            :class:`colllm_bench.teams.endpoint.team.EndpointPlayer`.
 
     Returns:
-        A player; give it to :func:`colllm_bench.players.close` in the end.
+        A player; give it to :func:`colllm_bench.teams.language_model.close` in the end.
 
     Raises:
         ConfigError: the team is not there, or does not fit the environment.
@@ -145,7 +146,7 @@ def load_team(
         "seed": config.seed if seed is None else seed,
     }
     if spec.kind == "openai":
-        from colllm_bench.endpoint import EndpointPlayer
+        from colllm_bench.teams.endpoint.team import EndpointPlayer
 
         return EndpointPlayer(spec.name, endpoint, **sampling, **of_endpoint)
     agents = seat_names(config, seats)
@@ -177,10 +178,10 @@ def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[st
 
 
 def build_team(config: RunConfig, agents: Sequence[str], **options: Any) -> Any:
-    """A :class:`colllm_bench.team.Team` as a run would start it."""
+    """A :class:`colllm_bench.models.team_policy.Team` as a run would start it."""
     import torch
 
-    from colllm_bench.team import Team
+    from colllm_bench.models.team_policy import Team
 
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -205,7 +206,8 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
         config: device, dtype and threads to load it with; None: the run's own.
 
     Returns:
-        A :class:`colllm_bench.team.Team` of these agents, each with a slot of its own.
+        A :class:`colllm_bench.models.team_policy.Team` of these agents, each with a slot of its
+        own.
 
     Raises:
         ConfigError: the run has no team yet, or none for one of the agents.

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from colllm_bench import registry
-from colllm_bench.conformance import NASTY, CheckError, Player, mixed, need
 from colllm_bench.errors import ConfigError
+from colllm_bench.testing.episode_checker import NASTY, CheckError, Player, mixed, need
 
 __all__ = ["CheckError", "EnvReport", "check_env"]
 

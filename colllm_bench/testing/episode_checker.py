@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from colllm_bench.replays import frame_of
+from colllm_bench.runs.replays import frame_of
 
 NASTY = (
     "",
@@ -151,7 +151,7 @@ def _state(env: Any) -> Any:
 
 
 def _check_frame(env: Any) -> None:
-    """What the environment shows to spectators, if it does (:mod:`colllm_bench.replays`)."""
+    """What the environment shows to spectators, if it does (:mod:`colllm_bench.runs.replays`)."""
     if not callable(getattr(env, "frame", None)):
         return
     frame = frame_of(env)

@@ -14,14 +14,15 @@ from typing import Any
 
 import torch
 
-from colllm_bench import losses, snr, views
-from colllm_bench.baselines.base import ActionBatch, Algorithm
-from colllm_bench.batch import TokenBatch, ValueBatch, collate, padded_tokens
+from colllm_bench.baselines.algorithm import ActionBatch, Algorithm
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.loading import context_length
-from colllm_bench.memory import MicroBatch
+from colllm_bench.models.loading import context_length
+from colllm_bench.objectives import critic_inputs, losses
+from colllm_bench.objectives.batches import TokenBatch, ValueBatch, collate, padded_tokens
 from colllm_bench.seeding import torch_generator
+from colllm_bench.training import gradient_snr
+from colllm_bench.training.micro_batching import MicroBatch
 from colllm_bench.types import Episode
 
 
@@ -103,9 +104,10 @@ class ActorLearner:
     def _gradient_noise(
         self, episodes: Sequence[Episode], shift: float, divisor: float
     ) -> dict[str, float]:
-        """Signal and noise of the batch's gradient (:mod:`colllm_bench.snr`) at the parameters
+        """Signal and noise of the batch's gradient (:mod:`colllm_bench.training.gradient_snr`) at
+        the parameters
         of now; moves nothing and draws nothing. Empty where the batch is a single group."""
-        parts = [self._collate(part) for part in snr.parts_of(episodes)]
+        parts = [self._collate(part) for part in gradient_snr.parts_of(episodes)]
         if len(parts) < 2:
             return {}
         # A part weighs its tokens as the whole batch does: the parts' mean is its gradient.
@@ -118,7 +120,7 @@ class ActorLearner:
                 self._backward(micro, totals, shift, divisor)
                 yield [torch.zeros_like(t) if t.grad is None else t.grad for t in tensors]
 
-        measured = snr.signal_and_noise(gradients())
+        measured = gradient_snr.signal_and_noise(gradients())
         self.optimizer.zero_grad(set_to_none=True)
         return measured
 
@@ -200,14 +202,15 @@ class _ValueStep:
 
     Attributes:
         batch: the histories.
-        reads: [V] where the values are read, see :class:`colllm_bench.views.Read`.
+        reads: [V] where the values are read, see
+            :class:`colllm_bench.objectives.critic_inputs.Read`.
         kept: [V] their numbers among all reads (bootstrap values have no target).
         targets: [V].
         owner: [V] whose value it is.
     """
 
     batch: ValueBatch
-    reads: list[views.Read]
+    reads: list[critic_inputs.Read]
     kept: torch.Tensor
     targets: torch.Tensor
     owner: torch.Tensor
@@ -216,7 +219,7 @@ class _ValueStep:
 class CriticLearner:
     """A critic behind a view: writes values into episodes, and learns from their returns."""
 
-    def __init__(self, critic: Any, view: views.View, team: Any, config: RunConfig):
+    def __init__(self, critic: Any, view: critic_inputs.View, team: Any, config: RunConfig):
         self.critic, self.view, self.team, self.config = critic, view, team, config
         self.micro_batch = MicroBatch.for_model(critic.models[0], config, team.device)
         self.context = context_length(critic.models[0].config)
@@ -229,7 +232,7 @@ class CriticLearner:
         size = self.micro_batch.episodes(padded_tokens(episodes))
         for i in range(0, len(episodes), size):
             histories = self.view.histories(episodes[i : i + size])
-            batch = views.collate(histories, self.team.prompts.pad_id, self.team.device)
+            batch = critic_inputs.collate(histories, self.team.prompts.pad_id, self.team.device)
             if self.context is not None and batch.ids.shape[1] > self.context:
                 raise ConfigError(
                     f"the critic would read {batch.ids.shape[1]} tokens at once, and its model's "

@@ -2,8 +2,8 @@
 
 ``metrics.jsonl`` is the record; what is here is a copy of it, made again from the file wherever
 a run goes on (``--resume`` of a complete run with ``--log`` logs it afterwards). A logger is a
-listener (:mod:`colllm_bench.progress`) and fails alone: a network that is down costs a line on
-stderr, not the run.
+listener (:mod:`colllm_bench.display.progress`) and fails alone: a network that is down costs a
+line on stderr, not the run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli, files
+from colllm_bench import cli
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs import files
 
 KNOWN = ("tensorboard", "wandb")
 LOGS = "logs"

@@ -9,18 +9,23 @@ from typing import Any
 
 import torch
 
-from colllm_bench import exchange
-from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.critic import Critic
-from colllm_bench.environments import make_env, provenance_of
-from colllm_bench.evaluation import evaluate_team, reference_teams, results, summarize_teams
-from colllm_bench.learner import ActorLearner, CriticLearner
-from colllm_bench.players import TeamPlayer
-from colllm_bench.replays import KEPT
+from colllm_bench.evaluation.held_out import (
+    evaluate_team,
+    reference_teams,
+    results,
+    summarize_teams,
+)
+from colllm_bench.models.critic import Critic
+from colllm_bench.models.team_policy import Team
+from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
+from colllm_bench.runs.replays import KEPT
 from colllm_bench.seeding import derive, torch_generator
-from colllm_bench.team import Team
+from colllm_bench.setup.environments import make_env, provenance_of
+from colllm_bench.setup.validate import check_config, load_algorithm, resolve
+from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.training.actor_learner import ActorLearner, CriticLearner
 from colllm_bench.types import Episode
 
 
@@ -28,7 +33,7 @@ class Trainer:
     """Everything a run holds in memory, and one method per step of the loop.
 
     Args:
-        config: resolved (see :func:`colllm_bench.checks.resolve`).
+        config: resolved (see :func:`colllm_bench.setup.validate.resolve`).
     """
 
     def __init__(self, config: RunConfig):
@@ -86,7 +91,7 @@ class Trainer:
         sharers = [self.team.slot_of_agent.count(slot) for slot in range(self.team.slots)]
         groups = self.actor.groups.values()
         sizes = [sum(t.numel() * t.element_size() for t in tensors) for tensors in groups]
-        return exchange.of_shared_policies(sharers, sizes, steps)
+        return communication.of_shared_policies(sharers, sizes, steps)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next iteration depends on; random streams derive from the seed."""
@@ -110,8 +115,8 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
 
     Args:
         config: what to run; open questions are filled in by ``resolve``.
-        folder: a :class:`colllm_bench.record.RunFolder`, or None to record nothing.
-        listener: shows progress (:mod:`colllm_bench.progress`), or None.
+        folder: a :class:`colllm_bench.runs.folder.RunFolder`, or None to record nothing.
+        listener: shows progress (:mod:`colllm_bench.display.progress`), or None.
 
     Returns:
         The trainer with the trained team.
@@ -219,7 +224,8 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     """Evaluate the trained team and the reference teams, and write ``summary.json``.
 
     Returns:
-        The summary (see :func:`colllm_bench.evaluation.summarize_teams`), and ``parameters``:
+        The summary (see :func:`colllm_bench.evaluation.held_out.summarize_teams`), and
+        ``parameters``:
         how many the base ``model`` has, and how many of the policies are ``trained``.
     """
     config = trainer.config

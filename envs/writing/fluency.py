@@ -1,7 +1,7 @@
 """Which model judges fluency: the one that ships, none, or a causal language model by name.
 
-The shipped one needs no torch. Models by name are run by :mod:`colllm_bench.perplexity`, which
-is looked up by name when the first text is scored, so that environments never import torch.
+The shipped one needs no torch. Models by name are run by :mod:`colllm_bench.models.perplexity`,
+which is looked up by name when the first text is scored, so that environments never import torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from colllm_bench.envs.writing.measures import ramp
 from colllm_bench.errors import ConfigError
 
 BUILT_IN = ("reference", "off")
-PERPLEXITY = "colllm_bench.perplexity:load"
+PERPLEXITY = "colllm_bench.models.perplexity:load"
 CALIBRATION_STORIES = 24
 """Stories of the expert that a model by name is calibrated on."""
 LEAST_RIGHT = 0.9

@@ -19,8 +19,8 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.leaderboard.page.view import page_view
+from colllm_bench.runs import files
 
 SCRIPTS = (
     "dom.js", "format.js", "state.js", "axes.js", "chart.js", "rows.js", "table.js", "board.js",

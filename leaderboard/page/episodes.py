@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.errors import RunError
-from colllm_bench.replays import REPLAYS, read_replay
+from colllm_bench.runs.replays import REPLAYS, read_replay
 
 BUDGET = 2_500_000
 """Bytes that all packed replays of a page may take."""

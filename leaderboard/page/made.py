@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
+from colllm_bench.runs import files
 
 SHOWN = ("torch", "transformers", "peft", "numpy", "pettingzoo")
 """Packages that the page names."""

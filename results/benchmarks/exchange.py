@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from statistics import fmean
 
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.provenance import environment
-from colllm_bench.training import Trainer
+from colllm_bench.runs.provenance import environment
+from colllm_bench.setup.validate import resolve
+from colllm_bench.training.trainer import Trainer
 
 HERE = Path(__file__).parent
 ALGORITHMS, AGENTS, EPISODES, SEEDS = ("mc", "dc", "cc", "central"), (2, 4, 8, 16), 8, (0, 1, 2)

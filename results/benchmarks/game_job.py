@@ -18,11 +18,11 @@ import torch
 
 from colllm_bench.baselines.collm_cc import CentralizedCritic
 from colllm_bench.config import RunConfig
-from colllm_bench.critic import Critic
-from colllm_bench.learner import ActorLearner, CriticLearner
-from colllm_bench.players import TeamPlayer
+from colllm_bench.models.critic import Critic
+from colllm_bench.models.team_policy import Team
 from colllm_bench.rollout import rollout
-from colllm_bench.team import Team
+from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.training.actor_learner import ActorLearner, CriticLearner
 
 PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 """A chat template that adds nothing, so that prompts have as many tokens as the peer's."""

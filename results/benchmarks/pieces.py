@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import torch
 
-from colllm_bench import adapters
-from colllm_bench.batch import TokenBatch, collate
 from colllm_bench.config import RunConfig
-from colllm_bench.lanes import Gather, score_tokens
-from colllm_bench.team import Team
+from colllm_bench.models import adapters
+from colllm_bench.models.forward import Gather, score_tokens
+from colllm_bench.models.team_policy import Team
+from colllm_bench.objectives.batches import TokenBatch, collate
 from colllm_bench.types import Episode, Transcript, Turn
 
 NEW_TOKENS, ACTION_TOKENS = 12, 2
@@ -206,7 +206,7 @@ class PeftLoop:
     def __init__(self, model: str, team: Team):
         from peft import LoraConfig, get_peft_model
 
-        from colllm_bench.loading import load_base
+        from colllm_bench.models.loading import load_base
 
         base = load_base(model, device="cpu").model
         self.gather = Gather(base)
@@ -237,8 +237,8 @@ class PeftLoop:
 
 def iteration(repeats: int) -> dict:
     """Seconds of an iteration of the default run: ``--env strategy --algo cc``."""
-    from colllm_bench.checks import resolve
-    from colllm_bench.training import Trainer
+    from colllm_bench.setup.validate import resolve
+    from colllm_bench.training.trainer import Trainer
 
     config = resolve(RunConfig(device="cpu", threads=1, critic_warmup=0))
     trainer = Trainer(config)

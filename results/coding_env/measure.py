@@ -4,7 +4,7 @@
 
 Writes ``measured.json`` (every episode's outcome, and the machine) and ``measured.md`` (the table
 of docs/coding.md). The tasks are those of every run's evaluation, see
-:mod:`colllm_bench.evaluation`; all programs run in the jail.
+:mod:`colllm_bench.evaluation.held_out`; all programs run in the jail.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import json
 import time
 from pathlib import Path
 
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env, provenance_of
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random
-from colllm_bench.evaluation import evaluate_team, play_held_out, results
-from colllm_bench.intervals import wilson
-from colllm_bench.players import ScriptedPlayer
-from colllm_bench.provenance import environment
+from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
+from colllm_bench.evaluation.intervals import wilson
+from colllm_bench.models.team_policy import Team
+from colllm_bench.runs.provenance import environment
 from colllm_bench.seeding import torch_generator
-from colllm_bench.team import Team
+from colllm_bench.setup.environments import make_env, provenance_of
+from colllm_bench.setup.validate import resolve
+from colllm_bench.teams.language_model import ScriptedPlayer
 
 HERE = Path(__file__).parent
 SETTINGS = ((1, 2), (1, 3), (1, 4), (1, 8), (1, 16), (2, 3), (3, 3))

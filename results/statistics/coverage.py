@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from colllm_bench import files
 from colllm_bench.leaderboard import curves, stats
+from colllm_bench.runs import files
 from colllm_bench.seeding import derive
 
 RUNS = (3, 5, 10, 20)

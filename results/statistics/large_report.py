@@ -20,11 +20,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from made_runs import make_run  # noqa: E402
 
-from colllm_bench import files, provenance  # noqa: E402
+from colllm_bench.runs import files, provenance  # noqa: E402
 
 ALGORITHMS = ("cc", "dc", "mc", "central", "other")
 

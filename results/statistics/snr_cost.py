@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from colllm_bench import files, provenance
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.training import Trainer
+from colllm_bench.runs import files, provenance
+from colllm_bench.setup.validate import resolve
+from colllm_bench.training.trainer import Trainer
 
 
 def measure(algo: str) -> dict:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from colllm_bench.envs.strategy import scripted
 from colllm_bench.envs.strategy.env import StrategyEnv
-from colllm_bench.intervals import wilson
+from colllm_bench.evaluation.intervals import wilson
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "strategy.md"

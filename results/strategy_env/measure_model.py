@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
-from colllm_bench.evaluation import evaluate_team, results
-from colllm_bench.intervals import wilson
+from colllm_bench.evaluation.held_out import evaluate_team, results
+from colllm_bench.evaluation.intervals import wilson
+from colllm_bench.models.team_policy import Team
 from colllm_bench.seeding import torch_generator
-from colllm_bench.team import Team
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import resolve
 
 HERE = Path(__file__).parent
 LEVELS = (1, 2, 3)

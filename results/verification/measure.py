@@ -36,7 +36,7 @@ def play(run: Path, dtype: str) -> dict:
     """Results of the trained team in this process."""
     from colllm_bench.leaderboard.claims import playable
     from colllm_bench.leaderboard.submission import agents_of
-    from colllm_bench.record import read_config
+    from colllm_bench.runs.folder import read_config
     from colllm_bench.verification import play_again
 
     config = playable(read_config(run), "decentralized").replace(
@@ -48,7 +48,7 @@ def play(run: Path, dtype: str) -> dict:
 
 def main(run: Path) -> None:
     from colllm_bench.leaderboard import replayed
-    from colllm_bench.provenance import environment
+    from colllm_bench.runs.provenance import environment
 
     data = {"command": "python results/verification/measure.py RUN", "episodes": EPISODES,
             "run": json.loads((run / "config.json").read_text()), "environment": environment(),

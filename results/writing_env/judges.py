@@ -20,7 +20,7 @@ from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.scripted import write
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "tests"))
+sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
 
 
 def main() -> None:

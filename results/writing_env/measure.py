@@ -19,10 +19,10 @@ from colllm_bench.envs.writing import fluency, reference, rewards, tasks, words
 from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
-from colllm_bench.intervals import mean_interval
+from colllm_bench.evaluation.intervals import mean_interval
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "tests"))
+sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
 EPISODES, GAMES = 200, 40
 TEAMS = {"random": Random, "novice, greedy": GreedyNovice, "novice": Novice, "expert": Expert}
 AGENTS = (2, 3, 4, 8, 16)

@@ -12,13 +12,13 @@ import json
 from pathlib import Path
 from statistics import fmean
 
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
-from colllm_bench.evaluation import evaluate_team, reference_teams, results
-from colllm_bench.intervals import mean_interval
+from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
+from colllm_bench.evaluation.intervals import mean_interval
+from colllm_bench.models.team_policy import Team
 from colllm_bench.seeding import torch_generator
-from colllm_bench.team import Team
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import resolve
 
 HERE = Path(__file__).parent
 SETTINGS = ((2, 1), (3, 1), (4, 1), (3, 2))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 
-from colllm_bench import evaluation
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.scripted import read
-from colllm_bench.teams import load_team, team_config
+from colllm_bench.evaluation import held_out
+from colllm_bench.teams.specs import load_team, team_config
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     config = config.replace(eval_episodes=args.count)
     scripted = args.team in ("scripted", "random")
     player = load_team(args.team, config)
-    for k, episode in enumerate(evaluation.play_held_out(config, player, scripted=scripted)):
+    for k, episode in enumerate(held_out.play_held_out(config, player, scripted=scripted)):
         first = episode.transcripts[0]
         premise, _, _ = read(first.instructions)
         required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.transcripts)]

@@ -6,19 +6,20 @@ import math
 
 import pytest
 import torch
-from hand import episode
+from handmade_episodes import episode
 from numpy.testing import assert_allclose
 
-from colllm_bench import losses, registry
-from colllm_bench.baselines.base import ActionBatch, Algorithm
+from colllm_bench import registry
+from colllm_bench.baselines.algorithm import ActionBatch, Algorithm
 from colllm_bench.baselines.centralized import CentralizedExecution
 from colllm_bench.baselines.collm_cc import CentralizedCritic
 from colllm_bench.baselines.collm_dc import DecentralizedCritics
 from colllm_bench.baselines.monte_carlo import MonteCarlo
-from colllm_bench.batch import collate
-from colllm_bench.checks import load_algorithm
 from colllm_bench.config import RunConfig
-from colllm_bench.returns import discounted, gae
+from colllm_bench.objectives import losses
+from colllm_bench.objectives.batches import collate
+from colllm_bench.objectives.returns import discounted, gae
+from colllm_bench.setup.validate import load_algorithm
 
 
 class Told:

@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import make_config, make_model, make_tokenizer
+from random_models import make_config, make_model, make_tokenizer
 
 from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[1]
 SMALL = "--agents 2 --episodes 8 --batch 4 --eval-episodes 4 --threads 1".split()
 
 
@@ -193,7 +192,7 @@ def test_bad_files(fails, tmp_path, text, says):
 
 
 ALGORITHMS = """
-from colllm_bench.baselines.base import Algorithm
+from colllm_bench.baselines.algorithm import Algorithm
 class NoCredit(Algorithm): pass
 class NotOne: pass
 class Broken(Algorithm):
@@ -226,7 +225,7 @@ def test_seeds_and_the_folder_of_one_run_contradict(fails, tmp_path):
 
 
 def run_folder(tmp_path):
-    from colllm_bench.record import RunFolder
+    from colllm_bench.runs.folder import RunFolder
 
     return RunFolder.create(tmp_path / "a", RunConfig())
 

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from colllm_bench import launch, progress, report
+from colllm_bench.display import progress, tables
+from colllm_bench.launchers import jobs
 from colllm_bench.types import Episode, Transcript, Turn
 
 
@@ -110,7 +111,7 @@ SUMMARY = {
 
 
 def test_the_table_has_the_teams_that_were_played_in_order():
-    said = text_of(report.teams_table(SUMMARY)).splitlines()
+    said = text_of(tables.teams_table(SUMMARY)).splitlines()
     assert said[0].split("  ")[0] == "on held-out tasks"
     assert said[1].split() == ["random", "team", "0.000", "0.000", "to", "0.400", "0.000", "0.000"]
     assert said[2].split()[2:] == ["0.750", "0.300", "to", "0.950", "1.500", "0.500"]
@@ -118,10 +119,10 @@ def test_the_table_has_the_teams_that_were_played_in_order():
 
 def test_the_table_without_a_verdict_and_without_intervals():
     summary = {"success": {}, "score": {}, "return": {"trained": found(1.5)}}
-    said = text_of(report.teams_table(summary))
+    said = text_of(tables.teams_table(summary))
     assert "win rate" not in said and "1.500" in said and "None" not in said
 
 
 def test_seeds_are_launched_without_the_option_that_launched_them():
     argv = ["--seeds", "0:3", "--algo", "mc", "--jobs=2", "--seeds=1", "--lr", "1"]
-    assert launch._without(argv, "--seeds", "--jobs") == ["--algo", "mc", "--lr", "1"]
+    assert jobs._without(argv, "--seeds", "--jobs") == ["--algo", "mc", "--lr", "1"]

@@ -10,12 +10,13 @@ import pytest
 from finished_runs import finished_run
 from PIL import Image
 
-from colllm_bench import cli, crossplay
+from colllm_bench import cli
 from colllm_bench.evaluate import main
-from colllm_bench.evaluation import play_held_out, results
-from colllm_bench.files import read_json
+from colllm_bench.evaluation import cross_play
+from colllm_bench.evaluation.held_out import play_held_out, results
 from colllm_bench.leaderboard.heatmap import heatmap
-from colllm_bench.teams import load_team, team_config
+from colllm_bench.runs.files import read_json
+from colllm_bench.teams.specs import load_team, team_config
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_scores_are_normalized_where_there_are_references(tmp_path):
 
 def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
     whole = matrix(*runs, out=tmp_path / "whole")
-    cell, played = crossplay._cell, []
+    cell, played = cross_play._cell, []
 
     def interrupted(row, column, *rest):
         played.append((row.label[-1], column.label[-1]))
@@ -98,7 +99,7 @@ def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return cell(row, column, *rest)
 
-    monkeypatch.setattr(crossplay, "_cell", interrupted)
+    monkeypatch.setattr(cross_play, "_cell", interrupted)
     argv = ["--cross-play", *runs, "--out", str(tmp_path / "cut"), "--name", "m"]
     assert cli.execute(main, argv) == 130
     assert matrix(*runs, out=tmp_path / "cut") == whole

@@ -12,9 +12,9 @@ from finished_runs import finished_run
 
 from colllm_bench import cli
 from colllm_bench.evaluate import main
-from colllm_bench.files import read_json
-from colllm_bench.intervals import mean_interval
-from colllm_bench.replays import read_replay
+from colllm_bench.evaluation.intervals import mean_interval
+from colllm_bench.runs.files import read_json
+from colllm_bench.runs.replays import read_replay
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_the_same_call_gives_the_same_record(runs, tmp_path):
 
 
 def test_what_an_interrupted_call_has_finished_is_not_played_again(runs, tmp_path, monkeypatch):
-    from colllm_bench import comparison
+    from colllm_bench.evaluation import comparison
 
     whole = evaluate(runs / "one/seed0", runs / "two/seed0", "--name", "a", out=tmp_path)
     play, played = comparison.Entry.play, []

@@ -7,13 +7,13 @@ import json
 import pytest
 from tiny_envs import tiny_config
 
-from colllm_bench import evaluation as evaluate
-from colllm_bench.checks import resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
-from colllm_bench.intervals import mean_interval, wilson
-from colllm_bench.players import ScriptedPlayer
-from colllm_bench.training import Trainer
+from colllm_bench.evaluation import held_out as evaluate
+from colllm_bench.evaluation.intervals import mean_interval, wilson
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import resolve
+from colllm_bench.teams.language_model import ScriptedPlayer
+from colllm_bench.training.trainer import Trainer
 
 
 def game(**changes) -> RunConfig:

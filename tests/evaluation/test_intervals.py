@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from colllm_bench.intervals import mean_interval, t_quantile, wilson
+from colllm_bench.evaluation.intervals import mean_interval, t_quantile, wilson
 
 
 @pytest.mark.parametrize(("successes", "n", "low", "high"), [

@@ -13,21 +13,22 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from rich.console import Console
 from tiny_envs import Essay
 
-from colllm_bench import answers, cli, play, registry, screens
+from colllm_bench import cli, play, registry
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_mixed_env
 from colllm_bench.envs.mixed_styles import MixedStyleEnv
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.players import MixedPlayer, ScriptedPlayer
-from colllm_bench.replays import read_replay, replay_of
+from colllm_bench.interactive import input_parsing, panels
+from colllm_bench.interactive.lineup import seat
+from colllm_bench.interactive.viewer import BACK, NEXT, QUIT, RUN, Stopped, Viewer, watch_replay
 from colllm_bench.rollout import rollout
-from colllm_bench.seating import seat
-from colllm_bench.watching import BACK, NEXT, QUIT, RUN, Stopped, Viewer, watch_replay
+from colllm_bench.runs.replays import read_replay, replay_of
+from colllm_bench.setup.environments import make_mixed_env
+from colllm_bench.teams.language_model import MixedPlayer, ScriptedPlayer
 
-ROOT = Path(__file__).resolve().parents[1]
 ORDERS = ["march", "scout", "train", "strike", "hold", "send"]
 
 
@@ -43,7 +44,7 @@ ORDERS = ["march", "scout", "train", "strike", "hold", "send"]
     ],
 )
 def test_a_legal_action_is_found_from_what_was_typed(typed, action):
-    assert answers.choose(typed, ORDERS) == (action, "")
+    assert input_parsing.choose(typed, ORDERS) == (action, "")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +56,14 @@ def test_a_legal_action_is_found_from_what_was_typed(typed, action):
     ],
 )
 def test_what_is_no_action_is_asked_again(typed, says):
-    action, wrong = answers.choose(typed, ORDERS)
+    action, wrong = input_parsing.choose(typed, ORDERS)
     assert action is None and says in wrong
 
 
 def test_an_action_typed_in_full_is_not_taken_for_the_beginning_of_another():
-    assert answers.choose("go", ["go", "go north", "7"]) == ("go", "")
-    assert answers.choose("go n", ["go", "go north", "7"]) == ("go north", "")
-    assert answers.choose("7", ["go", "go north", "7"]) == ("7", "")
+    assert input_parsing.choose("go", ["go", "go north", "7"]) == ("go", "")
+    assert input_parsing.choose("go n", ["go", "go north", "7"]) == ("go north", "")
+    assert input_parsing.choose("7", ["go", "go north", "7"]) == ("7", "")
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_an_action_typed_in_full_is_not_taken_for_the_beginning_of_another():
     ],
 )
 def test_an_answer_of_many_lines(lines, text):
-    assert answers.gather(iter(lines).__next__) == text
+    assert input_parsing.gather(iter(lines).__next__) == text
 
 
 def test_a_paste_that_comes_line_by_line_keeps_its_empty_lines():
     lines, waits = iter(["a", "", "b", ""]), iter([True, False])
-    assert answers.gather(lambda: next(lines), lambda: next(waits)) == "a\n\nb"
+    assert input_parsing.gather(lambda: next(lines), lambda: next(waits)) == "a\n\nb"
 
 
 def test_the_editor_gives_the_text(monkeypatch, tmp_path):
@@ -87,10 +88,10 @@ def test_the_editor_gives_the_text(monkeypatch, tmp_path):
     script.write_text("#!/bin/sh\nprintf 'one\\n\\ntwo\\n' > \"$1\"\n")
     script.chmod(0o755)
     monkeypatch.setenv("VISUAL", str(script))
-    assert answers.edited() == "one\n\ntwo"
+    assert input_parsing.edited() == "one\n\ntwo"
     monkeypatch.setenv("VISUAL", "/no/such/editor")
     with pytest.raises(OSError):
-        answers.edited()
+        input_parsing.edited()
 
 
 # -- one episode in two styles
@@ -360,12 +361,12 @@ def shown_by(renderable, width=80) -> str:
 
 
 def test_foreign_text_neither_moves_the_cursor_nor_is_markup():
-    text = shown_by(screens.said("a\x1b[2J", "x\x1b[31my\x07\r[red]z[/]\x9b1m", heading="turn 1"))
+    text = shown_by(panels.said("a\x1b[2J", "x\x1b[31my\x07\r[red]z[/]\x9b1m", heading="turn 1"))
     assert "\x1b" not in text and "\x9b" not in text and "\x07" not in text and "[red]z[/]" in text
 
 
 def test_choices_break_between_actions_only():
-    lines = shown_by(screens.choices(ORDERS, 30), 30).rstrip().split("\n")
+    lines = shown_by(panels.choices(ORDERS, 30), 30).rstrip().split("\n")
     assert len(lines) > 1 and all(len(line.rstrip()) <= 30 for line in lines)
     assert all(f"{k} {order}" in " ".join(lines) for k, order in enumerate(ORDERS, 1))
     assert not any(line.rstrip()[-1].isdigit() for line in lines)
@@ -377,7 +378,7 @@ def test_everybodys_actions_fit_the_terminal(agents, width):
     from colllm_bench.envs.strategy.scripted import Expert
 
     replay = replay_of(rollout([env], [2], [0], ScriptedPlayer(Expert), frames=1)[0])
-    text = shown_by(screens.what_everybody_did(replay, width, [0]), width)
+    text = shown_by(panels.what_everybody_did(replay, width, [0]), width)
     assert all(f"front_{k + 1}" in text for k in range(agents)) and "…" not in text
     assert text.count("turn") == (1 if agents == 3 else 4)
 
@@ -421,7 +422,7 @@ def test_running_on_its_own_to_the_end(replay):
 
 
 def test_the_four_wishes_have_keys():
-    from colllm_bench.watching import KEYS
+    from colllm_bench.interactive.viewer import KEYS
 
     assert set(KEYS.values()) == {NEXT, BACK, RUN, QUIT}
 

@@ -10,15 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from rich.console import Console
 
-from colllm_bench import board, files, forecast, launch, launch_local
 from colllm_bench.config import RunConfig
-from colllm_bench.launch import Job, Pool
-from colllm_bench.launch_local import LocalTask
-from colllm_bench.record import RunFolder
-
-ROOT = Path(__file__).resolve().parents[1]
+from colllm_bench.display import job_table
+from colllm_bench.launchers import jobs as launching
+from colllm_bench.launchers import local, time_estimate
+from colllm_bench.launchers.jobs import Job, Pool
+from colllm_bench.launchers.local import LocalTask
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import RunFolder
 
 
 class Script:
@@ -66,8 +68,8 @@ class ScriptedTask:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(launch, "POLL", 0.001)
-    monkeypatch.setattr(launch, "PATIENCE", 0.2)
+    monkeypatch.setattr(launching, "POLL", 0.001)
+    monkeypatch.setattr(launching, "PATIENCE", 0.2)
 
 
 def jobs_of(tmp_path, *names, resume=True) -> list[Job]:
@@ -83,8 +85,8 @@ def test_so_many_at_a_time_and_every_ending_is_collected(tmp_path):
     assert [job.code for job in jobs] == [0, 2, 1, 0]
     said = ["", "error: no", "ended with code 1 and no message", ""]
     assert [job.failure for job in jobs] == said
-    assert launch.exit_code(jobs) == 2 and launch.exit_code(jobs[:1]) == 0
-    assert launch.exit_code(jobs[2:]) == 1
+    assert launching.exit_code(jobs) == 2 and launching.exit_code(jobs[:1]) == 0
+    assert launching.exit_code(jobs[2:]) == 1
 
 
 def test_what_has_ended_before_is_left_alone(tmp_path):
@@ -159,7 +161,7 @@ def test_an_interrupt_asks_everybody_and_then_kills(tmp_path):
 
 
 SLEEP = (
-    "from colllm_bench import cli; from colllm_bench.launch_local import follow_parent\n"
+    "from colllm_bench import cli; from colllm_bench.launchers.local import follow_parent\n"
     "import sys, time; sys.exit(cli.execute(lambda argv: {}))"
 )
 
@@ -187,7 +189,7 @@ def test_a_process_ends_with_the_one_that_started_it(tmp_path):
     begun = tmp_path / "begun"
     child = SLEEP.format(f"(follow_parent(), open({str(begun)!r}, 'w').close(), time.sleep(60))")
     parent = (
-        "import sys, time; from colllm_bench.launch_local import LocalTask\n"
+        "import sys, time; from colllm_bench.launchers.local import LocalTask\n"
         f"task = LocalTask([sys.executable, '-c', {child!r}])\n"
         "print(task.process.pid, flush=True); time.sleep(60)"
     )
@@ -234,7 +236,7 @@ def test_a_table_that_does_not_fit_shows_what_matters(tmp_path):
         job.code = 0
     jobs[9].code = 1
     jobs[20].task = object()
-    said = shown(board.progress_table(jobs, ("algo", "seed"), 5)).splitlines()
+    said = shown(job_table.progress_table(jobs, ("algo", "seed"), 5)).splitlines()
     assert len(said) == 6
     assert said[1].split()[:3] == ["run9", "0", "failed"]
     assert said[2].split()[:3] == ["run20", "0", "starting"]
@@ -246,7 +248,7 @@ def test_the_whole_is_counted_and_its_time_told(tmp_path):
     jobs[0].code = 0
     jobs[1].task, jobs[1].total, jobs[1].done, jobs[1].pace = object(), 100, 40, 2.0
     console = Console(file=io.StringIO(), width=100)
-    with board.Board(jobs, ("algo", "seed"), console) as shows:
+    with job_table.Board(jobs, ("algo", "seed"), console) as shows:
         # a's like is b: 60 episodes are left of b, and 100 of c and of d, 2 s each.
         assert shows.left() == pytest.approx(60 * 2 + 100 * 2 + 100 * 2)
         assert shows.overview() == (
@@ -261,7 +263,7 @@ def test_the_whole_is_counted_and_its_time_told(tmp_path):
 def test_a_terminal_gets_a_live_table(tmp_path):
     jobs = jobs_of(tmp_path, *"abcd")
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
-    with board.Board(jobs, ("algo", "seed"), console) as shows:
+    with job_table.Board(jobs, ("algo", "seed"), console) as shows:
         shows.show()
     said = console.file.getvalue()
     assert "4 runs: 4 waiting" in said and "episodes" in said
@@ -274,9 +276,9 @@ def test_results_by_setting_with_every_seed(tmp_path):
         job.code = 0
         files.write_json(job.path / "summary.json", {"success": {"trained": {"mean": mean}}})
     jobs[2].fail(1, "error: [bold]disk full")
-    said = shown(board.settings_table(jobs, ("algo", "seed"))).splitlines()[1]
+    said = shown(job_table.settings_table(jobs, ("algo", "seed"))).splitlines()[1]
     assert said.split() == ["mc", "2/3", "0.625", "0.500", "0.750"]
-    assert "error: [bold]disk full" in shown(board.failures_table(jobs[2:], ("algo", "seed")))
+    assert "error: [bold]disk full" in shown(job_table.failures_table(jobs[2:], ("algo", "seed")))
 
 
 def test_how_to_go_on_with_one_run_alone(tmp_path):
@@ -290,13 +292,13 @@ def test_how_to_go_on_with_one_run_alone(tmp_path):
 
 
 def test_lanes_are_filled_in_order():
-    assert forecast.makespan([3, 1, 1, 1], 2) == 3
-    assert forecast.makespan([1, 1, 1, 3], 2) == 4
-    assert forecast.makespan([5, 5], 4) == 5
+    assert time_estimate.makespan([3, 1, 1, 1], 2) == 3
+    assert time_estimate.makespan([1, 1, 1, 3], 2) == 4
+    assert time_estimate.makespan([5, 5], 4) == 5
 
 
 def test_what_a_run_takes_and_still_takes():
-    pace = forecast.Pace(rollout=2.0, learn=1.0, start=10.0)
+    pace = time_estimate.Pace(rollout=2.0, learn=1.0, start=10.0)
     config = RunConfig(episodes=640, batch=64, eval_episodes=128)
     # ten iterations, and 3 evaluations of two batches
     assert pace.seconds(config) == 10 + 10 * 3 + 6 * 2
@@ -305,7 +307,7 @@ def test_what_a_run_takes_and_still_takes():
 
 
 def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
-    from colllm_bench.checks import resolve
+    from colllm_bench.setup.validate import resolve
 
     config = resolve(RunConfig(algo="cc"))
     for seed, changes in ((0, {}), (1, {"lr": 0.5}), (2, {"agents": 4}), (3, {})):
@@ -320,12 +322,12 @@ def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
             there = files.read_json(path / "environment.json")
             files.write_json(path / "environment.json", {**there, "cpu": "another"})
     (tmp_path / "strategy/cc/a/seed9").mkdir()
-    paces = forecast.like_runs(tmp_path)
+    paces = time_estimate.like_runs(tmp_path)
     assert len(paces) == 2
-    pace = paces[forecast.pace_key(config)]
+    pace = paces[time_estimate.pace_key(config)]
     assert (pace.rollout, pace.learn, pace.source) == (2.5, 1.0, "2 like runs")
 
 
 def test_follow_is_asked_for(monkeypatch):
-    monkeypatch.delenv(launch_local.FOLLOW, raising=False)
-    launch_local.follow_parent()  # and reads nothing of pytest's stdin
+    monkeypatch.delenv(local.FOLLOW, raising=False)
+    local.follow_parent()  # and reads nothing of pytest's stdin

@@ -7,16 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from test_sweep import ENVIRONMENT
 
-from colllm_bench import cli, files, sweep
+from colllm_bench import cli, sweep
+from colllm_bench.runs import files
 
 pytest.importorskip("ray")
-ROOT = Path(__file__).resolve().parents[1]
-COUNTING = ENVIRONMENT.replace("import time", "import os, time").replace(
+from paths import ROOT
+from slow_env import SLOW_ENVIRONMENT
+
+COUNTING = SLOW_ENVIRONMENT.replace("import time", "import os, time").replace(
     "        time.sleep", '        print(os.getpid(), file=open("pids", "a"))\n        time.sleep'
 )
 ARGV = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 32 "

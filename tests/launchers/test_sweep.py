@@ -13,11 +13,15 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
+from slow_env import SLOW_ENVIRONMENT
 
-from colllm_bench import cli, files, grid, run, sweep
+from colllm_bench import cli, run, sweep
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.record import RunFolder
+from colllm_bench.launchers import grid
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import RunFolder
 
 
 @pytest.fixture(autouse=True)
@@ -217,15 +221,6 @@ def test_bad_files(tmp_path, text, says):
 # -- the command
 
 
-ENVIRONMENT = """
-import time
-from colllm_bench.envs.strategy.env import StrategyEnv
-
-class Slow(StrategyEnv):
-    def reset(self, *args, **kwargs):
-        time.sleep(0.03)
-        return super().reset(*args, **kwargs)
-"""
 ARGV = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 24 "
         "--eval-episodes 2 --checkpoint-every 1 --seeds 0:2 --jobs 2").split()
 
@@ -240,7 +235,7 @@ def start(*argv: str) -> subprocess.Popen:
 def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
     """kill -9 of the sweep alone: its runs end themselves, and the same command goes on. A
     folder of someone else's is that run's failure, and the other's business goes on."""
-    (tmp_path / "slow.py").write_text(ENVIRONMENT)
+    (tmp_path / "slow.py").write_text(SLOW_ENVIRONMENT)
     folder = tmp_path / "results/slow/mc"
     process = start(*ARGV)
     until = time.monotonic() + 300
@@ -280,7 +275,7 @@ def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
 # -- its page
 
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "sweeps.md").read_text()
+PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 
 
 def test_the_pages_commands_and_its_file_are_grids(tmp_path):
@@ -292,13 +287,13 @@ def test_the_pages_commands_and_its_file_are_grids(tmp_path):
 
 
 def test_the_pages_algorithm_says_its_own_bytes():
-    from hand import episode
+    from handmade_episodes import episode
 
-    from colllm_bench import views
-    from colllm_bench.baselines.base import ActorCritic
+    from colllm_bench.baselines.algorithm import ActorCritic
+    from colllm_bench.objectives import critic_inputs
 
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    names = {"ActorCritic": ActorCritic, "views": views}
+    names = {"ActorCritic": ActorCritic, "views": critic_inputs}
     exec(compile(code, "sweeps.md", "exec"), names)
     episodes = [episode(1, [2, 2])] * 3
     assert names["Gossip"](RunConfig()).bytes_exchanged(episodes) == 20 * 2 + 4 * 3

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from made_runs import make_run
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data import method_labels
 from colllm_bench.leaderboard.runfolder import Run, read_columns, read_run
 from colllm_bench.leaderboard.runs import find, read
+from colllm_bench.runs import files
 
 
 def edit(path, **changes):

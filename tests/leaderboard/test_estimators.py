@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from colllm_bench.leaderboard import stats
 from colllm_bench.leaderboard.stats import estimate
@@ -175,7 +175,7 @@ def test_intervals_cover(draw, n):
 def test_the_documented_coverage_is_what_was_measured():
     """The tables of docs/statistics.md are results/statistics/coverage.md, line for line, and
     the counts behind them keep the promise for every ordinary distribution."""
-    root = Path(__file__).resolve().parents[1]
+    root = ROOT
     documented = (root / "docs" / "statistics.md").read_text()
     assert (root / "results" / "statistics" / "coverage.md").read_text().strip() in documented
     data = json.loads((root / "results" / "statistics" / "coverage.json").read_text())

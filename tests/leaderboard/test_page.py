@@ -176,15 +176,16 @@ def test_old_runs_without_replays_have_a_page(tmp_path):
 def test_the_command_makes_the_same_configuration_again(tmp_path):
     given = ["--algo", "dc", "--agents", "4", "--level", "2", "--lr", "0.001", "--kl", "0.1",
              "--no-normalize-advantages", "--env-option", "messages=true", "--seed", "3"]
-    from colllm_bench import checks, cli, run
+    from colllm_bench import cli, run
+    from colllm_bench.setup import validate
 
-    config = checks.resolve(cli.build_config(run.parser().parse(given), run.RUN_OPTIONS)[0])
+    config = validate.resolve(cli.build_config(run.parser().parse(given), run.RUN_OPTIONS)[0])
     for seeds, said in (([3], "--seed 3"), ([0, 1, 2], "--seeds 0:3"), ([0, 4], "--seeds 0,4")):
         command = made.command(config.to_dict(), seeds)
         assert command.startswith("python -m colllm_bench.run --env strategy --algo dc --agents 4")
         assert command.endswith(said)
         assert command_digest(shlex.split(command)[3:]) == config.digest
-    mc = checks.resolve(config.replace(algo="mc", critic_lr=None, critic_epochs=None))
+    mc = validate.resolve(config.replace(algo="mc", critic_lr=None, critic_epochs=None))
     assert command_digest(shlex.split(made.command(mc.to_dict(), [0]))[3:]) == mc.digest
 
 

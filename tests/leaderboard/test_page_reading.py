@@ -8,7 +8,7 @@ pytest.importorskip("playwright", reason="pip install playwright")
 
 from browser import Opened, by_rows
 from made_runs import make_run
-from test_page_replays import open_replay
+from replay_page import open_replay
 
 from colllm_bench.leaderboard.data import build_data
 from colllm_bench.leaderboard.page import build_page

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 
 import pytest
@@ -13,17 +11,7 @@ pytest.importorskip("playwright", reason="pip install playwright")
 from browser import Opened
 from page_runs import ATTACKS
 from playwright.sync_api import expect
-
-
-def open_replay(page, view, ending: str) -> dict:
-    """Choose a replay by the end of its id; what it holds."""
-    index, entry = next(
-        (i, entry) for i, entry in enumerate(view["replays"]) if entry["id"].endswith(ending)
-    )
-    page.locator("#replay-group").select_option(entry["group"])
-    page.locator("#replay-episode").select_option(str(index))
-    page.locator("#says .card").first.wait_for()
-    return json.loads(gzip.decompress(base64.b64decode(entry["gz"])))
+from replay_page import open_replay
 
 
 def test_the_map_is_the_campaign_turn_by_turn(browser, built, view):

@@ -13,9 +13,8 @@ from statistics import fmean, stdev
 
 import pytest
 from made_runs import make_run
+from paths import ROOT
 from PIL import Image
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def build(*argv):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard import plots
 from colllm_bench.leaderboard.plots import learning_curve, smooth
+from colllm_bench.runs import files
 
 
 def make_run(path, seed=0, iterations=20, summary=False, success=True):

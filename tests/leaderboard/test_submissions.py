@@ -8,16 +8,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from colllm_bench import cli, files
+from colllm_bench import cli
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation import summarize_teams
+from colllm_bench.evaluation.held_out import summarize_teams
 from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard import replayed, strict, submission
 from colllm_bench.leaderboard.differences import difference
 from colllm_bench.leaderboard.verify import verify
-from colllm_bench.record import RunFolder, run_path
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import RunFolder, run_path
 
 SEEDS = (0, 1, 2)
 
@@ -25,8 +27,8 @@ SEEDS = (0, 1, 2)
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """The folder with three finished seeds of a short run."""
-    from colllm_bench.checks import resolve
-    from colllm_bench.training import finish, train
+    from colllm_bench.setup.validate import resolve
+    from colllm_bench.training.trainer import finish, train
 
     root = tmp_path_factory.mktemp("results")
     for seed in SEEDS:
@@ -115,7 +117,7 @@ def test_a_submission_holds_all_that_others_need_and_no_pickle(made, runs):
     assert there == {"submission.json", *data["files"]}
     assert {Path(name).suffix for name in there} == {".json", ".jsonl", ".safetensors"}
     texts = "".join(p.read_text() for p in made.rglob("*.json*"))
-    assert str(runs.parents[2]) not in texts and str(Path(__file__).parents[1]) not in texts
+    assert str(runs.parents[2]) not in texts and str(ROOT) not in texts
 
 
 def test_a_submission_is_read_as_runs_are(made):

@@ -6,11 +6,11 @@ import json
 
 import pytest
 import torch
-from conftest import make_config, make_model
 from helpers import batch_of, build_team, play, shake
+from random_models import make_config, make_model
 
-from colllm_bench.adapters import attach
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.adapters import attach
 
 IDS = torch.arange(6 * 9).view(6, 9) * 11 % 320
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
-from colllm_bench import views
-from colllm_bench.critic import Critic
+from colllm_bench.models.critic import Critic
+from colllm_bench.objectives import critic_inputs
 
 FAMILIES = ["Llama", "Qwen2", "Qwen3", "GPT2", "Mistral", "Gemma", "Gemma2", "Phi", "OPT"]
 WINDOWED = [
@@ -85,7 +85,7 @@ def test_training_moves_what_it_should(model_folder, family, tuning):
     team = build_team(model_folder(family), 2, critics=1, tuning=tuning)
     critic = Critic.build(config_for(model_folder(family), tuning=tuning), team, 1)
     batch = batch_of(team, episodes := play(team, turns=2))
-    values = views.collate(views.joint(episodes), team.prompts.pad_id)
+    values = critic_inputs.collate(critic_inputs.joint(episodes), team.prompts.pad_id)
     groups = {**team.parameters(), **{f"critic {i}": g for i, g in critic.parameters().items()}}
     tensors = [tensor for group in groups.values() for tensor in group]
     before = [tensor.detach().clone() for tensor in tensors]

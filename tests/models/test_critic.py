@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_config, make_model, make_tokenizer
 from helpers import build_team, config_for, play
+from random_models import make_config, make_model, make_tokenizer
 
-from colllm_bench import views
-from colllm_bench.critic import Critic
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.critic import Critic
+from colllm_bench.objectives import critic_inputs
 
 CASES = {
     "shared base": dict(critics=2),
@@ -39,7 +39,7 @@ def shake(critic, seed=3):
 
 
 def local(team, episodes):
-    return views.collate(views.local(episodes), team.prompts.pad_id)
+    return critic_inputs.collate(critic_inputs.local(episodes), team.prompts.pad_id)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -148,15 +148,15 @@ def test_joint_and_local_views_see_what_they_should(model_folder):
     episodes = play(team, 1, 2)
 
     def values(view):
-        return critic.values(views.collate(view(episodes), team.prompts.pad_id)).detach()
+        return critic.values(critic_inputs.collate(view(episodes), team.prompts.pad_id)).detach()
 
-    before = {view: values(view) for view in (views.local, views.joint)}
+    before = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
     changed = episodes[0].transcripts[1].turns[0]
     changed.prompt_ids = [*changed.prompt_ids[:-1], changed.prompt_ids[-1] ^ 1]
-    after = {view: values(view) for view in (views.local, views.joint)}
-    local_change = (after[views.local] - before[views.local]).abs()
+    after = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
+    local_change = (after[critic_inputs.local] - before[critic_inputs.local]).abs()
     assert local_change[:2].max() == 0 and local_change[2:].max() > 1e-4
-    assert (after[views.joint] - before[views.joint]).abs().min() > 1e-4
+    assert (after[critic_inputs.joint] - before[critic_inputs.joint]).abs().min() > 1e-4
 
 
 def test_a_critic_of_another_vocabulary_is_refused(model_folder, tmp_path):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import TEMPLATE, make_tokenizer
+from random_models import TEMPLATE, make_tokenizer
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.prompts import PromptBuilder
+from colllm_bench.models.prompts import PromptBuilder
 
 NO_SYSTEM = (
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}"

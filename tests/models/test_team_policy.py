@@ -11,7 +11,7 @@ import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.team import assign_slots
+from colllm_bench.models.team_policy import assign_slots
 
 
 def gap(team, episodes, **options):
@@ -169,7 +169,7 @@ def test_checkpointing_engages_and_keeps_the_gradients(model_folder, tuning, mon
     grads, recomputed = [], []
     real = module.checkpoint
     monkeypatch.setattr(
-        "colllm_bench.checkpointing.checkpoint",
+        "colllm_bench.models.activation_checkpointing.checkpoint",
         lambda *args, **options: recomputed.append(1) or real(*args, **options),
     )
     for on in (False, True):
@@ -275,7 +275,7 @@ def test_bad_requests_are_one_line(model_folder, tmp_path, tokenizer):
     refused("unknown dtype", dtype="int3")
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="no CUDA"):
-            from colllm_bench.loading import load_base
+            from colllm_bench.models.loading import load_base
 
             load_base(model_folder(), device="cuda")
     team = build_team(model_folder())
@@ -290,7 +290,7 @@ def test_bad_requests_are_one_line(model_folder, tmp_path, tokenizer):
 
 
 def test_chat_template_from_a_file(model_folder, tmp_path, tokenizer):
-    from conftest import TEMPLATE, make_config, make_model, make_tokenizer
+    from random_models import TEMPLATE, make_config, make_model, make_tokenizer
 
     make_model(make_config("Llama")).save_pretrained(tmp_path)
     make_tokenizer(None).save_pretrained(tmp_path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from hand import ACTION, decode, episode
+from handmade_episodes import ACTION, decode, episode
 
-from colllm_bench.batch import collate, pad, transcript_ids
+from colllm_bench.objectives.batches import collate, pad, transcript_ids
 
 PAD = 0
 

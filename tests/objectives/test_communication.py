@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hand import episode
+from handmade_episodes import episode
 from tiny_runs import trainer_for
 
-from colllm_bench import exchange, views
-from colllm_bench.baselines.base import Algorithm
+from colllm_bench.baselines.algorithm import Algorithm
 from colllm_bench.config import RunConfig
+from colllm_bench.objectives import communication, critic_inputs
 
 CUT, ENDED = episode(1, [2, 2], cut=True), episode(2, [2, 2])
 # Of CUT: observations 1 + 2 and actions 1 + 1, observations 1 + 2 and actions 2 + 2, and a
@@ -17,13 +17,14 @@ SENT, ENDED_SENT = 3 + 2 + 3 + 4 + 2, 3 + 2 + 3
 
 
 def test_a_central_critic_is_sent_everything_and_answers_every_turn():
-    assert exchange.with_critics(views.JOINT, [CUT]) == 4 * SENT + 4 * 4
-    assert exchange.with_critics(views.JOINT, [CUT, ENDED]) == 4 * (SENT + ENDED_SENT) + 4 * 8
+    assert communication.with_critics(critic_inputs.JOINT, [CUT]) == 4 * SENT + 4 * 4
+    both = communication.with_critics(critic_inputs.JOINT, [CUT, ENDED])
+    assert both == 4 * (SENT + ENDED_SENT) + 4 * 8
 
 
 def test_critics_of_ones_own_are_sent_nothing():
     episodes = [CUT, ENDED, episode(3, [1, 3], cut=True)]
-    assert exchange.with_critics(views.LOCAL, episodes) == 0
+    assert communication.with_critics(critic_inputs.LOCAL, episodes) == 0
 
 
 def test_critics_that_read_a_neighbour_are_sent_the_neighbour():
@@ -31,32 +32,33 @@ def test_critics_that_read_a_neighbour_are_sent_the_neighbour():
         """Agent i's critic reads everybody, but judges its own turns only."""
         histories = []
         for i in range(2):
-            for history in views.joint(episodes):
+            for history in critic_inputs.joint(episodes):
                 reads = [
-                    views.Read(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
+                    critic_inputs.Read(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
                     for r in history.reads
                 ]
-                histories.append(views.History(i, history.ids, reads))
+                histories.append(critic_inputs.History(i, history.ids, reads))
         return histories
 
-    view = views.View(neighbours, critics=lambda agents: agents)
+    view = critic_inputs.View(neighbours, critics=lambda agents: agents)
     own = (1 + 1 + 1 + 2 + 1, 2 + 1 + 2 + 2 + 1)  # each agent's share of SENT
     assert sum(own) == SENT
-    assert exchange.with_critics(view, [CUT]) == 4 * ((SENT - own[0]) + (SENT - own[1]))
+    assert communication.with_critics(view, [CUT]) == 4 * ((SENT - own[0]) + (SENT - own[1]))
 
 
 def test_the_only_agents_critic_is_its_own():
-    assert exchange.with_critics(views.JOINT, [episode(1, [3])]) == 0
+    assert communication.with_critics(critic_inputs.JOINT, [episode(1, [3])]) == 0
 
 
 def test_a_master_is_sent_observations_and_sends_actions():
     master = episode(1, [2], cut=True)
-    assert exchange.with_master([master]) == 4 * (1 + 1 + 1 + 2 + 1)
+    assert communication.with_master([master]) == 4 * (1 + 1 + 1 + 2 + 1)
 
 
 def test_shared_policies_tell_each_other_their_gradients():
-    assert exchange.of_shared_policies([1, 1], [100, 100], 3) == 0
-    assert exchange.of_shared_policies([2, 1, 3], [100, 100, 10], 3) == 2 * 3 * (2 * 100 + 3 * 10)
+    assert communication.of_shared_policies([1, 1], [100, 100], 3) == 0
+    sent = communication.of_shared_policies([2, 1, 3], [100, 100, 10], 3)
+    assert sent == 2 * 3 * (2 * 100 + 3 * 10)
 
 
 class MonteCarlo(Algorithm):

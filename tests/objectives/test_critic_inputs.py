@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hand import ACTION, FINAL, OBSERVATION, decode, episode
+from handmade_episodes import ACTION, FINAL, OBSERVATION, decode, episode
 
-from colllm_bench import views
+from colllm_bench.objectives import critic_inputs
 
 
-def seen(history: views.History, read: views.Read) -> list[tuple[int, ...]]:
+def seen(history: critic_inputs.History, read: critic_inputs.Read) -> list[tuple[int, ...]]:
     """What stands before a read's place, decoded."""
     return [decode(i) for i in history.ids[: read.column + 1]]
 
@@ -27,7 +27,7 @@ EPISODES = {
 
 
 @pytest.mark.parametrize("case", EPISODES)
-@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+@pytest.mark.parametrize("view", [critic_inputs.LOCAL, critic_inputs.JOINT])
 def test_every_turn_has_one_value(view, case):
     episodes = EPISODES[case]
     found = [id(turn) for _, read in reads(view, episodes) for turn in read.turns]
@@ -39,7 +39,7 @@ def test_every_turn_has_one_value(view, case):
 
 
 @pytest.mark.parametrize("case", EPISODES)
-@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+@pytest.mark.parametrize("view", [critic_inputs.LOCAL, critic_inputs.JOINT])
 def test_no_value_sees_an_action_of_its_own_turn(view, case):
     for history, read in reads(view, EPISODES[case]):
         for turn in read.turns:
@@ -54,13 +54,13 @@ def test_no_value_sees_an_action_of_its_own_turn(view, case):
 
 @pytest.mark.parametrize("case", EPISODES)
 def test_the_local_view_shows_an_agent_its_own_transcript_only(case):
-    for history, read in reads(views.LOCAL, EPISODES[case]):
+    for history, read in reads(critic_inputs.LOCAL, EPISODES[case]):
         owners = {(number, agent) for _, number, agent, *_ in seen(history, read)}
         assert owners == {(decode(history.ids[0])[1], history.critic)}
 
 
 def test_the_joint_view_shows_all_observations_then_all_actions():
-    (history,) = views.joint([episode(1, [2, 2], cut=True)])
+    (history,) = critic_inputs.joint([episode(1, [2, 2], cut=True)])
     order = [decode(i)[:4] for i in history.ids]
     first = [(OBSERVATION, 1, 0, 0), *[(OBSERVATION, 1, 1, 0)] * 2]
     second = [(OBSERVATION, 1, 0, 1), *[(OBSERVATION, 1, 1, 1)] * 2]
@@ -74,19 +74,19 @@ def test_the_joint_view_shows_all_observations_then_all_actions():
 
 
 def test_who_left_is_seen_no_more_and_the_others_go_on():
-    (history,) = views.joint([episode(1, [1, 3], cut=True)])
+    (history,) = critic_inputs.joint([episode(1, [1, 3], cut=True)])
     assert [len(read.turns) for read in history.reads] == [2, 1, 1, 0]
     assert [x.agent for x in history.reads[-1].finals] == ["agent_1"]
     assert [decode(i)[2] for i in history.ids[4:]] == [1] * len(history.ids[4:])
 
 
-@pytest.mark.parametrize("view", [views.LOCAL, views.JOINT])
+@pytest.mark.parametrize("view", [critic_inputs.LOCAL, critic_inputs.JOINT])
 def test_nothing_is_computed_that_nobody_reads(view):
     for history in view.histories(EPISODES["terminated"]):
         assert len(history.ids) == history.reads[-1].column + 1
 
 
-@pytest.mark.parametrize(("view", "critics"), [(views.LOCAL, 3), (views.JOINT, 1)])
+@pytest.mark.parametrize(("view", "critics"), [(critic_inputs.LOCAL, 3), (critic_inputs.JOINT, 1)])
 def test_rows_of_a_critic_are_contiguous_and_equally_many(view, critics):
     histories = view.histories([episode(1, [3, 1, 2]), episode(2, [2, 2, 2])])
     assert view.critics(3) == critics
@@ -94,8 +94,8 @@ def test_rows_of_a_critic_are_contiguous_and_equally_many(view, critics):
 
 
 def test_collate_reads_in_order():
-    histories = views.local(EPISODES["someone leaves"])
-    batch = views.collate(histories, pad_id=0)
+    histories = critic_inputs.local(EPISODES["someone leaves"])
+    batch = critic_inputs.collate(histories, pad_id=0)
     flat = [(h, read) for h in histories for read in h.reads]
     assert len(batch.row) == len(batch.column) == len(flat)
     for row, column, (history, read) in zip(

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from colllm_bench import losses
+from colllm_bench.objectives import losses
 
 CLIP = 0.2
 

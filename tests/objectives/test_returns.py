@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from colllm_bench.returns import baselines, discounted, gae
+from colllm_bench.objectives.returns import baselines, discounted, gae
 
 
 def episode(seed: int):

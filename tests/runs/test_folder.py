@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from colllm_bench import checkpoints, files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.provenance import environment
-from colllm_bench.record import RunFolder, check_free, read_config, run_path
+from colllm_bench.runs import checkpoints, files
+from colllm_bench.runs.folder import RunFolder, check_free, read_config, run_path
+from colllm_bench.runs.provenance import environment
 from colllm_bench.types import Episode, Transcript, Turn
 
 CONFIG = RunConfig(lr=1e-3, env_options={"level": 2})
@@ -64,7 +65,7 @@ def test_environment_names_versions_but_no_person_and_no_path():
 
 
 def test_environment_knows_the_commit_of_its_checkout():
-    root = Path(__file__).resolve().parents[1]
+    root = ROOT
     head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True)
     assert environment()["commit"] == (head.stdout.strip() or None)
 
@@ -195,7 +196,7 @@ def test_resume_may_change_what_decides_memory_alone(folder):
 
 def test_resume_on_another_machine_is_noted(folder, monkeypatch):
     folder.close()
-    monkeypatch.setattr("colllm_bench.record.environment", lambda: {"python": "9.9"})
+    monkeypatch.setattr("colllm_bench.runs.folder.environment", lambda: {"python": "9.9"})
     for _ in range(2):
         RunFolder.resume(folder.path).close()
     assert files.read_json(folder.path / "environment.json")["resumed"] == [{"python": "9.9"}]
@@ -208,7 +209,7 @@ def test_resume_without_a_run_says_so(tmp_path):
 
 def test_two_processes_cannot_write_one_run(folder):
     code = (
-        "import sys; from colllm_bench.record import RunFolder; RunFolder.resume(sys.argv[1])"
+        "import sys; from colllm_bench.runs.folder import RunFolder; RunFolder.resume(sys.argv[1])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, folder.path], capture_output=True, text=True

@@ -8,23 +8,24 @@ import random
 import pytest
 from tiny_envs import Relay
 
-from colllm_bench import files, registry
+from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.central import CentralizedEnv
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.errors import RunError
-from colllm_bench.players import ScriptedPlayer
-from colllm_bench.record import RunFolder
-from colllm_bench.replays import (
+from colllm_bench.rollout import rollout
+from colllm_bench.runs import files
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.replays import (
     frame_of,
     frame_text,
     read_replay,
     replay_of,
     write_replay,
 )
-from colllm_bench.rollout import rollout
-from colllm_bench.training import keeps_checkpoint, keeps_replay
+from colllm_bench.teams.language_model import ScriptedPlayer
+from colllm_bench.training.trainer import keeps_checkpoint, keeps_replay
 from colllm_bench.types import Episode, Transcript, Turn
 
 

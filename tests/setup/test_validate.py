@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from colllm_bench import registry
-from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
-from colllm_bench.environments import make_env
 from colllm_bench.envs.central import CentralizedEnv
 from colllm_bench.errors import ConfigError
 from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.validate import check_config, load_algorithm, resolve
 
 ALGORITHMS = sorted(registry.ALGORITHMS)
 HELD_OUT = [1154416846, 1150910941, 1708727048]
@@ -23,8 +23,9 @@ HELD_OUT = [1154416846, 1150910941, 1708727048]
 def algorithm_file(tmp_path, body: str) -> str:
     path = tmp_path / "own.py"
     path.write_text(
-        "from colllm_bench import views\n"
-        "from colllm_bench.baselines.base import ActorCritic, Algorithm\n" + textwrap.dedent(body)
+        "from colllm_bench.objectives import critic_inputs as views\n"
+        "from colllm_bench.baselines.algorithm import ActorCritic, Algorithm\n"
+        + textwrap.dedent(body)
     )
     return f"{path}:Own"
 

@@ -6,9 +6,9 @@ import random
 
 import torch
 
-from colllm_bench.batch import TokenBatch, collate
 from colllm_bench.config import RunConfig
-from colllm_bench.team import Team
+from colllm_bench.models.team_policy import Team
+from colllm_bench.objectives.batches import TokenBatch, collate
 from colllm_bench.types import Episode, Transcript, Turn
 
 WORDS = "north gate holds 3 guards left fort fell send scout keep west morale".split()

@@ -66,7 +66,7 @@ def won_of(episodes: int, share: float) -> list[float]:
 
 
 def summary_of(config: RunConfig, returns: dict[str, list[float]], success: bool) -> dict:
-    from colllm_bench.evaluation import summarize_teams
+    from colllm_bench.evaluation.held_out import summarize_teams
 
     return summarize_teams(config, {
         name: {

@@ -13,9 +13,9 @@ from tiny_envs import Relay
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
-from colllm_bench.players import ScriptedPlayer
-from colllm_bench.replays import replay_of, write_replay
 from colllm_bench.rollout import rollout
+from colllm_bench.runs.replays import replay_of, write_replay
+from colllm_bench.teams.language_model import ScriptedPlayer
 
 ATTACKS = (
     "<script>window.pwned=1</script>",
@@ -142,10 +142,11 @@ def make_results(root: Path) -> Path:
 
 def command_digest(argv: list[str]) -> str:
     """The digest of what a command line would run."""
-    from colllm_bench import checks, cli, run
+    from colllm_bench import cli, run
+    from colllm_bench.setup import validate
 
     config, _ = cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)
-    resolved: RunConfig = checks.resolve(config)
+    resolved: RunConfig = validate.resolve(config)
     return resolved.digest
 
 

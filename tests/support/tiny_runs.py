@@ -6,7 +6,7 @@ import torch
 from helpers import shake
 from tiny_envs import tiny_config
 
-from colllm_bench.training import Trainer
+from colllm_bench.training.trainer import Trainer
 
 LEAVE = {"turns": 2, "vary": 2, "leave": {1: 1}}
 

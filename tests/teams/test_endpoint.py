@@ -12,22 +12,23 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from servers import Scripted, completion, failure, transformers_serve
 
 from colllm_bench import cli
-from colllm_bench.checks import resolve
-from colllm_bench.completions import Endpoint
 from colllm_bench.config import RunConfig
-from colllm_bench.endpoint import NO_ANSWER, EndpointPlayer
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.evaluate import main
-from colllm_bench.evaluation import play_held_out, results
-from colllm_bench.files import read_json, read_lines
-from colllm_bench.ledger import Ledger
-from colllm_bench.pacing import Pace, Stopped
-from colllm_bench.players import close
+from colllm_bench.evaluation.held_out import play_held_out, results
 from colllm_bench.registry import MODELS
-from colllm_bench.teams import load_team
+from colllm_bench.runs.files import read_json, read_lines
+from colllm_bench.setup.validate import resolve
+from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
+from colllm_bench.teams.endpoint.response_cache import Ledger
+from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointPlayer
+from colllm_bench.teams.language_model import close
+from colllm_bench.teams.specs import load_team
 
 KEY = "sk-secret-0123456789"
 
@@ -297,7 +298,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(tmp_path, capsys):
         argv = ["openai:m", "--env", "tiny_envs:Relay", "--agents", "2", "--episodes", "3",
                 "--env-option", "turns=2", "--base-url", server.url, "--concurrency", "1",
                 "--out", str(tmp_path), "--name", "killed"]
-        environment = os.environ | {"PYTHONPATH": f"{Path.cwd()}:{Path(__file__).parent}"}
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT}/tests/support"}
         process = subprocess.Popen(
             [sys.executable, "-m", "colllm_bench.evaluate", *argv], env=environment,
             stdout=subprocess.DEVNULL,

@@ -8,10 +8,10 @@ import pytest
 from finished_runs import finished_run
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation import evaluate_team, play_held_out, results
-from colllm_bench.files import read_json
-from colllm_bench.players import MixedPlayer, ScriptedPlayer
-from colllm_bench.teams import (
+from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
+from colllm_bench.runs.files import read_json
+from colllm_bench.teams.language_model import MixedPlayer, ScriptedPlayer
+from colllm_bench.teams.specs import (
     finished,
     load_team,
     load_trained,

@@ -17,7 +17,7 @@ from tiny_runs import (
 )
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.training import Trainer
+from colllm_bench.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("algo", ["cc", "dc"])

@@ -7,41 +7,43 @@ from statistics import pvariance
 
 import pytest
 import torch
-from test_training import actors, critics, moved, same, step
 from tiny_envs import tiny_config
 from tiny_runs import LEAVE, credited, gradients, trainer_for, turns_of
+from trainer_steps import actors, critics, moved, same, step
 
-from colllm_bench import snr
-from colllm_bench.training import Trainer
+from colllm_bench.training import gradient_snr
+from colllm_bench.training.trainer import Trainer
 from colllm_bench.types import Episode
 
 
 def test_by_hand():
     """Two parts, 1 and 3: mean 2, squared 4; deviations 1 and 1, so the noise is 2 / (2 * 1)."""
     parts = [[torch.tensor([1.0])], [torch.tensor([3.0])]]
-    found = snr.signal_and_noise(parts)
+    found = gradient_snr.signal_and_noise(parts)
     assert found == {"gradient_signal": 3.0, "gradient_noise": 1.0, "gradient_snr": 3.0}
     # Over several tensors the squares add up: (2, -1) is |mean|^2 = 5, deviations 1 and 4 twice.
     parts = [[torch.tensor([1.0]), torch.tensor([[-3.0]])],
              [torch.tensor([3.0]), torch.tensor([[1.0]])]]
-    found = snr.signal_and_noise(parts)
+    found = gradient_snr.signal_and_noise(parts)
     assert found["gradient_noise"] == 5.0 and found["gradient_signal"] == 0.0
 
 
 def test_equal_parts_have_no_noise():
-    found = snr.signal_and_noise([[torch.tensor([0.1, 0.7])]] * 3)
+    found = gradient_snr.signal_and_noise([[torch.tensor([0.1, 0.7])]] * 3)
     assert found["gradient_noise"] == pytest.approx(0.0, abs=1e-16)
-    none = snr.signal_and_noise([[torch.zeros(2)]] * 2)
+    none = gradient_snr.signal_and_noise([[torch.zeros(2)]] * 2)
     assert none["gradient_signal"] == 0.0 and math.isnan(none["gradient_snr"])
     with pytest.raises(ValueError, match="1 part"):
-        snr.signal_and_noise([[torch.zeros(2)]])
+        gradient_snr.signal_and_noise([[torch.zeros(2)]])
 
 
 def test_both_are_unbiased(generator):
     """Means over 4,000 batches of 4 parts against what they estimate: |mu|^2 and d s^2 / 4."""
     mu, sigma = torch.tensor([0.3, -0.4, 0.0]), 0.8
     rows = [
-        snr.signal_and_noise([[x] for x in mu + sigma * torch.randn(4, 3, generator=generator)])
+        gradient_snr.signal_and_noise(
+            [[x] for x in mu + sigma * torch.randn(4, 3, generator=generator)]
+        )
         for _ in range(4000)
     ]
     for key, expected in (("gradient_signal", 0.25), ("gradient_noise", 3 * sigma**2 / 4)):
@@ -52,12 +54,13 @@ def test_both_are_unbiased(generator):
 
 def test_groups_stay_whole():
     episodes = [Episode(k, k // 4, []) for k in range(40)]  # ten groups of four
-    parts = snr.parts_of(episodes)
+    parts = gradient_snr.parts_of(episodes)
     assert len(parts) == 8 and sorted(map(len, parts)) == [4] * 6 + [8] * 2
     owners = [{e.group for e in part} for part in parts]
     assert sum(map(len, owners)) == 10 == len(set().union(*owners))
     assert sorted(id(e) for part in parts for e in part) == sorted(map(id, episodes))
-    assert len(snr.parts_of(episodes[:8])) == 2 and len(snr.parts_of(episodes[:4])) == 1
+    assert len(gradient_snr.parts_of(episodes[:8])) == 2
+    assert len(gradient_snr.parts_of(episodes[:4])) == 1
 
 
 @pytest.mark.parametrize("algo", ["mc", "cc"])

@@ -9,7 +9,7 @@ import torch
 from helpers import batch_of
 from tiny_runs import credited, trainer_for
 
-from colllm_bench.baselines.base import ActionBatch
+from colllm_bench.baselines.algorithm import ActionBatch
 from colllm_bench.types import Episode, Transcript, Turn
 
 

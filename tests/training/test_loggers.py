@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from colllm_bench import cli, files, logs, run
+from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
+from colllm_bench.runs import files
+from colllm_bench.training import loggers
 
 CONFIG = RunConfig(episodes=24, batch=4)
 SUMMARY = {"score": {"trained": {"mean": 0.5}, "random": {"mean": None}}, "success": None}
@@ -22,7 +24,7 @@ def row(k: int) -> dict:
 def killed_and_resumed(name: str, path: Path) -> None:
     """Iterations 0 to 4, a kill, and on from the checkpoint before iteration 3 to the end."""
     metrics = path / "metrics.jsonl"
-    (log,) = logs.make_logs([name], path, CONFIG)
+    (log,) = loggers.make_logs([name], path, CONFIG)
     log.start(24, 0)
     assert not (path / "logs").exists(), "a run that never began leaves nothing"
     for k in range(5):
@@ -31,7 +33,7 @@ def killed_and_resumed(name: str, path: Path) -> None:
     log.close()
     log.end(None)
     files.truncate_lines(metrics, lambda line: line["iteration"] < 3)
-    (log,) = logs.make_logs([name], path, CONFIG)
+    (log,) = loggers.make_logs([name], path, CONFIG)
     log.start(24, 12)
     for k in range(3, 6):
         files.append_lines(metrics, [row(k)])
@@ -97,7 +99,7 @@ def test_wandb_offline_has_every_iteration_once(tmp_path, monkeypatch):
 
 
 def test_a_logger_that_fails_does_so_alone(tmp_path, capsys):
-    class Broken(logs.Log):
+    class Broken(loggers.Log):
         name = "broken"
 
         def open(self):
@@ -125,9 +127,9 @@ def test_what_cannot_be_logged_is_said_before_anything_runs(
     tmp_path, monkeypatch, capsys, text, says
 ):
     monkeypatch.chdir(tmp_path)
-    found = logs.importlib.util.find_spec
+    found = loggers.importlib.util.find_spec
     monkeypatch.setattr(
-        logs.importlib.util, "find_spec", lambda name: None if name == "wandb" else found(name)
+        loggers.importlib.util, "find_spec", lambda name: None if name == "wandb" else found(name)
     )
     assert cli.execute(run.main, ["--algo", "mc", "--log", text]) == 2
     assert says in capsys.readouterr().err

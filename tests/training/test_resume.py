@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from colllm_bench import files
+from colllm_bench.runs import files
 
 RUN = "--agents 2 --episodes 12 --batch 4 --eval-episodes 4 --checkpoint-every 2 --threads 1"
 DIFFERS = {"timing.jsonl"}
@@ -22,7 +22,7 @@ DIFFERS = {"timing.jsonl"}
 DIE_AT_EVERY_WRITE = """
 import os, sys
 from colllm_bench import cli, files, run
-import colllm_bench.training  # before the forks: each child starts where imports are done
+import colllm_bench.training.trainer  # before the forks: each child starts where imports are done
 
 argv = sys.argv[1:]
 write, replace = os.write, os.replace

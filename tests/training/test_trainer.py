@@ -8,10 +8,11 @@ import math
 import pytest
 import torch
 from tiny_envs import tiny_config
+from trainer_steps import actors, critics, moved, same, step
 
 from colllm_bench.config import RunConfig
-from colllm_bench.loading import load_base
-from colllm_bench.training import Trainer, describe, train
+from colllm_bench.models.loading import load_base
+from colllm_bench.training.trainer import Trainer, describe, train
 
 ALGORITHMS = ["mc", "cc", "dc", "central"]
 
@@ -19,32 +20,6 @@ ALGORITHMS = ["mc", "cc", "dc", "central"]
 @pytest.fixture
 def folder(model_folder):
     return model_folder("Llama", max_position_embeddings=1024)
-
-
-def step(trainer: Trainer, iteration: int) -> dict:
-    episodes = trainer.play(iteration)
-    return describe(episodes) | trainer.learn(episodes, iteration)
-
-
-def actors(trainer):
-    return {
-        (name, k): tensor.detach().clone()
-        for name, tensors in trainer.team.parameters().items()
-        for k, tensor in enumerate(tensors)
-    }
-
-
-def critics(trainer):
-    return trainer.critic.critic.state_dict() if trainer.critic else {}
-
-
-def moved(before, after):
-    return {key for key in before if not torch.equal(before[key], after[key])}
-
-
-def same(one: dict, other: dict) -> bool:
-    """Equal to the bit, NaN included."""
-    return repr(one) == repr(other)
 
 
 # -- what moves

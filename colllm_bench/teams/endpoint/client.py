@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.pacing import Pace, Stopped
+from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, at most (unless the server asks for more)."""

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import files
+from colllm_bench.runs import files
 
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "attempts")
 

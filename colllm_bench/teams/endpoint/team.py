@@ -11,11 +11,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from colllm_bench.cli import say
-from colllm_bench.completions import Completions, Endpoint
 from colllm_bench.errors import RunError
-from colllm_bench.ledger import Ledger
-from colllm_bench.players import twins
 from colllm_bench.seeding import derive
+from colllm_bench.teams.endpoint.client import Completions, Endpoint
+from colllm_bench.teams.endpoint.response_cache import Ledger
+from colllm_bench.teams.language_model import twins
 from colllm_bench.types import Episode, Transcript, Turn
 
 NO_ANSWER = "(no answer)"

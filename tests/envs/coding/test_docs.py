@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+
+from paths import ROOT
 
 from colllm_bench.envs.coding import problems, reward, tasks, text
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
 from colllm_bench.envs.coding.scripted import Novice
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "coding.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "results" / "coding_env"
 MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))

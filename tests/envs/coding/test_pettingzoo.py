@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance import SIZES, WARNINGS, Conformance
+from pettingzoo_conformance import SIZES, WARNINGS, Conformance
 
 from colllm_bench.envs.coding import env as coding
 from colllm_bench.envs.coding.scripted import Expert, Novice

@@ -7,9 +7,9 @@ import gzip
 import importlib
 import json
 import random
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from colllm_bench.envs.coding import families, operations, phrases, problems, readers
 from colllm_bench.envs.coding.cases import draw_cases
@@ -21,7 +21,7 @@ from colllm_bench.envs.coding.program import DOMAINS, namespace
 from colllm_bench.envs.coding.scripted import Expert, play
 from colllm_bench.errors import ConfigError
 
-DATA = Path(__file__).parent / "data" / "coding"
+DATA = ROOT / "tests" / "support" / "data" / "coding"
 
 
 # -- families

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from colllm_bench.envs.strategy import rules, tasks, text
 from colllm_bench.envs.strategy.env import REWARDS, StrategyEnv
-from colllm_bench.intervals import wilson
+from colllm_bench.evaluation.intervals import wilson
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "strategy.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "results" / "strategy_env"
 MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))

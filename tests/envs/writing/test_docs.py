@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from statistics import fmean
+
+from paths import ROOT
 
 from colllm_bench.envs.writing import published, rewards, tasks, text, words
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
 SAMPLES = (ROOT / "docs" / "writing_samples.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "results" / "writing_env"

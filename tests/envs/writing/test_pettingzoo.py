@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance import SIZES, WARNINGS, Conformance
+from pettingzoo_conformance import SIZES, WARNINGS, Conformance
 
 from colllm_bench.envs.central import MASTER, CentralizedEnv, join_actions
 from colllm_bench.envs.writing import env as writing

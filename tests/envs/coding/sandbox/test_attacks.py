@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from sandbox_corpus import drive
 
-ROOT = Path(__file__).resolve().parents[1]
 RUNGS = ("namespaces", "landlock", "seccomp")
 NOBODY = 54_321
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
@@ -33,7 +33,8 @@ def elsewhere():
         ignore = shutil.ignore_patterns("__pycache__", "models", "strategy", "writing")
         shutil.copytree(ROOT / "colllm_bench", folder / "colllm_bench", ignore=ignore)
         shutil.copytree(ROOT / "envs", folder / "colllm_bench/envs", ignore=ignore)
-        shutil.copytree(ROOT / "tests/sandbox_corpus", folder / "sandbox_corpus", ignore=ignore)
+        corpus = ROOT / "tests/support/sandbox_corpus"
+        shutil.copytree(corpus, folder / "sandbox_corpus", ignore=ignore)
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o755)
         yield readable_python(folder), folder
@@ -92,7 +93,8 @@ def test_the_corpora_are_large():
 def test_as_whoever_runs_the_tests(rung, what):
     done = subprocess.run(
         [sys.executable, "-m", "sandbox_corpus.drive", rung, what], cwd=ROOT, capture_output=True,
-        text=True, timeout=300, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests/support"},
     )
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout), rung, os.getuid())

@@ -9,21 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 from sandbox_corpus import drive
 
 from colllm_bench.envs.coding.sandbox import Limits, Pool, jail, rungs
 from colllm_bench.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[1]
 ALL = rungs.RUNGS
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 SLEEP = "import time\ndef f(x):\n    time.sleep(x)\n    return x"
 TRAINER = """
 import os, sys, threading, time
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/support")
 from colllm_bench.envs.coding.sandbox import Limits, Pool
 from sandbox_corpus.drive import descendants
 pool = Pool(workers=1, rung=sys.argv[1])
@@ -147,7 +146,7 @@ def test_a_jail_that_no_longer_answers_is_replaced(monkeypatch):
 
 
 def test_a_pool_that_is_forgotten_ends_with_the_program():
-    code = ("import sys; sys.path.insert(0, 'tests')\n"
+    code = ("import sys; sys.path.insert(0, 'tests/support')\n"
             "from colllm_bench.envs.coding.sandbox import Pool\n"
             "from sandbox_corpus.drive import descendants\n"
             "pool = Pool(workers=1)\n"

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from colllm_bench.envs.coding import sandbox
 from colllm_bench.envs.coding.sandbox import Limits, Pool, Program, compare, jail, rungs
 from colllm_bench.errors import ConfigError, RunError
 
-ROOT = Path(__file__).resolve().parents[1]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 pytestmark = linux
 LOOP = "def f(x):\n    while x: pass\n    return x"

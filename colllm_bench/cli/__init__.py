@@ -1,0 +1,39 @@
+"""The command line: one parser for all commands, and flags and TOML files from RunConfig.
+
+May import the core (config, errors) and nothing else: ``--help`` must be quick.
+"""
+
+from colllm_bench.cli.options import (
+    SHORTHANDS,
+    add_config_options,
+    add_option,
+    build_config,
+    config_kinds,
+    load_toml,
+    of_kind,
+    pair,
+    parse_seeds,
+    read_toml,
+    to_toml,
+)
+from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
+
+__all__ = [
+    "add_config_options",
+    "add_option",
+    "build_config",
+    "config_kinds",
+    "end_on_sigterm",
+    "execute",
+    "load_toml",
+    "of_kind",
+    "pair",
+    "parse_seeds",
+    "Parser",
+    "quoted",
+    "read_toml",
+    "say",
+    "SHORTHANDS",
+    "Terminated",
+    "to_toml",
+]

@@ -1,0 +1,4 @@
+"""What a terminal shows: progress bars, tables of results and jobs.
+
+May import the core and runs. No torch.
+"""

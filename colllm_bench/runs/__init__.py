@@ -1,0 +1,4 @@
+"""The run folder: files, checkpoints, provenance, replays, transcripts.
+
+May import the core. No torch at import.
+"""
