@@ -50,7 +50,7 @@ class Algorithm:
 
     Args:
         config: the run's configuration, resolved.
-        critic: a :class:`colllm_bench.training.actor_learner.CriticLearner`, or None where
+        critic: a :class:`colllm_bench.training.critic_learner.CriticLearner`, or None where
             ``view`` is None.
     """
 

@@ -1,7 +1,7 @@
 """What a run is: frozen dataclasses with real defaults.
 
 The docstring under a field is its help text. ``None`` as a default means "the algorithm's
-(or the model's) own default", which :func:`colllm_bench.setup.validate.resolve` fills in, so that
+(or the model's) own default", which :func:`colllm_bench.setup.resolve.resolve` fills in, so that
 ``config.json`` never holds an open question.
 """
 

@@ -153,7 +153,8 @@ def open_folder(
     settings: dict[str, Any], names: Sequence[str], args: Namespace, file: str = "evaluation.json"
 ) -> Any:
     """The evaluation's folder."""
-    from colllm_bench.evaluation.comparison import Folder, digest, slug
+    from colllm_bench.evaluation.comparison import slug
+    from colllm_bench.evaluation.record import Folder, digest
 
     given = vars(args)
     name = given.get("name")

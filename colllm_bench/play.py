@@ -229,7 +229,7 @@ class _Table:
             self.console.print(f"recorded: {path}", soft_wrap=True)
 
     def close(self) -> None:
-        from colllm_bench.teams.language_model import close
+        from colllm_bench.teams.base import close
 
         close(self.player)
         self.env.close()

@@ -34,9 +34,9 @@ class EnvSpec:
         pretrain: settings of :class:`colllm_bench.pretrain.PretrainConfig` that its built-in
             model is made with, where they differ from the defaults.
         action_tokens: longest action of the built-in model in tokens, the end token included;
-            None: short orders (:data:`colllm_bench.setup.validate.BUILT_IN_ACTION_TOKENS`).
+            None: short orders (:data:`colllm_bench.setup.resolve.BUILT_IN_ACTION_TOKENS`).
         full_action_tokens: the same for other models, which read the ``full`` style; None:
-            :data:`colllm_bench.setup.validate.DEFAULT_ACTION_TOKENS`.
+            :data:`colllm_bench.setup.resolve.DEFAULT_ACTION_TOKENS`.
         version: versions the id: ``strategy`` with 0 is ``strategy_v0``.
     """
 

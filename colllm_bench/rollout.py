@@ -10,32 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from colllm_bench.errors import RunError
 from colllm_bench.runs.replays import frame_of
+from colllm_bench.teams.base import Player
 from colllm_bench.types import Episode, Transcript, Turn
-
-
-class Player(Protocol):
-    """Who answers for the team. All methods work on the running episodes, in order."""
-
-    def begin(self, episodes: Sequence[Episode]) -> None:
-        """New episodes start; their transcripts hold the instructions and no turns."""
-
-    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        """Write ``action_text`` (and ids and log-probabilities) into each turn.
-
-        Args:
-            turns: [running episode][agent]; None where the agent has left. A turn is already
-                the last one of its transcript.
-        """
-
-    def keep(self, running: Sequence[int]) -> None:
-        """Only these positions of the running episodes go on."""
-
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
-        """A transcript was truncated; this is what its agent would have seen next."""
 
 
 @dataclass

@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
 
         given["log"] = parse_names(given["log"])
     if "dry_run" in given:
-        from colllm_bench.setup.validate import resolve
+        from colllm_bench.setup.resolve import resolve
 
         print(cli.to_toml(resolve(config)), end="")
         return 0
@@ -155,7 +155,8 @@ def prepare(config: RunConfig) -> RunConfig:
         ConfigError: the configuration cannot be run. Nothing has been written.
     """
     from colllm_bench.setup.environments import make_env, provenance_of
-    from colllm_bench.setup.validate import check_config, resolve
+    from colllm_bench.setup.resolve import resolve
+    from colllm_bench.setup.validate import check_config
 
     config = resolve(config)
     check_config(config)
@@ -175,7 +176,7 @@ def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
 
 def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool) -> None:
     from colllm_bench.display.progress import After
-    from colllm_bench.training.trainer import finish, train
+    from colllm_bench.training.train import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
     status.start()

@@ -12,7 +12,8 @@ from tiny_envs import Relay
 
 from colllm_bench.errors import RunError
 from colllm_bench.rollout import rollout, text_of
-from colllm_bench.teams.language_model import ScriptedPlayer, TeamPlayer
+from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.teams.scripted import ScriptedPlayer
 
 
 class Teller:

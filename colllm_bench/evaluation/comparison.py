@@ -14,10 +14,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,17 +26,16 @@ from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import measures, play_held_out, results
-from colllm_bench.rollout import Player
+from colllm_bench.evaluation.record import Folder
 from colllm_bench.runs import files
-from colllm_bench.runs.provenance import environment
 from colllm_bench.runs.replays import replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text
+from colllm_bench.teams.base import Player, close
 from colllm_bench.teams.endpoint.client import Endpoint
-from colllm_bench.teams.language_model import close
-from colllm_bench.teams.specs import TeamSpec, finished, load_team, seat_names, weights_digest
+from colllm_bench.teams.loading import finished, load_team, seat_names, weights_digest
+from colllm_bench.teams.specs import TeamSpec
 from colllm_bench.types import Episode
 
-FORMAT = 1
 KEPT = 3
 """Episodes of each team that are kept as text and as a replay."""
 REFERENCES = ("random", "scripted")
@@ -150,73 +147,6 @@ def require_same_task(entries: Sequence[Entry]) -> None:
                 )
 
 
-def digest(settings: dict[str, Any]) -> str:
-    """Eight hex digits that name an evaluation's settings."""
-    text = json.dumps(files.plain(settings), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-class Folder:
-    """An evaluation's folder, locked; its record says how far it is.
-
-    Args:
-        path: the folder; may hold the same evaluation, finished or not.
-        settings: all that decides its numbers.
-        name: of the record's file.
-
-    Raises:
-        ConfigError: the folder holds something else, or another process writes it.
-    """
-
-    def __init__(self, path: Path, settings: dict[str, Any], name: str = "evaluation.json"):
-        self.path, self.file = path, path / name
-        self.record: dict[str, Any] = {"format": FORMAT, "digest": digest(settings), **settings}
-        before = self._before()
-        with files.writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-        self._lock = files.lock_folder(path)
-        self.begun = before if before and not before["complete"] else None
-        self.record["environment"] = environment()
-
-    def _before(self) -> dict[str, Any] | None:
-        if not self.path.exists():
-            return None
-        if not self.file.exists():
-            if not self.path.is_dir() or any(p.name[0] != "." for p in self.path.iterdir()):
-                raise ConfigError(
-                    f"{self.path} holds files already, and no {self.file.name}", fix="--name NAME"
-                )
-            return None
-        before = files.read_json(self.file)
-        if not isinstance(before, dict) or before.get("digest") != self.record["digest"]:
-            raise ConfigError(
-                f"{self.path} holds an evaluation with other settings", fix="--name NAME"
-            )
-        return before
-
-    def write(self, complete: bool, **found: Any) -> None:
-        """Write the record with what is ``found`` so far."""
-        self.record |= found | {"complete": complete}
-        files.write_json(self.file, self.record)
-
-    @property
-    def holds_work(self) -> bool:
-        """Whether something lies here that the same call need not do again."""
-        done = self.record.get("held_out") or self.record.get("cells")
-        return bool(done) or any(self.path.glob("requests-*.jsonl"))
-
-    def close(self) -> None:
-        """Release the lock; a folder in which nothing was done yet goes."""
-        if self._lock is None:
-            return
-        if not self.holds_work:
-            with contextlib.suppress(OSError):
-                self.file.unlink(missing_ok=True)
-                self.path.rmdir()
-        os.close(self._lock)
-        self._lock = None
-
-
 def settings_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """The head of the record: the task, and each team."""
     return {
@@ -305,5 +235,3 @@ def labels(specs: Sequence[TeamSpec], algos: Sequence[str | None]) -> list[str]:
     if twice:
         raise ConfigError(f"team {twice[0]!r} is named twice", fix="name each team once")
     return found
-
-

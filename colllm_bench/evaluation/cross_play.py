@@ -21,7 +21,7 @@ from typing import Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.comparison import Entry, Folder, actions_digest, task
+from colllm_bench.evaluation.comparison import Entry, actions_digest, task
 from colllm_bench.evaluation.held_out import (
     measures,
     normalized,
@@ -29,10 +29,11 @@ from colllm_bench.evaluation.held_out import (
     reference_teams,
     results,
 )
-from colllm_bench.rollout import Player
+from colllm_bench.evaluation.record import Folder
 from colllm_bench.runs import files
-from colllm_bench.teams.language_model import MixedPlayer, close
-from colllm_bench.teams.specs import load_team, seat_names
+from colllm_bench.teams.base import Player, close
+from colllm_bench.teams.loading import load_team, seat_names
+from colllm_bench.teams.mixed import MixedPlayer
 
 FILE = "crossplay.json"
 

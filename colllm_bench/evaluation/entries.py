@@ -14,7 +14,8 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.comparison import Entry, labels, require_same_task
 from colllm_bench.runs.folder import read_config
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.validate import check_config, resolve
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.setup.validate import check_config
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.specs import parse_team
 

@@ -14,11 +14,13 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.evaluation.intervals import mean_interval, wilson
-from colllm_bench.rollout import Player, rollout
+from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.teams.language_model import ScriptedPlayer, TeamPlayer
+from colllm_bench.teams.base import Player
+from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.teams.scripted import ScriptedPlayer
 from colllm_bench.types import Episode
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.rollout import Player
 from colllm_bench.runs.folder import read_config
 from colllm_bench.setup.environments import make_env, make_mixed_env
-from colllm_bench.setup.validate import load_algorithm, resolve
-from colllm_bench.teams.language_model import MixedPlayer
-from colllm_bench.teams.specs import ALLOWED, TeamSpec, load_team, parse_team
+from colllm_bench.setup.resolve import load_algorithm, resolve
+from colllm_bench.teams.base import Player
+from colllm_bench.teams.loading import load_team
+from colllm_bench.teams.mixed import MixedPlayer
+from colllm_bench.teams.specs import ALLOWED, TeamSpec, parse_team
 
 NAMES = {"expert": "scripted", "model": "untrained"}
 """Other words for teams."""

@@ -14,8 +14,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from colllm_bench.interactive import panels
-from colllm_bench.rollout import Player
 from colllm_bench.runs.replays import replay_of
+from colllm_bench.teams.base import Player
 from colllm_bench.types import Episode, Transcript, Turn
 
 NEXT, BACK, RUN, QUIT = "next", "back", "run", "quit"

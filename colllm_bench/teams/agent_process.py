@@ -14,7 +14,7 @@ in                                               out
 ``{"keep": [places]}``                            nothing
 ===============================================  ==========================================
 
-``config`` is what loads the policy (:func:`colllm_bench.teams.specs.policy_config`); ``seed`` and
+``config`` is what loads the policy (:func:`colllm_bench.teams.loading.policy_config`); ``seed`` and
 ``twin`` name the episode, so that its random numbers are its own. Whatever fails is said as
 ``{"error": line}``. It ends when its input does.
 """
@@ -43,7 +43,7 @@ class Seat:
         max_action_tokens: int,
         seed: int,
     ):
-        from colllm_bench.teams.specs import build_team
+        from colllm_bench.teams.loading import build_team
 
         self.agent = agent
         team = build_team(RunConfig.from_dict(config), [agent])

@@ -13,8 +13,8 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.teams.language_model import twins
-from colllm_bench.teams.specs import policy_config, require_agents
+from colllm_bench.teams.base import twins
+from colllm_bench.teams.loading import policy_config, require_agents
 from colllm_bench.types import Episode, Transcript, Turn
 
 PATIENCE = 10.0

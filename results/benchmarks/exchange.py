@@ -13,7 +13,7 @@ from statistics import fmean
 
 from colllm_bench.config import RunConfig
 from colllm_bench.runs.provenance import environment
-from colllm_bench.setup.validate import resolve
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.trainer import Trainer
 
 HERE = Path(__file__).parent

@@ -22,7 +22,8 @@ from colllm_bench.models.critic import Critic
 from colllm_bench.models.team_policy import Team
 from colllm_bench.rollout import rollout
 from colllm_bench.teams.language_model import TeamPlayer
-from colllm_bench.training.actor_learner import ActorLearner, CriticLearner
+from colllm_bench.training.actor_learner import ActorLearner
+from colllm_bench.training.critic_learner import CriticLearner
 
 PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 """A chat template that adds nothing, so that prompts have as many tokens as the peer's."""

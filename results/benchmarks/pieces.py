@@ -237,7 +237,7 @@ class PeftLoop:
 
 def iteration(repeats: int) -> dict:
     """Seconds of an iteration of the default run: ``--env strategy --algo cc``."""
-    from colllm_bench.setup.validate import resolve
+    from colllm_bench.setup.resolve import resolve
     from colllm_bench.training.trainer import Trainer
 
     config = resolve(RunConfig(device="cpu", threads=1, critic_warmup=0))

@@ -21,8 +21,8 @@ from colllm_bench.models.team_policy import Team
 from colllm_bench.runs.provenance import environment
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env, provenance_of
-from colllm_bench.setup.validate import resolve
-from colllm_bench.teams.language_model import ScriptedPlayer
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.teams.scripted import ScriptedPlayer
 
 HERE = Path(__file__).parent
 SETTINGS = ((1, 2), (1, 3), (1, 4), (1, 8), (1, 16), (2, 3), (3, 3))

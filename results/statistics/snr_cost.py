@@ -15,7 +15,7 @@ from statistics import median
 
 from colllm_bench.config import RunConfig
 from colllm_bench.runs import files, provenance
-from colllm_bench.setup.validate import resolve
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.trainer import Trainer
 
 

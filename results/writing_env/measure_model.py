@@ -18,7 +18,7 @@ from colllm_bench.evaluation.intervals import mean_interval
 from colllm_bench.models.team_policy import Team
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.validate import resolve
+from colllm_bench.setup.resolve import resolve
 
 HERE = Path(__file__).parent
 SETTINGS = ((2, 1), (3, 1), (4, 1), (3, 2))

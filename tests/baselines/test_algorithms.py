@@ -19,7 +19,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.objectives import losses
 from colllm_bench.objectives.batches import collate
 from colllm_bench.objectives.returns import discounted, gae
-from colllm_bench.setup.validate import load_algorithm
+from colllm_bench.setup.resolve import load_algorithm
 
 
 class Told:

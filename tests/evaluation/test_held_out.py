@@ -11,8 +11,8 @@ from colllm_bench.config import RunConfig
 from colllm_bench.evaluation import held_out as evaluate
 from colllm_bench.evaluation.intervals import mean_interval, wilson
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.validate import resolve
-from colllm_bench.teams.language_model import ScriptedPlayer
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.teams.scripted import ScriptedPlayer
 from colllm_bench.training.trainer import Trainer
 
 

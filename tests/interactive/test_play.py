@@ -27,7 +27,8 @@ from colllm_bench.interactive.viewer import BACK, NEXT, QUIT, RUN, Stopped, View
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import read_replay, replay_of
 from colllm_bench.setup.environments import make_mixed_env
-from colllm_bench.teams.language_model import MixedPlayer, ScriptedPlayer
+from colllm_bench.teams.mixed import MixedPlayer
+from colllm_bench.teams.scripted import ScriptedPlayer
 
 ORDERS = ["march", "scout", "train", "strike", "hold", "send"]
 

@@ -307,7 +307,7 @@ def test_what_a_run_takes_and_still_takes():
 
 
 def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
-    from colllm_bench.setup.validate import resolve
+    from colllm_bench.setup.resolve import resolve
 
     config = resolve(RunConfig(algo="cc"))
     for seed, changes in ((0, {}), (1, {"lr": 0.5}), (2, {"agents": 4}), (3, {})):

@@ -24,8 +24,8 @@ from colllm_bench.runs.replays import (
     replay_of,
     write_replay,
 )
-from colllm_bench.teams.language_model import ScriptedPlayer
-from colllm_bench.training.trainer import keeps_checkpoint, keeps_replay
+from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.training.recording import keeps_checkpoint, keeps_replay
 from colllm_bench.types import Episode, Transcript, Turn
 
 

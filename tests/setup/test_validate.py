@@ -14,7 +14,8 @@ from colllm_bench.envs.central import CentralizedEnv
 from colllm_bench.errors import ConfigError
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.validate import check_config, load_algorithm, resolve
+from colllm_bench.setup.resolve import load_algorithm, resolve
+from colllm_bench.setup.validate import check_config
 
 ALGORITHMS = sorted(registry.ALGORITHMS)
 HELD_OUT = [1154416846, 1150910941, 1708727048]

@@ -8,7 +8,8 @@ from helpers import shake
 from tiny_envs import tiny_config
 
 from colllm_bench.runs.folder import RunFolder
-from colllm_bench.training.trainer import Trainer, finish
+from colllm_bench.training.train import finish
+from colllm_bench.training.trainer import Trainer
 
 
 def finished_run(path: Path, model: str, *, shaken: int = 1, done: bool = True, **changes) -> Path:

@@ -15,7 +15,7 @@ from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import replay_of, write_replay
-from colllm_bench.teams.language_model import ScriptedPlayer
+from colllm_bench.teams.scripted import ScriptedPlayer
 
 ATTACKS = (
     "<script>window.pwned=1</script>",

@@ -170,7 +170,8 @@ class Essay(Spoken):
 def tiny_config(folder: str, algo: str = "mc", **changes):
     """A resolved configuration of a run on :class:`Relay` that takes a fraction of a second."""
     from colllm_bench.config import RunConfig
-    from colllm_bench.setup.validate import check_config, resolve
+    from colllm_bench.setup.resolve import resolve
+    from colllm_bench.setup.validate import check_config
 
     options = dict(
         env="tiny_envs:Relay", env_options={"turns": 2, "vary": 2}, agents=3, model=folder,

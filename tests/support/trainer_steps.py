@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from colllm_bench.training.trainer import Trainer, describe
+from colllm_bench.training.recording import describe
+from colllm_bench.training.trainer import Trainer
 
 
 def step(trainer: Trainer, iteration: int) -> dict:

@@ -13,9 +13,10 @@ from finished_runs import finished_run
 from colllm_bench.errors import RunError
 from colllm_bench.evaluation.held_out import play_held_out
 from colllm_bench.teams.agent_process import serve
+from colllm_bench.teams.base import close
 from colllm_bench.teams.decentralized import DecentralizedPlayer
-from colllm_bench.teams.language_model import close
-from colllm_bench.teams.specs import load_team, policy_config, seat_names, team_config
+from colllm_bench.teams.loading import load_team, policy_config, seat_names
+from colllm_bench.teams.specs import team_config
 
 
 @pytest.fixture(scope="module")

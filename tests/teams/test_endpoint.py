@@ -22,13 +22,13 @@ from colllm_bench.evaluate import main
 from colllm_bench.evaluation.held_out import play_held_out, results
 from colllm_bench.registry import MODELS
 from colllm_bench.runs.files import read_json, read_lines
-from colllm_bench.setup.validate import resolve
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.teams.base import close
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
 from colllm_bench.teams.endpoint.response_cache import Ledger
 from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointPlayer
-from colllm_bench.teams.language_model import close
-from colllm_bench.teams.specs import load_team
+from colllm_bench.teams.loading import load_team
 
 KEY = "sk-secret-0123456789"
 

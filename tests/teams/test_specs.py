@@ -10,17 +10,17 @@ from finished_runs import finished_run
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
 from colllm_bench.runs.files import read_json
-from colllm_bench.teams.language_model import MixedPlayer, ScriptedPlayer
-from colllm_bench.teams.specs import (
+from colllm_bench.teams.loading import (
     finished,
     load_team,
     load_trained,
-    parse_team,
     seat_names,
-    team_config,
     team_folder,
     weights_digest,
 )
+from colllm_bench.teams.mixed import MixedPlayer
+from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.specs import parse_team, team_config
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from tiny_runs import (
     turns_of,
 )
 
-from colllm_bench.training.actor_learner import AdvantageScale, clip_gradients, unit_weights
+from colllm_bench.training.actor_learner import AdvantageScale
+from colllm_bench.training.gradients import clip_gradients, unit_weights
 
 # -- micro-batches
 

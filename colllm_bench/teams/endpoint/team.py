@@ -13,9 +13,9 @@ from typing import Any
 from colllm_bench.cli import say
 from colllm_bench.errors import RunError
 from colllm_bench.seeding import derive
+from colllm_bench.teams.base import twins
 from colllm_bench.teams.endpoint.client import Completions, Endpoint
 from colllm_bench.teams.endpoint.response_cache import Ledger
-from colllm_bench.teams.language_model import twins
 from colllm_bench.types import Episode, Transcript, Turn
 
 NO_ANSWER = "(no answer)"
