@@ -19,7 +19,7 @@ from colllm_bench.objectives import communication, losses
 from colllm_bench.objectives.batches import TokenBatch
 from colllm_bench.objectives.critic_inputs import View
 from colllm_bench.objectives.returns import discounted, gae
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Algorithm:
         """
         if self.centralized_execution:
             return communication.with_master(episodes)
-        agents = len(episodes[0].transcripts)
+        agents = len(episodes[0].trajectories)
         sent = communication.with_critics(self.view, episodes) if self.view else 0
         central = self.view is not None and self.view.critics(agents) == 1
         if self.config.normalize_advantages and not central:
@@ -135,28 +135,28 @@ class ActorCritic(Algorithm):
         c = self.config
         self.critic.write_values(episodes)
         for episode in episodes:
-            for transcript in episode.transcripts:
-                line, bootstrap = self._line(episode, transcript)
+            for trajectory in episode.trajectories:
+                line, bootstrap = self._line(episode, trajectory)
                 rewards = [turn.reward for turn in line]
                 values = [turn.value for turn in line]
                 actor = gae(rewards, values, c.gamma, c.lam, bootstrap)
                 critic = gae(rewards, values, c.gamma, c.critic_lam, bootstrap)
-                for turn, advantage, error in zip(transcript.turns, actor, critic, strict=False):
+                for turn, advantage, error in zip(trajectory.turns, actor, critic, strict=False):
                     turn.advantage = advantage
                     turn.return_ = turn.value + error
         return {}
 
-    def _line(self, episode: Episode, transcript: Transcript) -> tuple[list[Turn], float]:
+    def _line(self, episode: Episode, trajectory: Trajectory) -> tuple[list[Turn], float]:
         """The turns over which a transcript's credit runs, and the value of what follows them.
 
         An agent that leaves early shares in what its team gets afterwards: a centralized
         critic goes on along the team's turns; a critic of its own sees nothing more, so
         the rewards that followed stand in for its value.
         """
-        turns, last = transcript.turns, transcript
-        longest = max(episode.transcripts, key=lambda other: len(other.turns))
+        turns, last = trajectory.turns, trajectory
+        longest = max(episode.trajectories, key=lambda other: len(other.turns))
         after = longest.turns[len(turns) :]
-        if after and self.view.critics(len(episode.transcripts)) == 1:
+        if after and self.view.critics(len(episode.trajectories)) == 1:
             turns, last, after = [*turns, *after], longest, []
         if turns[-1].truncated:
             return turns, last.final_value

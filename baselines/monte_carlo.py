@@ -31,8 +31,8 @@ class MonteCarlo(Algorithm):
                 to_go = [own[t] if t < len(own) else 0.0 for own in returns]
                 baseline = baselines(to_go, self.config.baseline)
                 for member, own, base in zip(members, to_go, baseline, strict=True):
-                    for transcript in member.transcripts:
-                        if t < len(transcript.turns):
-                            turn = transcript.turns[t]
+                    for trajectory in member.trajectories:
+                        if t < len(trajectory.turns):
+                            turn = trajectory.turns[t]
                             turn.return_, turn.advantage = own, own - base
         return {}

@@ -6,9 +6,11 @@ import contextlib
 import os
 import re
 import sys
+import warnings
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from colllm_bench import cli
@@ -225,6 +227,21 @@ def _notes(label: str, about: dict[str, Any], record: dict[str, Any]) -> list[st
         notes.append(said)
     return notes
 
+
+class _CallableModule(ModuleType):
+    """``colllm_bench.evaluate(config, team)`` was the name of ``evaluate_team`` until 0.1."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        from colllm_bench.evaluation.held_out import evaluate_team
+
+        warnings.warn(
+            "colllm_bench.evaluate(...) is now colllm_bench.evaluate_team(...)",
+            DeprecationWarning, stacklevel=2,
+        )
+        return evaluate_team(*args, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 if __name__ == "__main__":
     sys.exit(cli.execute(main))

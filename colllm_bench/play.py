@@ -144,12 +144,12 @@ class _Table:
     """An episode that is about to be played, and who plays it."""
 
     def __init__(self, console: Any, seating: Any, seed: int, given: dict[str, Any]):
-        from colllm_bench.interactive.human import Person
+        from colllm_bench.interactive.human import HumanTeam
 
         self.console, self.seating, self.seed, self.given = console, seating, seed, given
         self.split = given.get("split", "train")
         self.env = seating.env(self.split)
-        self.person = Person(console) if seating.own else None
+        self.person = HumanTeam(console) if seating.own else None
         self.player = seating.player(
             self.person, seed=seed, temperature=given.get("temperature"),
             endpoint=_endpoint(given),

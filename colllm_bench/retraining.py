@@ -36,7 +36,7 @@ def train_again(config: RunConfig, iterations: int | None = None) -> Trained:
     """
     rows = _Rows(config.iterations if iterations is None else iterations)
     try:
-        trainer = train(config, listener=rows)
+        trainer = train(config, callback=rows)
     except _Enough:
         return Trained(rows.rows, None)
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ class _Enough(Exception):
 
 
 class _Rows:
-    """A listener that keeps the metrics and stops the training in time."""
+    """A callback that keeps the metrics and stops the training in time."""
 
     def __init__(self, most: int):
         self.most, self.rows = most, []

@@ -14,8 +14,8 @@ from typing import Any
 
 from colllm_bench.errors import RunError
 from colllm_bench.runs.replays import frame_of
-from colllm_bench.teams.base import Player
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.teams.base import Team
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 @dataclass
@@ -45,7 +45,7 @@ def rollout(
     envs: Sequence[Any],
     seeds: Sequence[int],
     groups: Sequence[int],
-    player: Player,
+    player: Team,
     *,
     frames: int = 0,
 ) -> list[Episode]:
@@ -70,7 +70,7 @@ def rollout(
     starts = zip(envs, seeds, groups, strict=True)
     running = [_start(*start, watched=k < frames) for k, start in enumerate(starts)]
     episodes = [r.episode for r in running]
-    player.begin(episodes)
+    player.reset(episodes)
     while running:
         turns = [_next_turns(r) for r in running]
         player.act(turns)
@@ -80,7 +80,7 @@ def rollout(
         going = [i for i, r in enumerate(running) if r.env.agents]
         if len(going) < len(running):
             running = [running[i] for i in going]
-            player.keep(going)
+            player.keep_running(going)
     return episodes
 
 
@@ -89,36 +89,36 @@ def _start(env: Any, seed: int, group: int, watched: bool) -> _Running:
     late = [agent for agent in env.possible_agents if agent not in env.agents]
     if late:
         raise RunError(f"agents {late} are not there at reset: a team starts together")
-    transcripts = [
-        Transcript(agent, i, infos.get(agent, {}).get("instructions", ""))
+    trajectories = [
+        Trajectory(agent, i, infos.get(agent, {}).get("instructions", ""))
         for i, agent in enumerate(env.possible_agents)
     ]
-    running = _Running(env, Episode(seed, group, transcripts), observations, infos, watched)
+    running = _Running(env, Episode(seed, group, trajectories), observations, infos, watched)
     running.watch()
     return running
 
 
 def _next_turns(running: _Running) -> list[Turn | None]:
     turns: list[Turn | None] = []
-    for transcript in running.episode.transcripts:
+    for trajectory in running.episode.trajectories:
         turn = None
-        if transcript.agent in running.env.agents:
-            turn = Turn(observation=text_of(running.observations[transcript.agent]))
-            legal = running.infos.get(transcript.agent, {}).get("legal_actions")
+        if trajectory.agent in running.env.agents:
+            turn = Turn(observation=text_of(running.observations[trajectory.agent]))
+            legal = running.infos.get(trajectory.agent, {}).get("legal_actions")
             turn.info = {"legal_actions": legal} if legal is not None else {}
-            transcript.turns.append(turn)
+            trajectory.turns.append(turn)
         turns.append(turn)
     return turns
 
 
-def _step(running: _Running, turns: Sequence[Turn | None], player: Player) -> None:
-    transcripts = running.episode.transcripts
-    pairs = list(zip(transcripts, turns, strict=True))
+def _step(running: _Running, turns: Sequence[Turn | None], player: Team) -> None:
+    trajectories = running.episode.trajectories
+    pairs = list(zip(trajectories, turns, strict=True))
     actions = {x.agent: turn.action_text for x, turn in pairs if turn is not None}
     observations, rewards, terminated, truncated, infos = running.env.step(actions)
     reward = _team_reward(rewards, list(actions))
-    for transcript, turn in pairs:
-        agent, stays = transcript.agent, transcript.agent in running.env.agents
+    for trajectory, turn in pairs:
+        agent, stays = trajectory.agent, trajectory.agent in running.env.agents
         if turn is None:
             if stays:
                 raise RunError(f"agent {agent!r} had left and came back to env.agents")
@@ -131,7 +131,7 @@ def _step(running: _Running, turns: Sequence[Turn | None], player: Player) -> No
             raise RunError(f"agent {agent!r} {how} in env.agents")
         turn.info = infos.get(agent, {})
         if turn.truncated:
-            player.observe_end(transcript, text_of(observations[agent]))
+            player.observe_final(trajectory, text_of(observations[agent]))
         if "success" in turn.info:
             running.episode.success = bool(turn.info["success"])
         if turn.terminated or turn.truncated:

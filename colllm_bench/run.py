@@ -116,7 +116,7 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     """One seed from its settings to its report. Returns the exit code."""
     from rich.console import Console
 
-    from colllm_bench.display.progress import make_listener
+    from colllm_bench.display.progress import make_callback
     from colllm_bench.runs.folder import RunFolder, check_free, holds_run
 
     given = vars(args)
@@ -130,9 +130,9 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     with folder, _keeping_failures(folder):
         logs = _logs(folder, given)
         if not folder.complete:
-            listener = make_listener(console, quiet=quiet, trace="trace" in given)
-            listeners = [listener, *logs] if listener else logs
-            _work(folder, listeners, console, evaluate="no_eval" not in given)
+            callback = make_callback(console, quiet=quiet, trace="trace" in given)
+            callbacks = [callback, *logs] if callback else logs
+            _work(folder, callbacks, console, evaluate="no_eval" not in given)
         elif logs:
             for log in logs:
                 log.start(0, 0)
@@ -174,23 +174,23 @@ def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
     return make_logs(given["log"], folder.path, folder.config)
 
 
-def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool) -> None:
+def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool) -> None:
     from colllm_bench.display.progress import After
     from colllm_bench.training.train import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
     status.start()
     try:
-        trainer = train(folder.config, folder, After(status.stop, listeners))
+        trainer = train(folder.config, folder, After(status.stop, callbacks))
         if evaluate:
             with console.status("playing the held-out tasks: trained team, random team, expert"):
                 summary = finish(trainer, folder)
     finally:
         status.stop()
-        for listener in listeners:
-            listener.close()
-            if hasattr(listener, "end"):
-                listener.end(summary)
+        for callback in callbacks:
+            callback.close()
+            if hasattr(callback, "end"):
+                callback.end(summary)
 
 
 def draw_curve(path: Path) -> None:

@@ -111,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
         from colllm_bench.training.loggers import parse_names
 
         given["log"] = ",".join(parse_names(given["log"]))
-    points = lay_out(grids, args)
+    points = plan_runs(grids, args)
     prepared: dict[str, Any] = {}
     for point in points:
         stand(point, prepared)
@@ -140,7 +140,7 @@ def check_options(given: dict[str, Any]) -> None:
             )
 
 
-def lay_out(grids: Sequence[grid.Grid], args: Namespace) -> list[Point]:
+def plan_runs(grids: Sequence[grid.Grid], args: Namespace) -> list[Point]:
     """The points of the grids with their folders.
 
     Raises:
@@ -188,7 +188,7 @@ def stand(point: Point, prepared: dict[str, Any]) -> None:
 
 def run_points(points: Sequence[Point], given: dict[str, Any]) -> int:
     """Run what is not complete; the exit code is 0 only if every run of the grid is."""
-    from colllm_bench.display.job_table import Board, console_for, failures_table, settings_table
+    from colllm_bench.display.job_table import JobTable, console_for, failures_table, settings_table
     from colllm_bench.launchers.jobs import Pool, exit_code
 
     console = console_for(quiet="quiet" in given)
@@ -196,7 +196,7 @@ def run_points(points: Sequence[Point], given: dict[str, Any]) -> int:
     jobs, titles = make_jobs(points, given)
     console.print(overview(points), highlight=False, soft_wrap=True)
     try:
-        with Board(jobs, titles, console) as board:
+        with JobTable(jobs, titles, console) as board:
             again = 0 if "ray" == given.get("launcher") else given.get("retries", RETRIES)
             Pool(jobs, launcher, given.get("jobs"), again).work(board.show)
     except KeyboardInterrupt as interrupt:

@@ -49,7 +49,7 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Transcript:
+class Trajectory:
     """One agent's append-only transcript of an episode."""
 
     agent: str
@@ -74,7 +74,7 @@ class Episode:
     """Seed of the environment's reset: with the split, it names the task."""
     group: int
     """Episodes of one group started from the same state (Monte-Carlo baselines compare them)."""
-    transcripts: list[Transcript]
+    trajectories: list[Trajectory]
     """One an agent, in the order of ``possible_agents``."""
     success: bool | None = None
     """The environment's own verdict at the end. Written by ``rollout``."""
@@ -87,7 +87,7 @@ class Episode:
     @property
     def rewards(self) -> list[float]:
         """Team reward of each turn (of the longest transcript: the team shares one reward)."""
-        longest = max(self.transcripts, key=lambda transcript: len(transcript.turns))
+        longest = max(self.trajectories, key=lambda trajectory: len(trajectory.turns))
         return [float(turn.reward) for turn in longest.turns]
 
     @property

@@ -24,7 +24,7 @@ class Again:
 
     Attributes:
         teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.results` by team.
-        parameters: :meth:`colllm_bench.models.team_policy.Team.counts`.
+        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.counts`.
     """
 
     teams: dict[str, dict[str, Any]]
@@ -39,7 +39,7 @@ def play_again(
     Args:
         config: of the run, resolved; its ``algo`` decides only whether a master acts.
         folder: the trained team, a folder an agent
-            (:meth:`colllm_bench.models.team_policy.Team.save`).
+            (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
         agents: their names, as the environment has them.
         split: ``train`` plays the trained team alone, on tasks that are not held out.
 
@@ -61,14 +61,14 @@ def _build(config: RunConfig, agents: Sequence[str]) -> Any:
     """The team as its run began: the untrained model."""
     import torch
 
-    from colllm_bench.models.team_policy import Team
+    from colllm_bench.models.team_policy import TeamPolicy
 
     if config.threads:
         torch.set_num_threads(config.threads)
     env = make_env(config, split="eval")
     roles = getattr(env, "roles", None)
     env.close()
-    return Team.build(
+    return TeamPolicy.build(
         config, agents, generator=torch_generator(config.seed, "adapters"),
         roles=roles and [roles[agent] for agent in agents],
     )

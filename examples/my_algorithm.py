@@ -25,8 +25,8 @@ class LuckFree(Algorithm):
         by_number: dict[int, list[Turn]] = defaultdict(list)
         for episode in episodes:
             to_go = discounted(episode.rewards, self.config.gamma)
-            for transcript in episode.transcripts:
-                for number, turn in enumerate(transcript.turns):
+            for trajectory in episode.trajectories:
+                for number, turn in enumerate(trajectory.turns):
                     turn.return_ = to_go[number]
                     by_number[number].append(turn)
         for turns in by_number.values():

@@ -12,8 +12,8 @@ from tiny_envs import Relay
 
 from colllm_bench.errors import RunError
 from colllm_bench.rollout import rollout, text_of
-from colllm_bench.teams.language_model import TeamPlayer
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.scripted import ScriptedTeam
 
 
 class Teller:
@@ -30,16 +30,18 @@ class Teller:
 
 def tell(envs, seeds, groups=None, player=None):
     groups = list(range(len(envs))) if groups is None else groups
-    return rollout(envs, seeds, groups, player or ScriptedPlayer(Teller))
+    return rollout(envs, seeds, groups, player or ScriptedTeam(Teller))
 
 
 def team_player(team, seed=0, temperature=1.0):
     generator = torch.Generator().manual_seed(seed)
-    return TeamPlayer(team, generator=generator, temperature=temperature, max_action_tokens=3)
+    return LanguageModelTeam(
+        team, generator=generator, temperature=temperature, max_action_tokens=3
+    )
 
 
 def lengths(episode):
-    return [len(transcript.turns) for transcript in episode.transcripts]
+    return [len(trajectory.turns) for trajectory in episode.trajectories]
 
 
 def test_a_turn_holds_what_was_seen_said_and_won():
@@ -47,15 +49,15 @@ def test_a_turn_holds_what_was_seen_said_and_won():
     (episode,) = tell([env], [5], [9])
     assert (episode.seed, episode.group, episode.success) == (5, 9, episode.rewards[-1] > 0.5)
     assert episode.score == {"days": 3.0}
-    assert [x.agent for x in episode.transcripts] == ["a_0", "a_1"]
-    assert [x.index for x in episode.transcripts] == [0, 1]
-    assert [x.instructions for x in episode.transcripts] == ["you are a_0", "you are a_1"]
+    assert [x.agent for x in episode.trajectories] == ["a_0", "a_1"]
+    assert [x.index for x in episode.trajectories] == [0, 1]
+    assert [x.instructions for x in episode.trajectories] == ["you are a_0", "you are a_1"]
     for t, heard in enumerate(env.heard):
-        said = {x.agent: x.turns[t].action_text for x in episode.transcripts}
+        said = {x.agent: x.turns[t].action_text for x in episode.trajectories}
         assert heard == said
         value = sum(map(ord, "".join(said.values()))) % 5 / 4
-        for transcript in episode.transcripts:
-            turn = transcript.turns[t]
+        for trajectory in episode.trajectories:
+            turn = trajectory.turns[t]
             assert turn.observation.startswith(f"day {t} card ") and turn.reward == value
             assert (turn.terminated, turn.truncated) == (t == 2, False)
             assert turn.info["score"] == {"days": t + 1.0} and turn.value is None
@@ -77,7 +79,8 @@ def test_a_scripted_team_plays_a_task_the_same_in_any_company():
     alone = tell([Relay()], [7], [0])[0]
     among = tell([Relay() for _ in range(4)], [1, 2, 7, 7], [0, 0, 0, 0])
     assert among[2] == alone
-    assert among[3].transcripts[0].turns[0].observation == alone.transcripts[0].turns[0].observation
+    shared = among[3].trajectories[0].turns[0].observation
+    assert shared == alone.trajectories[0].turns[0].observation
     assert among[3] != alone, "two episodes of one task need two teams' luck"
 
 
@@ -88,8 +91,8 @@ def test_agents_that_leave_early():
     assert [sorted(heard) for heard in env.heard] == [
         ["a_0", "a_1", "a_2"], ["a_1", "a_2"], ["a_1", "a_2"], ["a_1"],
     ]
-    assert [x.turns[-1].terminated for x in episode.transcripts] == [True] * 3
-    assert not any(turn.terminated for x in episode.transcripts for turn in x.turns[:-1])
+    assert [x.turns[-1].terminated for x in episode.trajectories] == [True] * 3
+    assert not any(turn.terminated for x in episode.trajectories for turn in x.turns[:-1])
     assert len(episode.rewards) == 4
 
 
@@ -97,15 +100,15 @@ def test_truncation_keeps_what_would_have_been_seen(model_folder):
     team = build_team(model_folder(), 2)
     for cut in (False, True):
         (episode,) = rollout([Relay(turns=2, cut=cut)], [1], [0], team_player(team))
-        for transcript in episode.transcripts:
-            last = transcript.turns[-1]
+        for trajectory in episode.trajectories:
+            last = trajectory.turns[-1]
             assert (last.terminated, last.truncated) == (not cut, cut)
             if not cut:
-                assert transcript.final_prompt_ids is None
+                assert trajectory.final_prompt_ids is None
                 continue
-            text = team.tokenizer.decode(transcript.final_prompt_ids)
+            text = team.tokenizer.decode(trajectory.final_prompt_ids)
             assert "day 2 card " in text
-            assert transcript.final_prompt_ids != last.prompt_ids
+            assert trajectory.final_prompt_ids != last.prompt_ids
 
 
 def test_both_ends_at_once_count_as_a_termination():
@@ -115,7 +118,7 @@ def test_both_ends_at_once_count_as_a_termination():
             return observations, rewards, ended, dict(ended), infos
 
     (episode,) = tell([Both(turns=2)], [0])
-    assert [(turn.terminated, turn.truncated) for turn in episode.transcripts[0].turns] == [
+    assert [(turn.terminated, turn.truncated) for turn in episode.trajectories[0].turns] == [
         (False, False), (True, False),
     ]
 
@@ -170,7 +173,7 @@ def test_sampled_ids_are_the_ids_that_are_kept(model_folder):
         episodes = rollout(envs, [0, 1, 2, 3], [0] * 4, player)
         assert [lengths(e) for e in episodes] == [[2 + s % 3, 1, 2 + s % 3] for s in range(4)]
         batch = batch_of(team, episodes)
-        scores = team.action_scores(batch, temperature=temperature).logprobs.detach()
+        scores = team.evaluate_actions(batch, temperature=temperature).logprobs.detach()
         torch.testing.assert_close(scores, batch.logprobs, atol=1e-4, rtol=0)
         for turn in batch.turns:
             assert turn.action_text == team.prompts.text(turn.action_ids)
@@ -199,10 +202,10 @@ def test_an_action_that_was_cut_off_gets_its_end_in_the_next_prompt(model_folder
     monkeypatch.setattr(team, "session", lambda *args, **options: session)
     env = Relay(agents=1, turns=4, cut=True)
     (episode,) = rollout([env], [0], [0], team_player(team))
-    (transcript,) = episode.transcripts
-    assert [turn.action_ids for turn in transcript.turns] == [[50], [51, end], [eos], [52, 53]]
-    prompts = [*session.prompts, transcript.final_prompt_ids]
-    assert session.prompts == [turn.prompt_ids for turn in transcript.turns]
+    (trajectory,) = episode.trajectories
+    assert [turn.action_ids for turn in trajectory.turns] == [[50], [51, end], [eos], [52, 53]]
+    prompts = [*session.prompts, trajectory.final_prompt_ids]
+    assert session.prompts == [turn.prompt_ids for turn in trajectory.turns]
     assert [prompt[0] == end for prompt in prompts[1:]] == [True, False, False, True]
     assert env.heard[1] == {"a_0": team.tokenizer.decode([51])}
     assert env.heard[2] == {"a_0": ""}

@@ -30,7 +30,7 @@ def console_for(**settings: Any) -> Console:
     return console if console.is_terminal else Console(**settings, width=WIDE)
 
 
-class Board:
+class JobTable:
     """Shows jobs while they go on: a live table on a terminal, elsewhere a line a change.
 
     Args:
@@ -45,7 +45,7 @@ class Board:
         self.told = {id(job): job.state for job in self.jobs}
         self.summed = time.monotonic()
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> JobTable:
         if self.console.is_terminal and not self.console.quiet:
             self.live = Live(self, console=self.console, transient=True, refresh_per_second=2)
             self.live.start()
@@ -114,8 +114,8 @@ class Board:
             if job.code is None:
                 total = job.total or max(totals)
                 work += max(0, total - job.done) * known.get(job.label[:-1], other)
-        lanes = sum(job.running for job in self.jobs)
-        return work / max(1, lanes)
+        row_groups = sum(job.running for job in self.jobs)
+        return work / max(1, row_groups)
 
 
 def progress_table(jobs: Sequence[Any], titles: Sequence[str], fit: int | None = None) -> Table:

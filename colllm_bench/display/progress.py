@@ -1,6 +1,6 @@
 """What a person sees while a run goes on: a live bar, or plain lines where there is no terminal.
 
-A listener has ``start(total, done)``, ``iteration(row, episodes)`` and ``close()``; the trainer
+A callback has ``start(total, done)``, ``iteration(row, episodes)`` and ``close()``; the trainer
 calls them and knows nothing else of it.
 """
 
@@ -21,7 +21,7 @@ WINDOW = 256
 """Episodes that the shown win rate and return are means of."""
 
 
-class Moving:
+class MovingAverage:
     """Win rate and return over the last :data:`WINDOW` episodes, from rows of metrics."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Moving:
         return "  ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
 
 
-class Clock:
+class Eta:
     """Time left, from the pace of this process alone: a resumed run starts counting anew."""
 
     def __init__(self, total: int, done: int):
@@ -87,10 +87,10 @@ class Bar:
             TextColumn("{task.fields[left]}"),
             console=console,
         )
-        self.moving = Moving()
+        self.moving = MovingAverage()
 
     def start(self, total: int, done: int) -> None:
-        self.clock = Clock(total, done)
+        self.clock = Eta(total, done)
         self.moving.seen = done
         self.task = self.progress.add_task("", total=total, completed=done, numbers="", left="")
         self.progress.start()
@@ -111,10 +111,10 @@ class Lines:
 
     def __init__(self, console: Console, every: float = 15.0):
         self.console, self.every, self.told = console, every, 0.0
-        self.moving = Moving()
+        self.moving = MovingAverage()
 
     def start(self, total: int, done: int) -> None:
-        self.clock = Clock(total, done)
+        self.clock = Eta(total, done)
         self.moving.seen = done
 
     def iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
@@ -141,19 +141,19 @@ class After:
 
     def start(self, total: int, done: int) -> None:
         self.first()
-        for listener in self.then:
-            listener.start(total, done)
+        for callback in self.then:
+            callback.start(total, done)
 
     def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
-        for listener in self.then:
-            listener.iteration(row, episodes)
+        for callback in self.then:
+            callback.iteration(row, episodes)
 
     def close(self) -> None:
-        for listener in self.then:
-            listener.close()
+        for callback in self.then:
+            callback.close()
 
 
-def make_listener(console: Console, *, quiet: bool = False, trace: bool = False) -> Any:
-    """The listener that fits the terminal; None for ``quiet`` without ``trace``."""
+def make_callback(console: Console, *, quiet: bool = False, trace: bool = False) -> Any:
+    """The callback that fits the terminal; None for ``quiet`` without ``trace``."""
     shown = None if quiet else Bar(console) if console.is_terminal else Lines(console)
     return Trace(console, shown) if trace else shown

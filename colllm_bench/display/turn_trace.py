@@ -18,7 +18,7 @@ class Trace:
 
     Args:
         console: where it is printed.
-        then: the listener behind it, or None.
+        then: the callback behind it, or None.
     """
 
     def __init__(self, console: Console, then: Any = None):
@@ -42,10 +42,10 @@ class Trace:
 
 def turn_table(episode: Episode) -> Table:
     """The last turn of the first agent: rewards come late where they are sparse."""
-    transcript = episode.transcripts[0]
-    number, turn, docs = len(transcript.turns), transcript.turns[-1], field_docs(Turn)
+    trajectory = episode.trajectories[0]
+    number, turn, docs = len(trajectory.turns), trajectory.turns[-1], field_docs(Turn)
     table = Table(
-        title=f"The life of a turn: {transcript.agent}, turn {number}", title_justify="left"
+        title=f"The life of a turn: {trajectory.agent}, turn {number}", title_justify="left"
     )
     table.add_column("field", no_wrap=True)
     table.add_column("value", overflow="fold", ratio=3)

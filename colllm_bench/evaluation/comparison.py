@@ -30,7 +30,7 @@ from colllm_bench.evaluation.record import Folder
 from colllm_bench.runs import files
 from colllm_bench.runs.replays import replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text
-from colllm_bench.teams.base import Player, close
+from colllm_bench.teams.base import Team, close
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.loading import finished, load_team, seat_names, weights_digest
 from colllm_bench.teams.specs import TeamSpec
@@ -94,11 +94,11 @@ class Entry:
         usage = player.ledger.summary() if self.spec.kind == "openai" else None
         return Outcome(found, episodes[:KEPT], usage)
 
-    def _player(self, ledger: Path | None, notify: Callable[[str], None] | None) -> Player:
+    def _player(self, ledger: Path | None, notify: Callable[[str], None] | None) -> Team:
         if self.decentralized:
-            from colllm_bench.teams.decentralized import DecentralizedPlayer
+            from colllm_bench.teams.decentralized import DecentralizedTeam
 
-            return DecentralizedPlayer(
+            return DecentralizedTeam(
                 self.spec.path, seat_names(self.config), self.config,
                 temperature=self.temperature, seed=self.config.seed,
             )
@@ -119,7 +119,7 @@ class Outcome:
 
 def actions_digest(episodes: Sequence[Episode]) -> str:
     """Twelve hex digits of every action's text: equal for teams that did the same."""
-    said = [[turn.action_text for turn in x.turns] for e in episodes for x in e.transcripts]
+    said = [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
 
 

@@ -31,9 +31,9 @@ from colllm_bench.evaluation.held_out import (
 )
 from colllm_bench.evaluation.record import Folder
 from colllm_bench.runs import files
-from colllm_bench.teams.base import Player, close
+from colllm_bench.teams.base import Team, close
 from colllm_bench.teams.loading import load_team, seat_names
-from colllm_bench.teams.mixed import MixedPlayer
+from colllm_bench.teams.mixed import MixedTeam
 
 FILE = "crossplay.json"
 
@@ -121,7 +121,7 @@ def cross_play(
     return folder.record
 
 
-def _seated(entry: Entry, seats: Sequence[int], ledger: Path) -> Player:
+def _seated(entry: Entry, seats: Sequence[int], ledger: Path) -> Team:
     own = {"endpoint": entry.endpoint, "path": ledger} if entry.spec.kind == "openai" else {}
     return load_team(
         entry.spec, entry.config, seats=seats, temperature=entry.temperature, **own
@@ -129,12 +129,12 @@ def _seated(entry: Entry, seats: Sequence[int], ledger: Path) -> Player:
 
 
 def _cell(
-    row: Entry, column: Entry, one: Player, first: Sequence[int], rest: Sequence[int],
+    row: Entry, column: Entry, one: Team, first: Sequence[int], rest: Sequence[int],
     path: Path, place: tuple[int, int],
 ) -> dict[str, Any]:
     other = _seated(column, rest, path / f"requests-{place[0]}-{place[1]}.jsonl")
     try:
-        mixed = MixedPlayer([(one, first), (other, rest)])
+        mixed = MixedTeam([(one, first), (other, rest)])
         episodes = play_held_out(row.config, mixed)
     finally:
         close(other)

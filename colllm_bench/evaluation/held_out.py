@@ -18,15 +18,15 @@ from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.teams.base import Player
-from colllm_bench.teams.language_model import TeamPlayer
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.base import Team
+from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.types import Episode
 
 
 def play_held_out(
     config: RunConfig,
-    player: Player,
+    player: Team,
     *,
     scripted: bool = False,
     frames: int = 0,
@@ -62,7 +62,7 @@ def evaluate_team(
     split: str = "eval",
 ) -> list[Episode]:
     """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
-    player = TeamPlayer(
+    player = LanguageModelTeam(
         team,
         generator=torch_generator(config.seed, "evaluation", device=team.device),
         temperature=config.temperature if temperature is None else temperature,
@@ -78,7 +78,7 @@ def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
     return {
         name: play_held_out(
             config,
-            ScriptedPlayer(registry.load(entry, "policy")),
+            ScriptedTeam(registry.load(entry, "policy")),
             scripted=True,
             frames=KEPT.get(name, 0),
         )
@@ -89,7 +89,7 @@ def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
 
 def results(episodes: Sequence[Episode]) -> dict[str, Any]:
     """The bare results of a team's episodes, as they go into files: one number an episode."""
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     successes = [e.success for e in episodes]
     return {
         "returns": [e.return_ for e in episodes],

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from colllm_bench.interactive import input_parsing, panels
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 CHOICE_HELP = """\
 An action: its number, its beginning (Tab completes), or the whole of it.
@@ -27,7 +27,7 @@ class PersonLeft(Exception):
     """The person ended the game: no error, but the episode has no end."""
 
 
-class Person:
+class HumanTeam:
     """A player who is asked at the terminal, and sees what an agent in that seat would see.
 
     Args:
@@ -46,82 +46,82 @@ class Person:
         self._told: list[int] = []
         self._total = 0.0
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         (own,) = turns
         self.seats = [i for i, turn in enumerate(own) if turn is not None]
-        number = len(self.episode.transcripts[self.seats[0]].turns)
-        self._tell_reward(self.episode.transcripts[self.seats[0]])
+        number = len(self.episode.trajectories[self.seats[0]].turns)
+        self._tell_reward(self.episode.trajectories[self.seats[0]])
         for i in self.seats:
-            transcript = self.episode.transcripts[i]
+            trajectory = self.episode.trajectories[i]
             if i not in self._told:
-                self._instruct(transcript, self._news(i))
+                self._instruct(trajectory, self._news(i))
                 self._told.append(i)
-            elif len(self.seats) == 1 or transcript.turns[-2].info.get("invalid"):
-                self._tell_notice(transcript)
-            own[i].action_text = self._ask(transcript, own[i], number)
+            elif len(self.seats) == 1 or trajectory.turns[-2].info.get("invalid"):
+                self._tell_notice(trajectory)
+            own[i].action_text = self._ask(trajectory, own[i], number)
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         pass  # one episode: it goes on, or nobody is asked again
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
-        self.console.print(panels.said(transcript.agent, observation, heading="cut off here"))
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
+        self.console.print(panels.said(trajectory.agent, observation, heading="cut off here"))
 
     # -- one turn
 
     def _news(self, i: int) -> str:
         """Seat ``i``'s instructions, less the lines that another own seat's have had."""
-        lines = self.episode.transcripts[i].instructions.split("\n")
+        lines = self.episode.trajectories[i].instructions.split("\n")
         if not self._told:
             return "\n".join(lines)
-        first = self.episode.transcripts[self._told[0]]
+        first = self.episode.trajectories[self._told[0]]
         own = [line for line in lines if line not in first.instructions.split("\n")]
         if len(own) == len(lines):
             return "\n".join(lines)
         return "\n".join([*own, f"(the rest as for {first.agent})"])
 
-    def _instruct(self, transcript: Transcript, text: str) -> None:
+    def _instruct(self, trajectory: Trajectory, text: str) -> None:
         text = text or "(this environment gives no instructions)"
         self.console.print(
-            panels.said(transcript.agent, text, heading="instructions", style="dim")
+            panels.said(trajectory.agent, text, heading="instructions", style="dim")
         )
 
-    def _tell_reward(self, transcript: Transcript) -> None:
-        if len(transcript.turns) < 2:
+    def _tell_reward(self, trajectory: Trajectory) -> None:
+        if len(trajectory.turns) < 2:
             return
-        reward = transcript.turns[-2].reward
+        reward = trajectory.turns[-2].reward
         self._total += reward
         if reward:
             line = Text(f"the team's reward {reward:+g}, {self._total:g} in all")
             line.stylize("green" if reward > 0 else "red")
             self.console.print(line)
 
-    def _tell_notice(self, transcript: Transcript) -> None:
-        info = transcript.turns[-2].info
+    def _tell_notice(self, trajectory: Trajectory) -> None:
+        info = trajectory.turns[-2].info
         notice = str(info.get("notice") or "your last answer was not understood")
         # Most environments say it in the next observation too: not twice.
-        if info.get("invalid") and notice not in transcript.turns[-1].observation:
-            self.console.print(panels.plain(f"{transcript.agent}: {notice}", "red"))
+        if info.get("invalid") and notice not in trajectory.turns[-1].observation:
+            self.console.print(panels.plain(f"{trajectory.agent}: {notice}", "red"))
 
-    def _ask(self, transcript: Transcript, turn: Turn, number: int) -> str:
-        agent, legal = transcript.agent, turn.info.get("legal_actions")
+    def _ask(self, trajectory: Trajectory, turn: Turn, number: int) -> str:
+        agent, legal = trajectory.agent, turn.info.get("legal_actions")
         self.console.print(panels.said(agent, turn.observation, heading=f"turn {number}"))
         try:
             if legal:
-                return self._ask_choice(transcript, list(map(str, legal)))
-            return self._ask_text(transcript)
+                return self._ask_choice(trajectory, list(map(str, legal)))
+            return self._ask_text(trajectory)
         except (EOFError, KeyboardInterrupt):
             raise PersonLeft from None
 
-    def _ask_choice(self, transcript: Transcript, legal: list[str]) -> str:
+    def _ask_choice(self, trajectory: Trajectory, legal: list[str]) -> str:
         _complete(legal)
         self.console.print(panels.choices(legal, self.console.width))
         while True:
-            line = self.read(f"{transcript.agent}> ")
+            line = self.read(f"{trajectory.agent}> ")
             if line.strip() == "?":
-                self._help(transcript, CHOICE_HELP)
+                self._help(trajectory, CHOICE_HELP)
                 self.console.print(panels.choices(legal, self.console.width))
                 continue
             action, wrong = input_parsing.choose(line, legal)
@@ -129,9 +129,9 @@ class Person:
                 return action
             self.console.print(panels.plain(wrong, "yellow"))
 
-    def _ask_text(self, transcript: Transcript) -> str:
+    def _ask_text(self, trajectory: Trajectory) -> str:
         _complete([])
-        prompt = f"{transcript.agent}> "
+        prompt = f"{trajectory.agent}> "
         self.console.print(
             Text(" end with an empty line or a dot; ? help, !edit opens your editor", style="dim")
         )
@@ -142,7 +142,7 @@ class Person:
             while True:
                 line = self.read(prompt if first else "." * (len(prompt) - 1) + " ")
                 if first and line.strip() == "?":
-                    self._help(transcript, TEXT_HELP)
+                    self._help(trajectory, TEXT_HELP)
                     continue
                 if first and line.strip() == "!edit":
                     raise _WantsEditor
@@ -155,7 +155,7 @@ class Person:
             except _WantsEditor:
                 written = self._edit()
             if written is not None:
-                self.console.print(panels.said(transcript.agent, written, heading="you wrote"))
+                self.console.print(panels.said(trajectory.agent, written, heading="you wrote"))
                 return written
 
     def _edit(self) -> str | None:
@@ -169,8 +169,8 @@ class Person:
             return None
         return written
 
-    def _help(self, transcript: Transcript, text: str) -> None:
-        self._instruct(transcript, transcript.instructions)
+    def _help(self, trajectory: Trajectory, text: str) -> None:
+        self._instruct(trajectory, trajectory.instructions)
         self.console.print(Text(f"{text}\n{COMMON_HELP}", style="cyan"))
 
 

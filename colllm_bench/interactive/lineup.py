@@ -12,9 +12,9 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.runs.folder import read_config
 from colllm_bench.setup.environments import make_env, make_mixed_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
-from colllm_bench.teams.base import Player
+from colllm_bench.teams.base import Team
 from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.mixed import MixedPlayer
+from colllm_bench.teams.mixed import MixedTeam
 from colllm_bench.teams.specs import ALLOWED, TeamSpec, parse_team
 
 NAMES = {"expert": "scripted", "model": "untrained"}
@@ -26,7 +26,7 @@ OF_A_MODEL = ("model", "chat_template", "max_action_tokens", "temperature")
 
 
 @dataclass(frozen=True)
-class Seating:
+class Lineup:
     """Who takes which seat of an environment.
 
     Attributes:
@@ -72,20 +72,20 @@ class Seating:
         return make_mixed_env(self.config, split, styles)
 
     def player(
-        self, person: Player | None, *, seed: int, temperature: float | None, endpoint: Any = None
-    ) -> Player:
+        self, person: Team | None, *, seed: int, temperature: float | None, endpoint: Any = None
+    ) -> Team:
         """One player for all seats; the person is asked first."""
         by_team: dict[TeamSpec, list[int]] = {}
         for seat, team in enumerate(self.teams):
             if team is not None:
                 by_team.setdefault(team, []).append(seat)
-        parts: list[tuple[Player, Sequence[int]]] = [(person, self.own)] if self.own else []
+        parts: list[tuple[Team, Sequence[int]]] = [(person, self.own)] if self.own else []
         for team, seats in by_team.items():
             config = self.config if team.scripted else self._config_of(team)
             seats = [0] if self.central else seats
             options = {"seed": seed, "temperature": temperature, "endpoint": endpoint}
             parts.append((load_team(team, config, seats=seats, **options), seats))
-        return MixedPlayer(parts)
+        return MixedTeam(parts)
 
     def _style(self, team: TeamSpec) -> str:
         return "brief" if team.scripted else self._config_of(team).style
@@ -125,7 +125,7 @@ def read_team(text: str) -> TeamSpec:
 
 def seat(
     config: RunConfig, teams: Sequence[str], seats: str | None = None, reads: str = "full"
-) -> Seating:
+) -> Lineup:
     """Everybody's seat.
 
     Args:
@@ -156,7 +156,7 @@ def seat(
             taken[place] = read_team(team)
     if rest is None and len(taken) < len(names):
         rest = read_team("scripted" if registry.env_spec(config.env).scripted else "untrained")
-    found = Seating(config, names, own, [taken.get(i, rest) for i in range(len(names))], reads)
+    found = Lineup(config, names, own, [taken.get(i, rest) for i in range(len(names))], reads)
     if found.central and len(set(found.teams)) > 1:
         raise ConfigError(
             "a centralized team has one master who writes everybody's action: nobody else can "

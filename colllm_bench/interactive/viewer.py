@@ -15,8 +15,8 @@ from rich.text import Text
 
 from colllm_bench.interactive import panels
 from colllm_bench.runs.replays import replay_of
-from colllm_bench.teams.base import Player
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.teams.base import Team
+from colllm_bench.types import Episode, Trajectory, Turn
 
 NEXT, BACK, RUN, QUIT = "next", "back", "run", "quit"
 KEYS = {
@@ -134,24 +134,24 @@ class Watched:
     """
 
     def __init__(
-        self, player: Player, viewer: Viewer, about: dict[str, Any], seats: Sequence[str] = ()
+        self, player: Team, viewer: Viewer, about: dict[str, Any], seats: Sequence[str] = ()
     ):
         self.player, self.viewer, self.about, self.seats = player, viewer, about, seats
         self.done, self.started = 0, False
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
-        self.player.begin(episodes)
+        self.player.reset(episodes)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         self.catch_up()
         self.player.act(turns)
 
-    def keep(self, running: Sequence[int]) -> None:
-        self.player.keep(running)
+    def keep_running(self, running: Sequence[int]) -> None:
+        self.player.keep_running(running)
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
-        self.player.observe_end(transcript, observation)
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
+        self.player.observe_final(trajectory, observation)
 
     def catch_up(self) -> None:
         """Show what is over and was not shown yet; after the rollout, the last turn."""
@@ -167,12 +167,12 @@ class Watched:
 class Keeping:
     """A player whose episode can be read when the rollout was broken off."""
 
-    def __init__(self, player: Player):
+    def __init__(self, player: Team):
         self.player, self.episode = player, None
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
-        self.player.begin(episodes)
+        self.player.reset(episodes)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.player, name)
@@ -180,12 +180,12 @@ class Keeping:
 
 def finished_episode(episode: Episode) -> Episode:
     """An episode that may still go on, without the turns that have no outcome yet."""
-    transcripts = [
-        Transcript(x.agent, x.index, x.instructions, [t for t in x.turns if t.reward is not None])
-        for x in episode.transcripts
+    trajectories = [
+        Trajectory(x.agent, x.index, x.instructions, [t for t in x.turns if t.reward is not None])
+        for x in episode.trajectories
     ]
-    done = Episode(episode.seed, episode.group, transcripts, episode.success, episode.score)
-    done.frames = episode.frames[: max(len(x.turns) for x in transcripts) + 1]
+    done = Episode(episode.seed, episode.group, trajectories, episode.success, episode.score)
+    done.frames = episode.frames[: max(len(x.turns) for x in trajectories) + 1]
     return done
 
 

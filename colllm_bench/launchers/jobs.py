@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from colllm_bench import cli
-from colllm_bench.display.job_table import Board, results_table
-from colllm_bench.display.progress import Clock, Moving
+from colllm_bench.display.job_table import JobTable, results_table
+from colllm_bench.display.progress import Eta, MovingAverage
 from colllm_bench.launchers.local import Local
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import holds_run, read_config
@@ -81,9 +81,9 @@ class Job:
         self.failure = ""
         self.tries, self.elsewhere = 0, False
         self.began = self.seconds = 0.0
-        self.moving, self.offset, self.done = Moving(), 0, 0
+        self.moving, self.offset, self.done = MovingAverage(), 0, 0
         self.total: int | None = None
-        self.clock: Clock | None = None
+        self.clock: Eta | None = None
         self.pace: float | None = None
 
     @property
@@ -123,14 +123,14 @@ class Job:
             self.total = config.iterations * config.batch
         size = path.stat().st_size
         if size < self.offset:  # a resumed run has forgotten its last lines
-            self.offset, self.moving = 0, Moving()
+            self.offset, self.moving = 0, MovingAverage()
         if size > self.offset and self.total is not None:
             rows, self.offset = files.lines_from(path, self.offset)
             for row in rows:
                 self.moving.add(row)
                 self.done = row["episodes"]
             if rows and self.clock is None:
-                self.clock = Clock(self.total, self.done)
+                self.clock = Eta(self.total, self.done)
             elif rows:
                 self.pace = self.clock.pace(self.done) or self.pace
 
@@ -232,7 +232,7 @@ def run_seeds(argv: Sequence[str], paths: dict[int, Path], given: dict[str, Any]
     jobs = [Job((str(s),), p, [*own, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
     console = Console(quiet="quiet" in given)
     try:
-        with Board(jobs, ("seed",), console) as board:
+        with JobTable(jobs, ("seed",), console) as board:
             Pool(jobs, Local(), given.get("jobs")).work(board.show)
     except KeyboardInterrupt as interrupt:
         again = "the same command with --resume goes on"

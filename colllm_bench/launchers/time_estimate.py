@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from colllm_bench.config import RunConfig
-from colllm_bench.display.job_table import Board, console_for
+from colllm_bench.display.job_table import JobTable, console_for
 from colllm_bench.display.progress import duration
 from colllm_bench.display.tables import plain_table
 from colllm_bench.errors import ColllmError
@@ -153,7 +153,7 @@ def calibrate(
             path = path / f"setting{k}" / f"seed{config.seed}"
             jobs[key] = Job(labels[k], path, [*run_argv(config, where), "--quiet"])
         console.print(f"measuring {len(jobs)} settings", highlight=False)
-        with Board(list(jobs.values()), titles, console) as board:
+        with JobTable(list(jobs.values()), titles, console) as board:
             Pool(list(jobs.values()), launcher, given.get("jobs")).work(board.show)
         for key, job in jobs.items():
             rows = full_iterations(job.path, read_config(job.path)) if job.code == 0 else []
@@ -189,9 +189,9 @@ def seconds_left(point: Point, paces: dict[str, Pace]) -> float | None:
     return pace.seconds(point.resolved, done)
 
 
-def makespan(times: Iterable[float], lanes: int) -> float:
+def makespan(times: Iterable[float], row_groups: int) -> float:
     """Seconds until all are done, each started in order as soon as a lane is free."""
-    ends = [0.0] * lanes
+    ends = [0.0] * row_groups
     for seconds in times:
         heapq.heappush(ends, heapq.heappop(ends) + seconds)
     return max(ends)

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from colllm_bench.models.adapters import AdapterSet
+from colllm_bench.models.adapters import LoRAAdapters
 
 
-def enable_checkpointing(model: Any, adapters: AdapterSet | None) -> None:
+def enable_checkpointing(model: Any, adapters: LoRAAdapters | None) -> None:
     """Recompute each block's activations in the backward pass, under the adapters that the
     forward pass chose. Takes effect inside :func:`training_mode` only."""
     options = {"context_fn": adapters.checkpoint_contexts} if adapters is not None else {}

@@ -17,16 +17,18 @@ from torch import nn
 
 from colllm_bench.errors import ConfigError
 from colllm_bench.models import peft_files
-from colllm_bench.models.multi_lora import Choice, Selection, StackedLoRA
+from colllm_bench.models.multi_lora import ActiveRouting, AdapterRouting, MultiLoRALinear
 
 MERGE_LIMIT = 256 * 2**20
 """Bytes of merged weights (all slots of a selection) up to which they are built."""
 
 
-class AdapterSet:
+class LoRAAdapters:
     """The adapters of a model, one per slot. Made by :func:`attach`."""
 
-    def __init__(self, layers: dict[str, StackedLoRA], choice: Choice, rank: int, alpha: float):
+    def __init__(
+        self, layers: dict[str, MultiLoRALinear], choice: ActiveRouting, rank: int, alpha: float
+    ):
         self.layers, self.rank, self.alpha = layers, rank, alpha
         self._choice = choice
         first = next(iter(layers.values()))
@@ -35,7 +37,9 @@ class AdapterSet:
         # Merging in half precision would round small updates away.
         self._mergeable = first.weight.dtype == torch.float32
 
-    def select(self, slots: torch.Tensor | None, *, merge: bool | None = None) -> Selection | None:
+    def select(
+        self, slots: torch.Tensor | None, *, merge: bool | None = None
+    ) -> AdapterRouting | None:
         """A selection for :meth:`using`.
 
         Args:
@@ -44,13 +48,13 @@ class AdapterSet:
         """
         if slots is None:
             return None
-        selection = Selection(slots, merge=False)
+        selection = AdapterRouting(slots, merge=False)
         bytes_ = self._base_bytes * len(selection.slots)
         selection.merge = merge if merge is not None else self._mergeable and bytes_ <= MERGE_LIMIT
         return selection
 
     @contextmanager
-    def using(self, selection: Selection | None) -> Iterator[None]:
+    def using(self, selection: AdapterRouting | None) -> Iterator[None]:
         """Forwards inside run with ``selection``."""
         before, self._choice.selection = self._choice.selection, selection
         try:
@@ -114,7 +118,7 @@ class AdapterSet:
 
 def attach(
     model: nn.Module, slots: int, rank: int, alpha: float, generator: torch.Generator
-) -> AdapterSet:
+) -> LoRAAdapters:
     """Freeze ``model`` and put ``slots`` adapters on every linear layer but the output.
 
     A is uniform in ``+-1/sqrt(in)`` as PEFT's default (Kaiming with a = sqrt 5), B is zero:
@@ -136,9 +140,9 @@ def attach(
             f"{type(model).__name__} has no linear layer to adapt", fix="use tuning=full"
         )
     model.requires_grad_(False)
-    choice, layers = Choice(), {}
+    choice, layers = ActiveRouting(), {}
     for name, module in targets.items():
-        layer = StackedLoRA(module, slots, rank, alpha / rank, choice)
+        layer = MultiLoRALinear(module, slots, rank, alpha / rank, choice)
         parent, _, own = name.rpartition(".")
         setattr(model.get_submodule(parent), own, layer)
         layers[name] = layer
@@ -153,7 +157,7 @@ def attach(
             choice.selection.tokens = args[0].shape[-1]
 
     model.get_input_embeddings().register_forward_pre_hook(note_length)
-    return AdapterSet(layers, choice, rank, alpha)
+    return LoRAAdapters(layers, choice, rank, alpha)
 
 
 def _is_linear(module: nn.Module) -> bool:

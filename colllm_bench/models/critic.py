@@ -17,7 +17,7 @@ from torch import nn
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
-from colllm_bench.models.adapters import AdapterSet, attach
+from colllm_bench.models.adapters import LoRAAdapters, attach
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.objectives.batches import ValueBatch
 
@@ -35,7 +35,7 @@ class Critic:
     def __init__(
         self,
         models: list[nn.Module],
-        adapters: AdapterSet | None,
+        adapters: LoRAAdapters | None,
         slots: list[int],
         device: torch.device,
         checkpointing: bool = False,

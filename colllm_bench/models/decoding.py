@@ -13,23 +13,23 @@ from typing import Any
 import torch
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models.kv_cache import AttentionLayout, RowCache
-from colllm_bench.models.sampling import RowStreams
+from colllm_bench.models.kv_cache import AttentionWindows, RaggedKVCache
+from colllm_bench.models.sampling import PerTurnRandom
 
 REUSE = ("session", "turn", "none")
 
 
-class Session:
+class DecodingSession:
     """A number of episodes played in lockstep by a team. Made by ``Team.session``.
 
     Rows are agent-major: row ``a * E + e`` is agent ``a`` in episode ``e``. The policies are
     read when the session starts to play: train after it, not during it.
 
     Args:
-        team: a :class:`colllm_bench.models.team_policy.Team`.
+        team: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
         episodes: E, how many episodes.
         generator: on the team's device; every sampled token comes from it. Or a
-            :class:`colllm_bench.models.sampling.RowStreams`, which has a stream for each row.
+            :class:`colllm_bench.models.sampling.PerTurnRandom`, which has a stream for each row.
         temperature: tokens are drawn from softmax(logits / temperature), nothing cut off;
             0 takes the most probable token.
         max_action_tokens: an action that has no end token by then is cut off.
@@ -47,7 +47,7 @@ class Session:
         team: Any,
         episodes: int,
         *,
-        generator: torch.Generator | RowStreams,
+        generator: torch.Generator | PerTurnRandom,
         temperature: float,
         max_action_tokens: int,
         reuse: str | None = None,
@@ -57,7 +57,7 @@ class Session:
             raise ConfigError(f"temperature {temperature}", allowed="0 (greedy) or above")
         if max_action_tokens < 1:
             raise ConfigError(f"max_action_tokens {max_action_tokens}", allowed="at least 1")
-        self.reuse = reuse or ("session" if team.caches_rows else "none")
+        self.reuse = reuse or ("session" if team.supports_kv_cache else "none")
         if self.reuse not in REUSE:
             raise ConfigError(f"unknown reuse {reuse!r}", allowed=", ".join(REUSE))
         self.team, self.generator, self.device = team, generator, team.device
@@ -69,7 +69,7 @@ class Session:
         # Ids that the cache does not hold: the last action's end, or without reuse everything.
         self._carried: list[list[int]] = [[] for _ in range(rows)]
         self._lengths = [0] * rows
-        self._lanes = team.lanes(self._agent_of_row())
+        self._lanes = team.row_groups(self._agent_of_row())
         self._renew_caches()
 
     @torch.no_grad()
@@ -97,7 +97,7 @@ class Session:
         ]
         longest = max(n + len(feed) for n, feed in zip(self._lengths, feeds))
         self.team.prompts.require_context(longest + self.max_action_tokens)
-        if isinstance(self.generator, RowStreams):
+        if isinstance(self.generator, PerTurnRandom):
             self.generator.turn(acting)
         if self.reuse == "none":
             steps = self._recompute(feeds, acting)
@@ -118,13 +118,13 @@ class Session:
         self._carried = [self._carried[row] for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
         self.episodes = len(episodes)
-        if isinstance(self.generator, RowStreams):
+        if isinstance(self.generator, PerTurnRandom):
             self.generator.keep(rows)
         before = self._lanes
-        self._lanes = self.team.lanes(self._agent_of_row())
+        self._lanes = self.team.row_groups(self._agent_of_row())
         for lane, old, cache in zip(self._lanes, before, self._caches):
             if lane.rows is None:
-                lane.selection = old.narrowed(lane)
+                lane.selection = old.restrict(lane)
                 own = rows
             else:
                 place = {row: i for i, row in enumerate(old.rows.tolist())}
@@ -177,7 +177,7 @@ class Session:
 
     def _renew_caches(self) -> None:
         config = self.team.model.config.get_text_config()
-        self._caches = [RowCache(config.num_hidden_layers) for _ in self._lanes]
+        self._caches = [RaggedKVCache(config.num_hidden_layers) for _ in self._lanes]
         self._lengths = [0] * len(self._lengths)
 
     def _agent_of_row(self) -> torch.Tensor:
@@ -253,7 +253,7 @@ class Session:
 
     def _points(self, rows: int) -> torch.Tensor:
         """[rows, 1] in [0, 1): where each row's token stands in its distribution."""
-        if isinstance(self.generator, RowStreams):
+        if isinstance(self.generator, PerTurnRandom):
             return torch.from_numpy(self.generator.points()).to(self.device)
         return torch.rand(
             rows, 1, generator=self.generator, device=self.device, dtype=torch.float64
@@ -262,11 +262,11 @@ class Session:
 
 def cached_forward(
     lane: Any,
-    cache: RowCache,
+    cache: RaggedKVCache,
     ids: torch.Tensor,
     starts: Sequence[int],
     last: torch.Tensor,
-    layout: AttentionLayout,
+    layout: AttentionWindows,
     context_length: int | None,
 ) -> torch.Tensor:
     """Append ``ids`` [rows, T] to the rows of a cache; [rows, vocabulary] logits at ``last``.
@@ -295,13 +295,15 @@ def cached_forward(
 
 
 @torch.no_grad()
-def cache_agrees(lane: Any, layout: AttentionLayout, context_length: int | None) -> bool:
+def kv_cache_matches_full_forward(
+    lane: Any, layout: AttentionWindows, context_length: int | None
+) -> bool:
     """Whether ``lane`` computes the same for ragged rows in two pieces as in one."""
     device, width = lane.model.device, 10
     size = lane.model.get_input_embeddings().num_embeddings
     ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
     first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
-    cache = RowCache(lane.model.config.get_text_config().num_hidden_layers)
+    cache = RaggedKVCache(lane.model.config.get_text_config().num_hidden_layers)
     cached_forward(lane, cache, ids[:, :6], [0, 0], first - 1, layout, context_length)
     starts = first.tolist()
     piece = torch.stack([row[n : n + 4] for row, n in zip(ids, starts, strict=True)])

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from colllm_bench.models.adapters import AdapterSet
-from colllm_bench.models.multi_lora import Selection
+from colllm_bench.models.adapters import LoRAAdapters
+from colllm_bench.models.multi_lora import AdapterRouting
 
 
-class Gather:
+class LogitsAt:
     """Lets a model compute logits at chosen places only.
 
     A hook on the output embedding picks hidden states before it runs, so whatever an
@@ -35,14 +35,14 @@ class Gather:
 
 
 @dataclass
-class Lane:
+class RowGroup:
     """Rows that run through one model together; ``rows`` None means all of them."""
 
     model: torch.nn.Module
-    gather: Gather
+    gather: LogitsAt
     rows: torch.Tensor | None
-    adapters: AdapterSet | None = None
-    selection: Selection | None = None
+    adapters: LoRAAdapters | None = None
+    selection: AdapterRouting | None = None
 
     def logits(self, places, **inputs: Any) -> torch.Tensor:
         """[P, vocabulary] at ``places``, with the rows' adapters on."""
@@ -51,7 +51,7 @@ class Lane:
         with self.adapters.using(self.selection):
             return self.gather.logits(self.model, places, **inputs)
 
-    def narrowed(self, lane: Lane) -> Selection | None:
+    def restrict(self, lane: RowGroup) -> AdapterRouting | None:
         """The selection for ``lane``, which has fewer of these rows."""
         if lane.selection is None:
             return None

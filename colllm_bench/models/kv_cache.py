@@ -26,7 +26,7 @@ _KNOWN = {
 """Configuration fields about windows that are accounted for, or are not about attention."""
 
 
-class _Places:
+class _WritePlan:
     """Where the next forward call's tokens go; shared by a cache and its layers.
 
     The layers do not point at their cache: a cycle would keep the buffers of a finished
@@ -58,13 +58,13 @@ class _Places:
         buffer.view(-1, width).index_copy_(0, flat, new.reshape(-1, width))
 
 
-class RowLayer(CacheLayerMixin):
-    """One attention layer's part of a :class:`RowCache`; ``keys`` is [rows, heads, columns, d]."""
+class RaggedCacheLayer(CacheLayerMixin):
+    """One attention layer of a :class:`RaggedKVCache`; ``keys`` is [rows, heads, columns, d]."""
 
     is_sliding = False
     is_croppable = False
 
-    def __init__(self, places: _Places):
+    def __init__(self, places: _WritePlan):
         super().__init__()
         self.places = places
 
@@ -97,7 +97,7 @@ class RowLayer(CacheLayerMixin):
         return -1
 
 
-class RowCache(Cache):
+class RaggedKVCache(Cache):
     """A cache whose rows have lengths of their own.
 
     Before every forward call :meth:`place` says where each row's new tokens go.
@@ -105,8 +105,8 @@ class RowCache(Cache):
 
     def __init__(self, layers: int):
         super().__init__(layers=[])
-        self.places = _Places()
-        self.layers = [RowLayer(self.places) for _ in range(layers)]
+        self.places = _WritePlan()
+        self.layers = [RaggedCacheLayer(self.places) for _ in range(layers)]
 
     @property
     def stop(self) -> int:
@@ -131,7 +131,7 @@ class RowCache(Cache):
 
 
 @dataclass(frozen=True)
-class AttentionLayout:
+class AttentionWindows:
     """What a model's layers may look back at: ``{"full_attention": None}``, a window, or both.
 
     Attributes:
@@ -141,7 +141,7 @@ class AttentionLayout:
     windows: dict[str, int | None]
 
     @classmethod
-    def of(cls, config: Any) -> AttentionLayout | None:
+    def of(cls, config: Any) -> AttentionWindows | None:
         """The layout of a configuration; None if it has layers that are no attention, or
         attention of another shape (chunks, other windows, linear attention, state spaces)."""
         for name, value in config.to_dict().items():
@@ -160,7 +160,7 @@ class AttentionLayout:
     def mask(
         self, positions: torch.Tensor, start: int | None, stop: int, dtype: torch.dtype
     ) -> torch.Tensor | dict[str, torch.Tensor] | None:
-        """The additive mask of new tokens against the columns of a :class:`RowCache`.
+        """The additive mask of new tokens against the columns of a :class:`RaggedKVCache`.
 
         Args:
             positions: [rows, T] of the new tokens.

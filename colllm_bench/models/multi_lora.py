@@ -66,7 +66,7 @@ def _project(x, weight, bias, a, b, merged, scale):
     return F.linear(x, weight, bias).baddbmm_(narrow, b, alpha=scale)
 
 
-class Selection:
+class AdapterRouting:
     """Which slot each row of a batch uses, and the tensors that follow from it.
 
     Adapter weights are read when a layer first runs under the selection and kept until
@@ -95,13 +95,13 @@ class Selection:
         """Forget weights read so far: the adapters were changed."""
         self._tensors.clear()
 
-    def sharing(self, other: Selection) -> Selection:
+    def sharing(self, other: AdapterRouting) -> AdapterRouting:
         """This selection, with the weights that ``other`` has read when both have its runs."""
         if other.slots == self.slots:
             self.merge, self._tensors = other.merge, other._tensors
         return self
 
-    def tensors(self, layer: StackedLoRA) -> tuple:
+    def tensors(self, layer: MultiLoRALinear) -> tuple:
         """A [n, rank, in], B transposed [n, rank, out] and W + s B A [n, out, in] (or None)
         of each run, detached, in the base's dtype."""
         found = self._tensors.get(id(layer))
@@ -117,18 +117,18 @@ class Selection:
         return found
 
 
-class Choice:
-    """The selection of the moment; all layers of an :class:`AdapterSet` share one."""
+class ActiveRouting:
+    """The selection of the moment; all layers of an :class:`LoRAAdapters` share one."""
 
-    selection: Selection | None = None
+    selection: AdapterRouting | None = None
 
 
-class StackedLoRA(nn.Module):
+class MultiLoRALinear(nn.Module):
     """A linear layer of the base with one low-rank update per slot.
 
     ``weight`` and ``bias`` stay the base's own, under their own names, so the base's
     ``state_dict`` and ``save_pretrained`` do not change; A and B belong to the
-    :class:`AdapterSet`.
+    :class:`LoRAAdapters`.
 
     Args:
         base: an ``nn.Linear``, or transformers' ``Conv1D`` (GPT-2), whose weight is [in, out].
@@ -136,7 +136,7 @@ class StackedLoRA(nn.Module):
         choice: where to look for the selection.
     """
 
-    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, choice: Choice):
+    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, choice: ActiveRouting):
         super().__init__()
         self.transposed = not isinstance(base, nn.Linear)
         self.weight, self.bias = base.weight, base.bias

@@ -14,7 +14,7 @@ import numpy as np
 from colllm_bench.seeding import derive
 
 
-class RowStreams:
+class PerTurnRandom:
     """A stream for each row of a :class:`colllm_bench.models.decoding.Session`.
 
     Args:

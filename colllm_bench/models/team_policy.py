@@ -3,7 +3,7 @@
 >>> team = Team.build(config, ["general_0", "general_1"], generator=generator)
 >>> session = team.session(64, generator=generator, temperature=1.0, max_action_tokens=8)
 >>> actions = session.act(prompts)                  # plays: one call a turn
->>> scores = team.action_scores(batch)              # learns: one forward a batch
+>>> scores = team.evaluate_actions(batch)              # learns: one forward a batch
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import torch
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
-from colllm_bench.models.adapters import AdapterSet, attach
-from colllm_bench.models.decoding import Session, cache_agrees
-from colllm_bench.models.forward import Gather, Lane, score_tokens
-from colllm_bench.models.kv_cache import AttentionLayout
+from colllm_bench.models.adapters import LoRAAdapters, attach
+from colllm_bench.models.decoding import DecodingSession, kv_cache_matches_full_forward
+from colllm_bench.models.forward import LogitsAt, RowGroup, score_tokens
+from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.models.prompts import PromptBuilder
 from colllm_bench.objectives.batches import TokenBatch
 
 
 @dataclass
-class ActionScores:
+class ActionLogprobs:
     """Log-probabilities [K] of a batch's action tokens, and the policy's entropy [K] there
     (None unless asked for); float32, row by row, left to right."""
 
@@ -39,7 +39,7 @@ class ActionScores:
     entropy: torch.Tensor | None = None
 
 
-class Team:
+class TeamPolicy:
     """Policies of all agents. Build with :meth:`build`.
 
     Attributes:
@@ -68,10 +68,10 @@ class Team:
         self.size = sum(p.numel() for p in self.model.parameters())
         self.slot_of_agent = assign_slots(config.share, self.agents, roles)
         self.slots = 1 + max(self.slot_of_agent)
-        self.adapters: AdapterSet | None = None
+        self.adapters: LoRAAdapters | None = None
         self.copies: list[torch.nn.Module] = []
         self.critic_slots: list[int] = []
-        self._gathers: dict[int, Gather] = {}
+        self._gathers: dict[int, LogitsAt] = {}
         if config.tuning == "lora":
             self.critic_slots = list(range(self.slots, self.slots + critic_slots))
             slots = self.slots + critic_slots
@@ -84,10 +84,10 @@ class Team:
         else:
             raise ConfigError(f"unknown tuning {config.tuning!r}", allowed="lora, full")
         for model in (self.model, *self.copies):
-            self._gathers[id(model)] = Gather(model)
+            self._gathers[id(model)] = LogitsAt(model)
             if config.gradient_checkpointing:
                 enable_checkpointing(model, self.adapters)
-        self.layout = AttentionLayout.of(self.model.config.get_text_config())
+        self.layout = AttentionWindows.of(self.model.config.get_text_config())
 
     @classmethod
     def build(
@@ -98,7 +98,7 @@ class Team:
         generator: torch.Generator,
         critic_slots: int = 0,
         roles: Sequence[str] | None = None,
-    ) -> Team:
+    ) -> TeamPolicy:
         """Load ``config.model`` and give it a policy per agent.
 
         Args:
@@ -128,9 +128,9 @@ class Team:
         temperature: float = 1.0,
         max_action_tokens: int,
         **options: Any,
-    ) -> Session:
+    ) -> DecodingSession:
         """A :class:`Session` that plays ``episodes`` episodes with the policies of now."""
-        return Session(
+        return DecodingSession(
             self,
             episodes,
             generator=generator,
@@ -139,28 +139,31 @@ class Team:
             **options,
         )
 
-    def lanes(self, agent: torch.Tensor, *, reference: bool = False) -> list[Lane]:
+    def row_groups(self, agent: torch.Tensor, *, reference: bool = False) -> list[RowGroup]:
         """How rows run through models. ``agent`` [rows] is the agent's index of each row."""
         slots = torch.tensor(self.slot_of_agent, device=agent.device)[agent]
         if self.adapters is not None or reference:
             selection = None
             if self.adapters is not None and not reference:
                 selection = self.adapters.select(slots)
-            return [Lane(self.model, self._gathers[id(self.model)], None, self.adapters, selection)]
+            gather = self._gathers[id(self.model)]
+            return [RowGroup(self.model, gather, None, self.adapters, selection)]
         return [
-            Lane(model, self._gathers[id(model)], (slots == slot).nonzero()[:, 0])
+            RowGroup(model, self._gathers[id(model)], (slots == slot).nonzero()[:, 0])
             for slot, model in enumerate(self.copies)
         ]
 
     @functools.cached_property
-    def caches_rows(self) -> bool:
-        """Whether the model computes the same with a :class:`RowCache` as without: tried out,
+    def supports_kv_cache(self) -> bool:
+        """Whether the model computes the same with a :class:`RaggedKVCache` as without: tried out,
         not looked up, because any architecture may be loaded."""
         agrees = False
         if self.layout is not None:
-            lane = Lane(self.model, self._gathers[id(self.model)], None)
+            lane = RowGroup(self.model, self._gathers[id(self.model)], None)
             try:
-                agrees = cache_agrees(lane, self.layout, self.loaded.context_length)
+                agrees = kv_cache_matches_full_forward(
+                    lane, self.layout, self.loaded.context_length
+                )
             except Exception:  # a foreign architecture may refuse the cache in any way it likes
                 agrees = False
         if not agrees:
@@ -173,14 +176,14 @@ class Team:
 
     # -- learning
 
-    def action_scores(
+    def evaluate_actions(
         self,
         batch: TokenBatch,
         *,
         temperature: float = 1.0,
         with_entropy: bool = False,
         reference: bool = False,
-    ) -> ActionScores:
+    ) -> ActionLogprobs:
         """Score a batch's action tokens under the policies of now: one forward for all agents.
 
         Args:
@@ -200,7 +203,7 @@ class Team:
         targets = batch.ids[rows, columns]
         parts: list[tuple[torch.Tensor, ...]] = []
         order = []
-        for lane in self.lanes(batch.agent, reference=reference):
+        for lane in self.row_groups(batch.agent, reference=reference):
             ids, own_rows, own = batch.ids, rows, slice(None)
             if lane.rows is not None:
                 place = torch.full((len(batch.ids),), -1, device=rows.device)
@@ -218,7 +221,7 @@ class Team:
             back = torch.argsort(torch.cat(order))
             logprobs = logprobs[back]
             entropy = entropy[back] if entropy is not None else None
-        return ActionScores(logprobs, entropy)
+        return ActionLogprobs(logprobs, entropy)
 
     # -- parameters
 

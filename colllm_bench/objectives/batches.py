@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 @dataclass
@@ -75,11 +75,11 @@ class ValueBatch:
     slot: torch.Tensor
 
 
-def transcript_ids(transcript: Transcript) -> tuple[list[int], list[bool]]:
+def trajectory_ids(trajectory: Trajectory) -> tuple[list[int], list[bool]]:
     """All ids of a transcript in order, and whether the agent wrote each."""
     ids: list[int] = []
     wrote: list[bool] = []
-    for turn in transcript.turns:
+    for turn in trajectory.turns:
         ids += turn.prompt_ids
         wrote += [False] * len(turn.prompt_ids)
         ids += turn.action_ids
@@ -89,8 +89,8 @@ def transcript_ids(transcript: Transcript) -> tuple[list[int], list[bool]]:
 
 def padded_tokens(episodes: Sequence[Episode]) -> int:
     """Tokens of one episode's rows, all padded to the longest transcript of ``episodes``."""
-    longest = max(len(transcript_ids(x)[0]) for e in episodes for x in e.transcripts)
-    return longest * len(episodes[0].transcripts)
+    longest = max(len(trajectory_ids(x)[0]) for e in episodes for x in e.trajectories)
+    return longest * len(episodes[0].trajectories)
 
 
 def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,16 +106,16 @@ def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor
 
 def collate(episodes: Sequence[Episode], pad_id: int, device="cpu") -> TokenBatch:
     """The transcripts of ``episodes``, agent-major, as one batch."""
-    agents = len(episodes[0].transcripts)
+    agents = len(episodes[0].trajectories)
     rows, wrote, agent, turns, turn_of, agent_of = [], [], [], [], [], []
     for a in range(agents):
         for episode in episodes:
-            transcript = episode.transcripts[a]
-            ids, flags = transcript_ids(transcript)
+            trajectory = episode.trajectories[a]
+            ids, flags = trajectory_ids(trajectory)
             rows.append(ids)
             wrote.append(flags)
             agent.append(a)
-            for turn in transcript.turns:
+            for turn in trajectory.turns:
                 turn_of += [len(turns)] * len(turn.action_ids)
                 agent_of += [a] * len(turn.action_ids)
                 turns.append(turn)

@@ -30,12 +30,12 @@ def with_critics(view: View, episodes: Sequence[Episode]) -> int:
         view: what the critics read (:attr:`Algorithm.view`).
         episodes: of one iteration.
     """
-    central = view.critics(len(episodes[0].transcripts)) == 1 and len(episodes[0].transcripts) > 1
+    central = view.critics(len(episodes[0].trajectories)) == 1 and len(episodes[0].trajectories) > 1
     home = {}  # of every turn: its transcript, and its number there
     for episode in episodes:
-        for transcript in episode.transcripts:
-            for t, turn in enumerate(transcript.turns):
-                home[id(turn)] = (transcript, t)
+        for trajectory in episode.trajectories:
+            for t, turn in enumerate(trajectory.turns):
+                home[id(turn)] = (trajectory, t)
     tokens = numbers = 0
     for history in view.histories(episodes):
         own = None if central else history.critic
@@ -43,14 +43,14 @@ def with_critics(view: View, episodes: Sequence[Episode]) -> int:
         known = 0  # tokens that the critic's own agent wrote or was shown, up to its last read
         for read in history.reads:
             for turn in read.turns:
-                transcript, t = home[id(turn)]
-                if transcript.index == own:
-                    known = _tokens(transcript.turns[:t]) + len(turn.prompt_ids)
+                trajectory, t = home[id(turn)]
+                if trajectory.index == own:
+                    known = _tokens(trajectory.turns[:t]) + len(turn.prompt_ids)
                 else:
                     numbers += 1
-            for transcript in read.finals:
-                if transcript.index == own:
-                    known = _tokens(transcript.turns) + len(transcript.final_prompt_ids)
+            for trajectory in read.finals:
+                if trajectory.index == own:
+                    known = _tokens(trajectory.turns) + len(trajectory.final_prompt_ids)
         tokens -= min(known, len(history.ids))
     return TOKEN * tokens + NUMBER * numbers
 
@@ -62,9 +62,9 @@ def _tokens(turns: Iterable) -> int:
 def with_master(episodes: Sequence[Episode]) -> int:
     """Centralized execution: every observation to the master, every action back, while they
     play. The master's transcript is all of it."""
-    transcripts = [transcript for episode in episodes for transcript in episode.transcripts]
-    final = sum(len(transcript.final_prompt_ids or ()) for transcript in transcripts)
-    return TOKEN * (sum(_tokens(transcript.turns) for transcript in transcripts) + final)
+    trajectories = [trajectory for episode in episodes for trajectory in episode.trajectories]
+    final = sum(len(trajectory.final_prompt_ids or ()) for trajectory in trajectories)
+    return TOKEN * (sum(_tokens(trajectory.turns) for trajectory in trajectories) + final)
 
 
 def of_normalization(agents: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from colllm_bench.objectives.batches import ValueBatch, pad
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Read:
     """Position of the token; all later tokens are invisible to it (causal attention)."""
     turns: list[Turn] = field(default_factory=list)
     """The turns whose V(h_t) this is."""
-    finals: list[Transcript] = field(default_factory=list)
+    finals: list[Trajectory] = field(default_factory=list)
     """The truncated transcripts whose bootstrap value this is."""
 
 
@@ -55,36 +55,36 @@ class View:
 def local(episodes: Sequence[Episode]) -> list[History]:
     """h_i: each agent's own observations and actions, read before each of its actions."""
     histories = []
-    for a in range(len(episodes[0].transcripts)):
+    for a in range(len(episodes[0].trajectories)):
         for episode in episodes:
-            histories.append(_history([episode.transcripts[a]], critic=a))
+            histories.append(_history([episode.trajectories[a]], critic=a))
     return histories
 
 
 def joint(episodes: Sequence[Episode]) -> list[History]:
     """h: turn by turn all agents' observations, then all agents' actions; read once a turn,
     after the last observation and before the first action."""
-    return [_history(episode.transcripts, critic=0) for episode in episodes]
+    return [_history(episode.trajectories, critic=0) for episode in episodes]
 
 
 LOCAL = View(local, critics=lambda agents: agents)
 JOINT = View(joint, critics=lambda agents: 1)
 
 
-def _history(transcripts: Sequence[Transcript], critic: int) -> History:
+def _history(trajectories: Sequence[Trajectory], critic: int) -> History:
     ids: list[int] = []
     reads: list[Read] = []
-    for t in range(max(len(transcript.turns) for transcript in transcripts)):
-        present = [x.turns[t] for x in transcripts if t < len(x.turns)]
+    for t in range(max(len(trajectory.turns) for trajectory in trajectories)):
+        present = [x.turns[t] for x in trajectories if t < len(x.turns)]
         for turn in present:
             ids += turn.prompt_ids
         reads.append(Read(column=len(ids) - 1, turns=present))
         for turn in present:
             ids += turn.action_ids
-    cut = [transcript for transcript in transcripts if transcript.final_prompt_ids]
+    cut = [trajectory for trajectory in trajectories if trajectory.final_prompt_ids]
     if cut:
-        for transcript in cut:
-            ids += transcript.final_prompt_ids
+        for trajectory in cut:
+            ids += trajectory.final_prompt_ids
         reads.append(Read(column=len(ids) - 1, finals=cut))
     # Nothing is read after the last observation: its actions would only cost compute.
     return History(critic, ids[: reads[-1].column + 1], reads)

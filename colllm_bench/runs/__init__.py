@@ -2,3 +2,20 @@
 
 May import the core. No torch at import.
 """
+
+from __future__ import annotations
+
+import importlib
+
+_PUBLIC = {
+    "RunFolder": "folder",
+    "read_config": "folder",
+}
+__all__ = ["RunFolder", "read_config"]
+
+
+def __getattr__(name: str):
+    """Public names, loaded when first used."""
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,7 +42,7 @@ from typing import Any
 
 from colllm_bench.errors import RunError
 from colllm_bench.runs import files
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 FORMAT = 1
 REPLAYS = "replays"
@@ -69,7 +69,7 @@ def replay_of(episode: Episode, **about: Any) -> dict[str, Any]:
         about: what the episode itself does not know: ``env``, ``algo``, ``team``
             (``trained``, ``untrained``, ``random``, ``scripted``), ``split``, ``iteration``.
     """
-    turns = max(len(transcript.turns) for transcript in episode.transcripts)
+    turns = max(len(trajectory.turns) for trajectory in episode.trajectories)
     return files.plain({
         "format": FORMAT,
         **about,
@@ -77,15 +77,15 @@ def replay_of(episode: Episode, **about: Any) -> dict[str, Any]:
         "success": episode.success,
         "return": episode.return_,
         "score": episode.score,
-        "agents": [{"name": x.agent, "instructions": x.instructions} for x in episode.transcripts],
-        "turns": [_turn(episode.transcripts, t) for t in range(turns)],
+        "agents": [{"name": x.agent, "instructions": x.instructions} for x in episode.trajectories],
+        "turns": [_turn(episode.trajectories, t) for t in range(turns)],
         "frames": episode.frames,
     })
 
 
-def _turn(transcripts: list[Transcript], t: int) -> dict[str, Any]:
+def _turn(trajectories: list[Trajectory], t: int) -> dict[str, Any]:
     """Turn ``t`` of all agents; those that have left are None."""
-    own = [x.turns[t] if t < len(x.turns) else None for x in transcripts]
+    own = [x.turns[t] if t < len(x.turns) else None for x in trajectories]
     live = next(turn for turn in own if turn is not None)
     ends = {turn.terminated and "terminated" or turn.truncated and "truncated" or None
             for turn in own if turn is not None}

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 def episode_text(episode: Episode) -> str:
     """All that the team saw and said, turn by turn, with rewards and (if any) values."""
     verdict = {True: "success", False: "no success", None: "no verdict"}[episode.success]
-    lengths = [len(transcript.turns) for transcript in episode.transcripts]
+    lengths = [len(trajectory.turns) for trajectory in episode.trajectories]
     parts = [
         f"episode with seed {episode.seed}: {verdict}, return {episode.return_:g}, "
         f"{max(lengths)} turns, {len(lengths)} agents"
     ]
     if episode.score:
         parts.append("score: " + ", ".join(f"{k} {v:g}" for k, v in episode.score.items()))
-    for transcript in episode.transcripts:
-        parts.append(f"\n--- instructions to {transcript.agent} ---\n{transcript.instructions}")
+    for trajectory in episode.trajectories:
+        parts.append(f"\n--- instructions to {trajectory.agent} ---\n{trajectory.instructions}")
     for t in range(max(lengths)):
         parts.append(f"\n--- turn {t + 1} ---")
-        for transcript in episode.transcripts:
-            if t < len(transcript.turns):
-                parts.append(_turn_text(transcript, transcript.turns[t]))
+        for trajectory in episode.trajectories:
+            if t < len(trajectory.turns):
+                parts.append(_turn_text(trajectory, trajectory.turns[t]))
     return "\n".join(parts) + "\n"
 
 
-def _turn_text(transcript: Transcript, turn: Turn) -> str:
+def _turn_text(trajectory: Trajectory, turn: Turn) -> str:
     notes = []
     if turn.info and turn.info.get("invalid"):
         notes.append("invalid")
@@ -44,4 +44,4 @@ def _turn_text(transcript: Transcript, turn: Turn) -> str:
     tail = f"\n    [{', '.join(notes)}]" if notes else ""
     if turn.info and turn.info.get("verdict"):
         tail += f"\n    verdict: {turn.info['verdict']}"
-    return f"{transcript.agent}\n{seen}\n{said}{tail}"
+    return f"{trajectory.agent}\n{seen}\n{said}{tail}"

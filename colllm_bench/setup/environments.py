@@ -55,11 +55,11 @@ def make_mixed_env(config: RunConfig, split: str, styles: Sequence[str | None]) 
 
     known, open_ended = _options_of(registry.env_class(config.env))
     distinct = list(dict.fromkeys(styles)) if "style" in known or open_ended else [None]
-    twins = {style: _bare_env(config, split, style, watched=True) for style in distinct}
-    first = twins[distinct[0]]
-    if len(twins) == 1:
+    replicas = {style: _bare_env(config, split, style, watched=True) for style in distinct}
+    first = replicas[distinct[0]]
+    if len(replicas) == 1:
         return first
-    return MixedStyleEnv(twins, dict(zip(first.possible_agents, styles, strict=True)))
+    return MixedStyleEnv(replicas, dict(zip(first.possible_agents, styles, strict=True)))
 
 
 def _bare_env(config: RunConfig, split: str, style: str | None, *, watched: bool = False) -> Any:

@@ -27,8 +27,8 @@ import sys
 from typing import Any, TextIO
 
 from colllm_bench.config import RunConfig
-from colllm_bench.teams.language_model import TeamPlayer
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 class Seat:
@@ -48,30 +48,30 @@ class Seat:
         self.agent = agent
         team = build_team(RunConfig.from_dict(config), [agent])
         team.load(folder)
-        self.player = TeamPlayer(
+        self.player = LanguageModelTeam(
             team, temperature=temperature, max_action_tokens=max_action_tokens, seed=seed
         )
 
-    def begin(self, starts: list[list[Any]]) -> None:
+    def reset(self, starts: list[list[Any]]) -> None:
         self.running = [
-            Episode(seed, twin, [Transcript(self.agent, 0, instructions)])
-            for seed, twin, instructions in starts
+            Episode(seed, replica, [Trajectory(self.agent, 0, instructions)])
+            for seed, replica, instructions in starts
         ]
-        self.player.begin(self.running)
+        self.player.reset(self.running)
 
     def act(self, observations: list[str | None]) -> list[str | None]:
         turns: list[Turn | None] = []
         for episode, text in zip(self.running, observations, strict=True):
             turn = None if text is None else Turn(observation=text)
             if turn is not None:
-                episode.transcripts[0].turns.append(turn)
+                episode.trajectories[0].turns.append(turn)
             turns.append(turn)
         self.player.act([[turn] for turn in turns])
         return [turn and turn.action_text for turn in turns]
 
-    def keep(self, running: list[int]) -> None:
+    def keep_running(self, running: list[int]) -> None:
         self.running = [self.running[i] for i in running]
-        self.player.keep(running)
+        self.player.keep_running(running)
 
 
 def serve(inward: TextIO, outward: TextIO) -> None:
@@ -83,11 +83,11 @@ def serve(inward: TextIO, outward: TextIO) -> None:
         if kind == "load":
             seat, reply = Seat(**value), {"ready": True}
         elif kind == "begin":
-            seat.begin(value)
+            seat.reset(value)
         elif kind == "observe":
             reply = {"act": seat.act(value)}
         elif kind == "keep":
-            seat.keep(value)
+            seat.keep_running(value)
         if reply is not None:
             outward.write(json.dumps(reply) + "\n")
             outward.flush()

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class Player(Protocol):
+class Team(Protocol):
     """Who answers for the team. All methods work on the running episodes, in order."""
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         """New episodes start; their transcripts hold the instructions and no turns."""
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
@@ -23,14 +23,14 @@ class Player(Protocol):
                 the last one of its transcript.
         """
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         """Only these positions of the running episodes go on."""
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
         """A transcript was truncated; this is what its agent would have seen next."""
 
 
-def twins(episodes: Sequence[Episode]) -> list[int]:
+def replicas(episodes: Sequence[Episode]) -> list[int]:
     """[episodes] how many before it start from the same seed: tells equal starts apart."""
     seen: Counter[int] = Counter()
     numbers = []
@@ -40,7 +40,7 @@ def twins(episodes: Sequence[Episode]) -> list[int]:
     return numbers
 
 
-def close(player: Player) -> None:
+def close(player: Team) -> None:
     """Let go of what a player holds (processes, connections); most hold nothing."""
     if hasattr(player, "close"):
         player.close()

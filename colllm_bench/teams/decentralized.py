@@ -13,20 +13,20 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.teams.base import twins
+from colllm_bench.teams.base import replicas
 from colllm_bench.teams.loading import policy_config, require_agents
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 PATIENCE = 10.0
 """Seconds that a process gets to end after its input has ended."""
 
 
-class DecentralizedPlayer:
+class DecentralizedTeam:
     """Plays every agent with :mod:`colllm_bench.teams.agent_process`: nothing passes between the
     processes but the environment's text.
 
     The actions are those of the batch: greedy play takes the same tokens, and sampled play draws
-    from the same streams, an agent's own (:class:`colllm_bench.models.sampling.RowStreams`).
+    from the same streams, an agent's own (:class:`colllm_bench.models.sampling.PerTurnRandom`).
 
     Args:
         run: the run folder.
@@ -68,10 +68,10 @@ class DecentralizedPlayer:
             self.close()
             raise
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
-        places = list(zip(episodes, twins(episodes), strict=True))
+    def reset(self, episodes: Sequence[Episode]) -> None:
+        places = list(zip(episodes, replicas(episodes), strict=True))
         for a, process in enumerate(self._processes):
-            starts = [[e.seed, twin, e.transcripts[a].instructions] for e, twin in places]
+            starts = [[e.seed, replica, e.trajectories[a].instructions] for e, replica in places]
             process.send({"begin": starts})
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
@@ -83,11 +83,11 @@ class DecentralizedPlayer:
                 if turn is not None:
                     turn.action_text = text
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         for process in self._processes:
             process.send({"keep": list(running)})
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
         pass
 
     def close(self) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from colllm_bench.models.sampling import RowStreams
-from colllm_bench.teams.base import twins
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.models.sampling import PerTurnRandom
+from colllm_bench.teams.base import replicas
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class TeamPlayer:
+class LanguageModelTeam:
     """A team of language models, all agents of all episodes in one batch.
 
     Args:
-        team: a :class:`colllm_bench.models.team_policy.Team`.
+        team: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
         generator: ``torch.Generator`` on the team's device; every sampled token comes from it.
         temperature: of sampling; 0 plays greedily.
         max_action_tokens: longest action.
         seed: instead of ``generator``: a stream for every agent, episode and turn, so that
             an agent says the same whoever else is in the batch
-            (:class:`colllm_bench.models.sampling.RowStreams`).
+            (:class:`colllm_bench.models.sampling.PerTurnRandom`).
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class TeamPlayer:
         self.temperature = temperature
         self.max_action_tokens = max_action_tokens
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         self.running = list(episodes)
         self.session = self.team.session(
             len(episodes),
@@ -47,14 +47,14 @@ class TeamPlayer:
             max_action_tokens=self.max_action_tokens,
         )
 
-    def _streams(self) -> RowStreams:
-        places = list(zip(self.running, twins(self.running), strict=True))
+    def _streams(self) -> PerTurnRandom:
+        places = list(zip(self.running, replicas(self.running), strict=True))
         names = [
-            (self.running[0].transcripts[a].agent, episode.seed, twin)
-            for a in range(len(self.running[0].transcripts))
-            for episode, twin in places
+            (self.running[0].trajectories[a].agent, episode.seed, replica)
+            for a in range(len(self.running[0].trajectories))
+            for episode, replica in places
         ]
-        return RowStreams(self.seed, names, self.max_action_tokens)
+        return PerTurnRandom(self.seed, names, self.max_action_tokens)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         flat: list[Turn | None] = []
@@ -62,7 +62,7 @@ class TeamPlayer:
             for episode, own in zip(self.running, turns, strict=True):
                 turn = own[a]
                 if turn is not None:
-                    turn.prompt_ids = self._prompt(episode.transcripts[a], turn.observation)
+                    turn.prompt_ids = self._prompt(episode.trajectories[a], turn.observation)
                 flat.append(turn)
         sampled = self.session.act([turn and turn.prompt_ids for turn in flat])
         for turn, result in zip(flat, sampled, strict=True):
@@ -70,18 +70,18 @@ class TeamPlayer:
                 turn.action_ids, turn.logprobs = result
                 turn.action_text = self.team.prompts.text(turn.action_ids)
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         self.running = [self.running[i] for i in running]
         if running:
             self.session.keep(list(running))
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
-        transcript.final_prompt_ids = self._after(transcript.turns[-1], observation)
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
+        trajectory.final_prompt_ids = self._after(trajectory.turns[-1], observation)
 
-    def _prompt(self, transcript: Transcript, observation: str) -> list[int]:
-        if len(transcript.turns) == 1:
-            return self.team.prompts.first(transcript.instructions, observation)
-        return self._after(transcript.turns[-2], observation)
+    def _prompt(self, trajectory: Trajectory, observation: str) -> list[int]:
+        if len(trajectory.turns) == 1:
+            return self.team.prompts.first(trajectory.instructions, observation)
+        return self._after(trajectory.turns[-2], observation)
 
     def _after(self, previous: Turn, observation: str) -> list[int]:
         ended = previous.action_ids[-1] in self.team.prompts.end_ids

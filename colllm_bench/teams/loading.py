@@ -16,9 +16,9 @@ from colllm_bench.runs.folder import read_config
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
-from colllm_bench.teams.base import Player
-from colllm_bench.teams.language_model import TeamPlayer
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.base import Team
+from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.teams.specs import ALLOWED, TeamSpec, parse_team
 
 OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
@@ -34,7 +34,7 @@ def load_team(
     seed: int | None = None,
     endpoint: Any = None,
     **of_endpoint: Any,
-) -> Player:
+) -> Team:
     """The player of a team.
 
     Args:
@@ -42,13 +42,13 @@ def load_team(
             device; resolved (:func:`team_config`). What a trained team *is* (model, adapters)
             comes from its run folder.
         seats: the seats it takes, as places in ``possible_agents``; None: all. Fewer are for
-            :class:`colllm_bench.teams.mixed.MixedPlayer`.
+            :class:`colllm_bench.teams.mixed.MixedTeam`.
         temperature: None: ``config.temperature``; 0 plays greedily.
         seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
             episode whoever plays beside it.
         endpoint: :class:`colllm_bench.teams.endpoint.client.Endpoint`, for ``openai:MODEL``.
         of_endpoint: ``path`` (of its ledger) and ``notify`` of
-            :class:`colllm_bench.teams.endpoint.team.EndpointPlayer`.
+            :class:`colllm_bench.teams.endpoint.team.EndpointTeam`.
 
     Returns:
         A player; give it to :func:`colllm_bench.teams.base.close` in the end.
@@ -65,18 +65,18 @@ def load_team(
         "seed": config.seed if seed is None else seed,
     }
     if spec.kind == "openai":
-        from colllm_bench.teams.endpoint.team import EndpointPlayer
+        from colllm_bench.teams.endpoint.team import EndpointTeam
 
-        return EndpointPlayer(spec.name, endpoint, **sampling, **of_endpoint)
+        return EndpointTeam(spec.name, endpoint, **sampling, **of_endpoint)
     agents = seat_names(config, seats)
     if spec.kind == "untrained":
         loaded = build_team(config.replace(share="all", tuning="lora"), agents)
     else:
         loaded = load_trained(spec.path, agents, config)
-    return TeamPlayer(loaded, **sampling)
+    return LanguageModelTeam(loaded, **sampling)
 
 
-def scripted_player(spec: TeamSpec, config: RunConfig) -> Player:
+def scripted_player(spec: TeamSpec, config: RunConfig) -> Team:
     """The environment's expert or random team.
 
     Raises:
@@ -85,7 +85,7 @@ def scripted_player(spec: TeamSpec, config: RunConfig) -> Player:
     entry = getattr(registry.env_spec(config.env), spec.kind)
     if entry is None:
         raise ConfigError(f"environment {config.env!r} has no {spec.kind} team", allowed=ALLOWED)
-    return ScriptedPlayer(registry.load(entry, "policy"))
+    return ScriptedTeam(registry.load(entry, "policy"))
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:
@@ -97,14 +97,14 @@ def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[st
 
 
 def build_team(config: RunConfig, agents: Sequence[str], **options: Any) -> Any:
-    """A :class:`colllm_bench.models.team_policy.Team` as a run would start it."""
+    """A :class:`colllm_bench.models.team_policy.TeamPolicy` as a run would start it."""
     import torch
 
-    from colllm_bench.models.team_policy import Team
+    from colllm_bench.models.team_policy import TeamPolicy
 
     if config.threads:
         torch.set_num_threads(config.threads)
-    return Team.build(
+    return TeamPolicy.build(
         config, agents, generator=torch_generator(config.seed, "adapters"), **options
     )
 
@@ -125,8 +125,8 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
         config: device, dtype and threads to load it with; None: the run's own.
 
     Returns:
-        A :class:`colllm_bench.models.team_policy.Team` of these agents, each with a slot of its
-        own.
+        A :class:`colllm_bench.models.team_policy.TeamPolicy` of these agents, each with a slot
+        of its own.
 
     Raises:
         ConfigError: the run has no team yet, or none for one of the agents.

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from colllm_bench.seeding import derive
-from colllm_bench.teams.base import twins
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.teams.base import replicas
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class ScriptedPlayer:
+class ScriptedTeam:
     """A team of scripted policies, one object an agent, each seeing only its own text.
 
     Args:
@@ -23,17 +23,17 @@ class ScriptedPlayer:
         self.policy = policy
         self.seed = seed
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         self.policies = [
-            [self._policy(episode, twin, transcript) for transcript in episode.transcripts]
-            for episode, twin in zip(episodes, twins(episodes), strict=True)
+            [self._policy(episode, replica, trajectory) for trajectory in episode.trajectories]
+            for episode, replica in zip(episodes, replicas(episodes), strict=True)
         ]
 
-    def _policy(self, episode: Episode, twin: int, transcript: Transcript) -> Any:
+    def _policy(self, episode: Episode, replica: int, trajectory: Trajectory) -> Any:
         # Not the place in the batch: how a team plays a task must not depend on its company.
         policy = self.policy()
-        seed = derive(self.seed, "scripted", episode.seed, twin, transcript.agent)
-        policy.reset(transcript.agent, transcript.instructions, seed)
+        seed = derive(self.seed, "scripted", episode.seed, replica, trajectory.agent)
+        policy.reset(trajectory.agent, trajectory.instructions, seed)
         return policy
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
@@ -42,8 +42,8 @@ class ScriptedPlayer:
                 if turn is not None:
                     turn.action_text = policy.act(turn.observation, turn.info)
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         self.policies = [self.policies[i] for i in running]
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
         pass

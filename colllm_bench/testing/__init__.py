@@ -170,10 +170,11 @@ def _check_aec(env: Any, seed: int, max_turns: int) -> None:
 
 _CHILD = """
 import json, sys
-from colllm_bench import conformance, registry, testing
+from colllm_bench import registry, testing
+from colllm_bench.testing import episode_checker
 env, options, seed, max_turns, cooperative, scripted = json.loads(sys.stdin.read())
 scripted = scripted and registry.load(scripted, "scripted agent")
-player = conformance.Player(max_turns, cooperative, scripted)
+player = episode_checker.Player(max_turns, cooperative, scripted)
 print(json.dumps(player.episode(testing._factory(env, options)(), seed)))
 """
 

@@ -3,3 +3,21 @@
 May import everything below it: models, objectives, baselines, teams, evaluation, runs. Imports
 torch.
 """
+
+from __future__ import annotations
+
+import importlib
+
+_PUBLIC = {
+    "Trainer": "trainer",
+    "train": "train",
+    "finish": "train",
+}
+__all__ = ["Trainer", "train", "finish"]
+
+
+def __getattr__(name: str):
+    """Public names, loaded when first used."""
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

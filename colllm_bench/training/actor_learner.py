@@ -18,12 +18,12 @@ from colllm_bench.config import RunConfig
 from colllm_bench.objectives.batches import TokenBatch, collate, padded_tokens
 from colllm_bench.seeding import torch_generator
 from colllm_bench.training import gradient_snr
-from colllm_bench.training.gradients import clip_gradients, unit_weights
-from colllm_bench.training.micro_batching import MicroBatch
+from colllm_bench.training.gradients import clip_gradients, per_owner_weights
+from colllm_bench.training.micro_batching import MicroBatchSizer
 from colllm_bench.types import Episode
 
 
-class AdvantageScale:
+class AdvantageNormalizer:
     """Divides advantages by their spread, but never by less than the running spread.
 
     A batch in which every episode ends alike has advantages that are all noise; dividing by
@@ -52,18 +52,18 @@ class ActorLearner:
 
     def __init__(self, team: Any, algorithm: Algorithm, config: RunConfig):
         self.team, self.algorithm, self.config = team, algorithm, config
-        self.micro_batch = MicroBatch.for_model(team.model, config, team.device)
-        self.scale = AdvantageScale(config.normalize_advantages)
+        self.micro_batch = MicroBatchSizer.for_model(team.model, config, team.device)
+        self.scale = AdvantageNormalizer(config.normalize_advantages)
         self.groups = team.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=config.lr)
         self.slot = torch.tensor(team.slot_of_agent, device=team.device)
 
-    def improve(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
+    def update(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
         generator = torch_generator(c.seed, "minibatches", iteration)
-        advantages = [turn.advantage for e in episodes for x in e.transcripts for turn in x.turns]
+        advantages = [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
         shift, divisor = self.scale(advantages)
         measured = {"advantage_variance": pvariance(advantages)} if advantages else {}
         if c.snr_every and iteration % c.snr_every == 0:
@@ -140,20 +140,20 @@ class ActorLearner:
         c, sums = self.config, defaultdict(float)
         for tokens in micro:
             who = self.slot[tokens.agent_of_token]
-            scores = self.team.action_scores(
+            scores = self.team.evaluate_actions(
                 tokens, temperature=c.temperature, with_entropy=c.entropy != 0.0
             )
             reference = None
             if c.kl != 0.0:
                 with torch.no_grad():
-                    reference = self.team.action_scores(
+                    reference = self.team.evaluate_actions(
                         tokens, temperature=c.temperature, reference=True
                     ).logprobs
             batch = ActionBatch(
                 tokens=tokens,
                 old_logprobs=tokens.logprobs,
                 advantages=(tokens.advantages - shift) / divisor,
-                weight=unit_weights(who, totals),
+                weight=per_owner_weights(who, totals),
                 logprobs=scores.logprobs,
                 entropy=scores.entropy,
                 reference_logprobs=reference,

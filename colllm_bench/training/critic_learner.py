@@ -13,8 +13,8 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.models.loading import context_length
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import ValueBatch, padded_tokens
-from colllm_bench.training.gradients import clip_gradients, unit_weights
-from colllm_bench.training.micro_batching import MicroBatch
+from colllm_bench.training.gradients import clip_gradients, per_owner_weights
+from colllm_bench.training.micro_batching import MicroBatchSizer
 from colllm_bench.types import Episode
 
 
@@ -43,7 +43,7 @@ class CriticLearner:
 
     def __init__(self, critic: Any, view: critic_inputs.View, team: Any, config: RunConfig):
         self.critic, self.view, self.team, self.config = critic, view, team, config
-        self.micro_batch = MicroBatch.for_model(critic.models[0], config, team.device)
+        self.micro_batch = MicroBatchSizer.for_model(critic.models[0], config, team.device)
         self.context = context_length(critic.models[0].config)
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
@@ -73,10 +73,10 @@ class CriticLearner:
             for read, value in zip(reads, values, strict=True):
                 for turn in read.turns:
                     turn.value = value
-                for transcript in read.finals:
-                    transcript.final_value = value
+                for trajectory in read.finals:
+                    trajectory.final_value = value
 
-    def fit(self, episodes: Sequence[Episode]) -> dict[str, float]:
+    def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Regress V(h_t) on ``Turn.return_``: ``config.critic_epochs`` passes over the episodes,
         each of ``config.critic_minibatches`` optimizer steps.
 
@@ -127,7 +127,7 @@ class CriticLearner:
         loss = 0.0
         for m in micro:
             values = self.critic.values(m.batch)[m.kept]
-            part = losses.value_loss(values, m.targets, unit_weights(m.owner, totals))
+            part = losses.value_loss(values, m.targets, per_owner_weights(m.owner, totals))
             part.backward()
             loss += float(part.detach()) / critics
         norm = clip_gradients(self.groups, self.config.max_grad_norm)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-def unit_weights(owner: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
+def per_owner_weights(owner: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
     """[K] weight of each unit such that those of one owner sum to 1 over an optimizer step.
 
     Args:

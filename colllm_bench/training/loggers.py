@@ -2,7 +2,7 @@
 
 ``metrics.jsonl`` is the record; what is here is a copy of it, made again from the file wherever
 a run goes on (``--resume`` of a complete run with ``--log`` logs it afterwards). A logger is a
-listener (:mod:`colllm_bench.display.progress`) and fails alone: a network that is down costs a
+callback (:mod:`colllm_bench.display.progress`) and fails alone: a network that is down costs a
 line on stderr, not the run.
 """
 
@@ -53,7 +53,7 @@ def make_logs(names: Sequence[str], path: Path, config: RunConfig) -> list[Log]:
 
 
 class Log:
-    """A listener that copies rows of metrics; subclasses say where to.
+    """A callback that copies rows of metrics; subclasses say where to.
 
     Opened with the first row, so that a run that never began leaves nothing. Whatever a
     subclass's ``open``, ``write`` or ``shut`` raises ends this log with a line, and not the run.

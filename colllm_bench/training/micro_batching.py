@@ -38,7 +38,7 @@ def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
 
 
 @dataclass(frozen=True)
-class MicroBatch:
+class MicroBatchSizer:
     """Chooses how many episodes go through the model at once.
 
     Attributes:
@@ -54,7 +54,7 @@ class MicroBatch:
     fixed: int | None = None
 
     @classmethod
-    def for_model(cls, model: Any, config: Any, device: torch.device) -> MicroBatch:
+    def for_model(cls, model: Any, config: Any, device: torch.device) -> MicroBatchSizer:
         """The choice for ``model`` on ``device``: half of what the device has, weights aside.
 
         Decided by the machine's total memory, never by what is free at the moment: a run that

@@ -26,7 +26,7 @@ def keeps_replay(config: RunConfig, iteration: int) -> bool:
 
 def describe(episodes: Sequence[Episode]) -> dict[str, float]:
     """What an iteration's episodes were like: the numbers that come before any learning."""
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     row = {
         "return": fmean(e.return_ for e in episodes),
         "length": fmean(len(e.rewards) for e in episodes),

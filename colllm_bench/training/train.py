@@ -20,13 +20,13 @@ from colllm_bench.training.recording import describe, keep_replays, record_itera
 from colllm_bench.training.trainer import Trainer
 
 
-def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Trainer:
+def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Trainer:
     """Train a team; with a run folder, record it and go on from its last checkpoint.
 
     Args:
         config: what to run; open questions are filled in by ``resolve``.
         folder: a :class:`colllm_bench.runs.folder.RunFolder`, or None to record nothing.
-        listener: shows progress (:mod:`colllm_bench.display.progress`), or None.
+        callback: shows progress (:mod:`colllm_bench.display.progress`), or None.
 
     Returns:
         The trainer with the trained team.
@@ -49,8 +49,8 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
             untrained = evaluate_team(config, trainer.team, frames=KEPT["untrained"])
             keep_replays(folder, "untrained", untrained)
             folder.write_json("untrained.json", results(untrained))
-    if listener:
-        listener.start(config.iterations * config.batch, start * config.batch)
+    if callback:
+        callback.start(config.iterations * config.batch, start * config.batch)
     for iteration in range(start, config.iterations):
         began = time.perf_counter()
         episodes = trainer.play(iteration)
@@ -61,10 +61,10 @@ def train(config: RunConfig, folder: Any = None, listener: Any = None) -> Traine
         if folder is not None:
             seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
             record_iteration(folder, trainer, row, episodes, seconds)
-        if listener:
-            listener.iteration(row, episodes)
-    if listener:
-        listener.close()
+        if callback:
+            callback.iteration(row, episodes)
+    if callback:
+        callback.close()
     return trainer
 
 

@@ -9,13 +9,13 @@ import torch
 
 from colllm_bench.config import RunConfig
 from colllm_bench.models.critic import Critic
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
-from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.training.actor_learner import ActorLearner
 from colllm_bench.training.critic_learner import CriticLearner
 from colllm_bench.training.recording import keeps_replay
@@ -39,7 +39,7 @@ class Trainer:
         critics = algorithm.view.critics(len(agents)) if algorithm.view else 0
         generator = torch_generator(config.seed, "adapters")
         roles = getattr(self.envs[0], "roles", None)
-        self.team = Team.build(
+        self.team = TeamPolicy.build(
             config,
             agents,
             generator=generator,
@@ -58,7 +58,7 @@ class Trainer:
         c = self.config
         groups = [i // c.group for i in range(c.batch)]
         seeds = [derive(c.seed, "task", iteration, group) for group in groups]
-        player = TeamPlayer(
+        player = LanguageModelTeam(
             self.team,
             generator=torch_generator(c.seed, "actions", iteration, device=self.team.device),
             temperature=c.temperature,
@@ -72,10 +72,10 @@ class Trainer:
         metrics = dict(self.algorithm.credit(episodes) or {})
         metrics["bytes_exchanged"] = self.algorithm.bytes_exchanged(episodes)
         if self.critic is not None:
-            metrics |= self.critic.fit(episodes)
+            metrics |= self.critic.update(episodes)
             if iteration < self.config.critic_warmup:
                 return metrics  # a critic that knows nothing yet must not steer the actors
-        metrics |= self.actor.improve(episodes, iteration)
+        metrics |= self.actor.update(episodes, iteration)
         metrics["bytes_exchanged"] += self._gradients_exchanged(metrics["actor_steps"])
         return metrics
 

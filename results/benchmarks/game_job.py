@@ -19,9 +19,9 @@ import torch
 from colllm_bench.baselines.collm_cc import CentralizedCritic
 from colllm_bench.config import RunConfig
 from colllm_bench.models.critic import Critic
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.rollout import rollout
-from colllm_bench.teams.language_model import TeamPlayer
+from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.training.actor_learner import ActorLearner
 from colllm_bench.training.critic_learner import CriticLearner
 
@@ -93,7 +93,7 @@ class Job:
         )
         names = [f"agent_{a}" for a in range(case["agents"])]
         generator = torch.Generator().manual_seed(case["seed"])
-        self.team = Team.build(self.config, names, generator=generator, critic_slots=1)
+        self.team = TeamPolicy.build(self.config, names, generator=generator, critic_slots=1)
         self.team.prompts.end_ids = frozenset()
         view = CentralizedCritic.view
         critic = Critic.build(self.config, self.team, 1)
@@ -113,7 +113,7 @@ class Job:
         wave = self.case.get("wave") or len(items)
         episodes = []
         for i in range(0, len(items), wave):
-            player = TeamPlayer(
+            player = LanguageModelTeam(
                 self.team,
                 generator=generator,
                 temperature=1.0,
@@ -126,7 +126,7 @@ class Job:
 
     def learn(self, episodes, iteration: int = 0) -> dict:
         self.algorithm.credit(episodes)
-        return self.critic.fit(episodes) | self.actor.improve(episodes, iteration)
+        return self.critic.update(episodes) | self.actor.update(episodes, iteration)
 
 
 def rss_mib() -> float:
@@ -151,11 +151,11 @@ def run_case(case: dict) -> dict:
     mark()
     job.algorithm.credit(episodes)
     mark()
-    job.critic.fit(episodes)
+    job.critic.update(episodes)
     mark()
-    job.actor.improve(episodes, 0)
+    job.actor.update(episodes, 0)
     mark()
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     lengths = {len(turn.action_ids) for turn in turns}
     if lengths != {case["new_tokens"]}:
         raise RuntimeError(f"actions of {lengths} tokens, not of {case['new_tokens']}")
@@ -164,7 +164,7 @@ def run_case(case: dict) -> dict:
     return {
         "samples": len(turns),
         "tokens_a_transcript": sum(
-            len(t.prompt_ids) + len(t.action_ids) for t in episodes[0].transcripts[0].turns
+            len(t.prompt_ids) + len(t.action_ids) for t in episodes[0].trajectories[0].turns
         ),
         "wall_s": marks[-1][0] - marks[0][0],
         "cpu_s": marks[-1][1] - marks[0][1],

@@ -15,10 +15,10 @@ import torch
 
 from colllm_bench.config import RunConfig
 from colllm_bench.models import adapters
-from colllm_bench.models.forward import Gather, score_tokens
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.forward import LogitsAt, score_tokens
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives.batches import TokenBatch, collate
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 NEW_TOKENS, ACTION_TOKENS = 12, 2
 """Of a turn of the built-in game: what is seen, and what is written."""
@@ -46,14 +46,14 @@ def medians(
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def build(model: str, agents: int) -> Team:
+def build(model: str, agents: int) -> TeamPolicy:
     config = RunConfig(model=model, device="cpu", agents=agents)
     names = [f"agent_{a}" for a in range(agents)]
-    return Team.build(config, names, generator=torch.Generator().manual_seed(0))
+    return TeamPolicy.build(config, names, generator=torch.Generator().manual_seed(0))
 
 
 @torch.no_grad()
-def shake(team: Team) -> None:
+def shake(team: TeamPolicy) -> None:
     """Policies that differ from the base, as after some training."""
     generator = torch.Generator().manual_seed(1)
     for tensors in team.parameters().values():
@@ -64,14 +64,14 @@ def shake(team: Team) -> None:
 class Play:
     """Episodes of random text at the sizes of the built-in game, one turn at a time."""
 
-    def __init__(self, team: Team, episodes: int, reuse: str):
+    def __init__(self, team: TeamPolicy, episodes: int, reuse: str):
         self.team, self.rng = team, random.Random(0)
         self.session = team.session(
             episodes, generator=torch.Generator().manual_seed(0), temperature=1.0,
             max_action_tokens=ACTION_TOKENS, reuse=reuse, end_ids=(),
         )
         self.episodes = [
-            Episode(e, e, [Transcript(name, a, "") for a, name in enumerate(team.agents)])
+            Episode(e, e, [Trajectory(name, a, "") for a, name in enumerate(team.agents)])
             for e in range(episodes)
         ]
 
@@ -83,7 +83,7 @@ class Play:
                 turn = Turn("")
                 length = NEW_TOKENS + self.rng.randint(-1, 1)
                 turn.prompt_ids = [self.rng.randrange(size) for _ in range(length)]
-                episode.transcripts[a].turns.append(turn)
+                episode.trajectories[a].turns.append(turn)
                 self.turns.append(turn)
 
     def act(self) -> None:
@@ -139,7 +139,7 @@ def parity(model: str, rows: int = 24, turns: int = 10) -> dict:
             play.episodes, ended = [play.episodes[i] for i in kept], play.episodes
     batch = collate(ended, team.prompts.pad_id)
     with torch.no_grad():
-        found = team.action_scores(batch).logprobs
+        found = team.evaluate_actions(batch).logprobs
     return {"tokens": len(found), "largest_gap": float((found - batch.logprobs).abs().max())}
 
 
@@ -158,21 +158,21 @@ def update_ways(model: str, agents: int, episodes: int, turns: int, repeats: int
     def mixed(limit: int):
         def run():
             before, adapters.MERGE_LIMIT = adapters.MERGE_LIMIT, limit
-            team.action_scores(batch).logprobs.sum().backward()
+            team.evaluate_actions(batch).logprobs.sum().backward()
             adapters.MERGE_LIMIT = before
 
         return run
 
     def in_turn():
         for single in singles:
-            team.action_scores(single).logprobs.sum().backward()
+            team.evaluate_actions(single).logprobs.sum().backward()
 
     def peft_loop():
         for a, single in enumerate(singles):
             peft.scores(a, single).sum().backward()
 
     with torch.no_grad():
-        ours = torch.cat([team.action_scores(single).logprobs for single in singles])
+        ours = torch.cat([team.evaluate_actions(single).logprobs for single in singles])
         theirs = torch.cat([peft.scores(a, single) for a, single in enumerate(singles)])
     seconds = medians(
         {
@@ -193,7 +193,7 @@ def update_ways(model: str, agents: int, episodes: int, turns: int, repeats: int
 
 
 def one_agent(episodes: list[Episode], agent: int, pad_id: int) -> TokenBatch:
-    alone = [Episode(e.seed, e.group, [e.transcripts[agent]]) for e in episodes]
+    alone = [Episode(e.seed, e.group, [e.trajectories[agent]]) for e in episodes]
     batch = collate(alone, pad_id)
     batch.agent += agent
     return batch
@@ -203,13 +203,13 @@ class PeftLoop:
     """The same team in PEFT: one base, an adapter an agent, switched between passes. It gets
     the same favours: logits at action positions only, no attention mask."""
 
-    def __init__(self, model: str, team: Team):
+    def __init__(self, model: str, team: TeamPolicy):
         from peft import LoraConfig, get_peft_model
 
         from colllm_bench.models.loading import load_base
 
         base = load_base(model, device="cpu").model
-        self.gather = Gather(base)
+        self.gather = LogitsAt(base)
         config = LoraConfig(
             r=team.config.lora_rank, lora_alpha=team.config.lora_alpha,
             target_modules=sorted(team.adapters.layers), task_type="CAUSAL_LM",
@@ -250,7 +250,7 @@ def iteration(repeats: int) -> dict:
     seconds = medians(
         {"rollout": play, "learn": lambda: trainer.learn(kept["episodes"], 0)}, repeats
     )
-    turns = [turn for e in kept["episodes"] for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in kept["episodes"] for x in e.trajectories for turn in x.turns]
     return {
         "episodes": config.batch,
         "agents": config.agents,

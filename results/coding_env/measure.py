@@ -17,12 +17,12 @@ from colllm_bench.config import RunConfig
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random
 from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
 from colllm_bench.evaluation.intervals import wilson
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.runs.provenance import environment
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env, provenance_of
 from colllm_bench.setup.resolve import resolve
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.scripted import ScriptedTeam
 
 HERE = Path(__file__).parent
 SETTINGS = ((1, 2), (1, 3), (1, 4), (1, 8), (1, 16), (2, 3), (3, 3))
@@ -41,11 +41,11 @@ def measure(level: int, agents: int) -> dict:
     for name, (policy, count) in TEAMS.items():
         own = config.replace(eval_episodes=count)
         began = time.perf_counter()
-        played = results(play_held_out(own, ScriptedPlayer(policy), scripted=True))
+        played = results(play_held_out(own, ScriptedTeam(policy), scripted=True))
         wins[name] = played["successes"]
         milliseconds = 1000 * (time.perf_counter() - began) / sum(played["turns"])
     names = make_env(config, split="eval").possible_agents
-    team = Team.build(config, names, generator=torch_generator(0, "adapters"))
+    team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
     sampled = results(evaluate_team(config, team))
     greedy = results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
     wins |= {"model": sampled["successes"], "greedy model": greedy["successes"]}

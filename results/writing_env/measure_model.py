@@ -15,7 +15,7 @@ from statistics import fmean
 from colllm_bench.config import RunConfig
 from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
 from colllm_bench.evaluation.intervals import mean_interval
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
@@ -32,7 +32,7 @@ def measure(agents: int, turns: int) -> dict:
         eval_episodes=SAMPLED, batch=40, group=8, threads=1,
     ))
     names = make_env(config, split="eval").possible_agents
-    team = Team.build(config, names, generator=torch_generator(0, "adapters"))
+    team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
     sampled = results(evaluate_team(config, team))
     greedy = results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
     ends = {name: fmean(results(e)["returns"]) for name, e in reference_teams(config).items()}

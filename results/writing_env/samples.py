@@ -27,12 +27,12 @@ def main() -> None:
     scripted = args.team in ("scripted", "random")
     player = load_team(args.team, config)
     for k, episode in enumerate(held_out.play_held_out(config, player, scripted=scripted)):
-        first = episode.transcripts[0]
+        first = episode.trajectories[0]
         premise, _, _ = read(first.instructions)
-        required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.transcripts)]
+        required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.trajectories)]
         print(f"**Premise.** {text.full_premise(premise)} Words: {', '.join(required)}.\n")
-        for i, transcript in enumerate(episode.transcripts):
-            print(f"{i + 1}. {text.clean(transcript.turns[-1].action_text) or '(nothing)'}")
+        for i, trajectory in enumerate(episode.trajectories):
+            print(f"{i + 1}. {text.clean(trajectory.turns[-1].action_text) or '(nothing)'}")
         marks = ", ".join(f"{name} {value:.2f}" for name, value in episode.score.items())
         print(f"\n*{marks}* (held-out {k})\n")
 

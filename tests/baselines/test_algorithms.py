@@ -30,26 +30,26 @@ class Told:
 
     def write_values(self, episodes):
         for e in episodes:
-            for a, transcript in enumerate(e.transcripts):
-                for t, turn in enumerate(transcript.turns):
+            for a, trajectory in enumerate(e.trajectories):
+                for t, turn in enumerate(trajectory.turns):
                     turn.value = self.value(a, t)
-                if transcript.final_prompt_ids:
-                    transcript.final_value = self.value(a, len(transcript.turns))
+                if trajectory.final_prompt_ids:
+                    trajectory.final_value = self.value(a, len(trajectory.turns))
 
 
 def credited(algorithm, episodes, value=None, **changes):
     config = RunConfig(**changes)
     algorithm(config, critic=Told(value) if value else None).credit(episodes)
     return [
-        [[(turn.advantage, turn.return_) for turn in x.turns] for x in e.transcripts]
+        [[(turn.advantage, turn.return_) for turn in x.turns] for x in e.trajectories]
         for e in episodes
     ]
 
 
 def with_rewards(rewards, **options):
     played = episode(0, [len(rewards)] * 2, **options)
-    for transcript in played.transcripts:
-        for turn, reward in zip(transcript.turns, rewards, strict=True):
+    for trajectory in played.trajectories:
+        for turn, reward in zip(trajectory.turns, rewards, strict=True):
             turn.reward = reward
     return played
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from colllm_bench.display import progress, tables
 from colllm_bench.launchers import jobs
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 def console(**settings) -> Console:
@@ -23,7 +23,7 @@ def text_of(shown) -> str:
 
 
 def test_moving_means_weigh_by_episodes_and_forget():
-    moving = progress.Moving()
+    moving = progress.MovingAverage()
     moving.add({"episodes": 64, "success": 1.0, "return": 2.0})
     moving.add({"episodes": 128, "success": 0.0, "return": 0.0})
     assert moving.mean("success") == 0.5 and moving.mean("return") == 1.0
@@ -34,7 +34,7 @@ def test_moving_means_weigh_by_episodes_and_forget():
 
 
 def test_moving_means_without_a_verdict():
-    moving = progress.Moving()
+    moving = progress.MovingAverage()
     assert str(moving) == ""
     moving.add({"episodes": 8, "return": 1.5})
     assert str(moving) == "return 1.500"
@@ -51,7 +51,7 @@ def test_durations(seconds, says):
 def test_time_left_is_paced_by_this_process_alone(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    clock = progress.Clock(total=100, done=40)
+    clock = progress.Eta(total=100, done=40)
     assert clock.left(40) is None
     now[0] = 110.0
     assert clock.left(60) == pytest.approx(20.0)
@@ -74,24 +74,24 @@ def test_plain_lines_come_now_and_then_and_at_the_end(monkeypatch):
 
 def test_the_bar_shows_episodes_win_rate_return_and_time_left():
     out = console(force_terminal=True)
-    listener = progress.make_listener(out)
-    assert isinstance(listener, progress.Bar)
-    listener.start(80, 40)
-    listener.iteration({"episodes": 60, "success": 0.5, "return": 0.25}, [])
-    listener.close()
+    callback = progress.make_callback(out)
+    assert isinstance(callback, progress.Bar)
+    callback.start(80, 40)
+    callback.iteration({"episodes": 60, "success": 0.5, "return": 0.25}, [])
+    callback.close()
     said = out.file.getvalue()
     for part in ("60/80", "episodes", "win rate 0.500", "return 0.250", "left"):
         assert part in said
 
 
 def test_quiet_shows_nothing_but_a_trace_that_is_asked_for():
-    assert progress.make_listener(console(), quiet=True) is None
-    assert isinstance(progress.make_listener(console()), progress.Lines)
-    trace = progress.make_listener(console(), quiet=True, trace=True)
+    assert progress.make_callback(console(), quiet=True) is None
+    assert isinstance(progress.make_callback(console()), progress.Lines)
+    trace = progress.make_callback(console(), quiet=True, trace=True)
     turn = Turn("[bold]fort", [1, 2], [3], [-0.123456], "hold", 1.0, True, False, {})
     trace.start(1, 0)
     for _ in range(2):
-        trace.iteration({}, [Episode(0, 0, [Transcript("north", 0, "", [turn])])])
+        trace.iteration({}, [Episode(0, 0, [Trajectory("north", 0, "", [turn])])])
     trace.close()
     said = trace.console.file.getvalue()
     assert said.count("The life of a turn: north, turn 1") == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from finished_runs import finished_run
 
+import colllm_bench
 from colllm_bench import cli
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation.intervals import mean_interval
@@ -196,18 +197,22 @@ def test_help_is_quick_and_loads_nothing_heavy():
     "import colllm_bench.evaluate", "from colllm_bench import evaluate",
     "import importlib; importlib.import_module('colllm_bench.evaluate')",
 ])
-def test_the_function_and_the_command_share_a_name(first):
-    """`colllm_bench.evaluate` is the function, whichever is loaded first."""
+def test_the_command_is_a_module_however_it_is_loaded(first):
     code = (
         f"{first}\n"
         "import colllm_bench, importlib, json\n"
         "from colllm_bench import evaluate\n"
         "module = importlib.import_module('colllm_bench.evaluate')\n"
-        "from colllm_bench.evaluate import main\n"
-        "print(json.dumps([evaluate.__name__, colllm_bench.evaluate.__name__, main.__module__, "
-        "module.main is main]))"
+        "import colllm_bench.evaluate as bound\n"
+        "print(json.dumps([evaluate is module, colllm_bench.evaluate is module, bound is module]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert json.loads(done.stdout) == [
-        "evaluate_team", "evaluate_team", "colllm_bench.evaluate", True
-    ], done.stderr
+    assert json.loads(done.stdout) == [True, True, True], done.stderr
+
+
+def test_the_old_name_of_evaluate_team_works_with_a_warning(monkeypatch):
+    monkeypatch.setattr(
+        "colllm_bench.evaluation.held_out.evaluate_team", lambda config, team: (config, team)
+    )
+    with pytest.warns(DeprecationWarning, match="evaluate_team"):
+        assert colllm_bench.evaluate("config", "team") == ("config", "team")

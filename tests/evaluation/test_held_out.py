@@ -12,7 +12,7 @@ from colllm_bench.evaluation import held_out as evaluate
 from colllm_bench.evaluation.intervals import mean_interval, wilson
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.training.trainer import Trainer
 
 
@@ -50,25 +50,25 @@ def test_held_out_tasks_are_the_same_for_every_run(changes):
     for name in plain:
         assert [e.seed for e in plain[name]] == [e.seed for e in other[name]]
         assert evaluate.results(plain[name]) == evaluate.results(other[name])
-        assert [e.transcripts for e in plain[name]] == [e.transcripts for e in other[name]]
+        assert [e.trajectories for e in plain[name]] == [e.trajectories for e in other[name]]
 
 
 def test_tasks_differ_from_each_other_and_from_training():
-    held_out = evaluate.play_held_out(game(), ScriptedPlayer(Fixed))
+    held_out = evaluate.play_held_out(game(), ScriptedTeam(Fixed))
     assert len({e.seed for e in held_out}) == 5 and [e.group for e in held_out] == list(range(5))
     starts = set()
     for split in ("train", "eval"):
         env = make_env(game(), split)
         starts |= {env.reset(seed=e.seed) and env.state() for e in held_out}
     assert len(starts) == 10, "the same seed is another task in the other split"
-    first = [e.transcripts[0].turns[0].observation for e in held_out]
+    first = [e.trajectories[0].turns[0].observation for e in held_out]
     env = make_env(game(), "eval")
     assert first == [env.reset(seed=e.seed)[0]["front_1"]["text"] for e in held_out]
 
 
 def test_more_episodes_begin_with_the_same_ones():
     few, many = (
-        evaluate.play_held_out(game(eval_episodes=n, batch=2), ScriptedPlayer(Fixed))
+        evaluate.play_held_out(game(eval_episodes=n, batch=2), ScriptedTeam(Fixed))
         for n in (3, 5)
     )
     assert len(few) == 3 and len(many) == 5
@@ -122,11 +122,11 @@ def test_results_are_one_number_an_episode():
     found = evaluate.results(episodes)
     assert found["returns"] == [sum(e.rewards) for e in episodes]
     assert found["successes"] == [int(e.success) for e in episodes]
-    assert found["turns"] == [len(e.transcripts[0].turns) for e in episodes]
+    assert found["turns"] == [len(e.trajectories[0].turns) for e in episodes]
     assert found["invalid"] == 0.0
     episodes[0].success = None
     assert evaluate.results(episodes)["successes"] is None
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     turns[0].info = {"invalid": True}
     assert evaluate.results(episodes)["invalid"] == pytest.approx(1 / len(turns))
 

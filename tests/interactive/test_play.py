@@ -27,8 +27,8 @@ from colllm_bench.interactive.viewer import BACK, NEXT, QUIT, RUN, Stopped, View
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import read_replay, replay_of
 from colllm_bench.setup.environments import make_mixed_env
-from colllm_bench.teams.mixed import MixedPlayer
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.mixed import MixedTeam
+from colllm_bench.teams.scripted import ScriptedTeam
 
 ORDERS = ["march", "scout", "train", "strike", "hold", "send"]
 
@@ -141,36 +141,36 @@ def test_the_game_is_the_same_in_one_style_and_in_two(level, messages):
         def act(self, observation, info):  # says the same whatever it can read
             return f"{self.rng.choice(ORDERS)} | {self.rng.random()}"
 
-    one, two = (rollout([env], [11], [0], ScriptedPlayer(Deaf))[0] for env in (plain, mixed))
+    one, two = (rollout([env], [11], [0], ScriptedTeam(Deaf))[0] for env in (plain, mixed))
     assert one.rewards == two.rewards and one.score == two.score
-    seen = [[t.observation for t in x.turns] for x in two.transcripts]
-    assert seen[0] == [t.observation for t in one.transcripts[0].turns]
+    seen = [[t.observation for t in x.turns] for x in two.trajectories]
+    assert seen[0] == [t.observation for t in one.trajectories[0].turns]
     assert all("days are left" in text or "day is left" in text for text in seen[1])
 
 
 @pytest.mark.parametrize("name", sorted(registry.ENVS))
 def test_every_environment_can_be_read_in_two_styles_at_once(name):
-    class Person:
-        def begin(self, episodes):
+    class HumanTeam:
+        def reset(self, episodes):
             (self.episode,) = episodes
 
         def act(self, turns):
             for turn in turns[0]:
                 turn.action_text = "hold"
 
-        def keep(self, running):
+        def keep_running(self, running):
             pass
 
     config = RunConfig(env=name)
     env = make_mixed_env(config, "train", ["full", "brief", "brief"])
-    expert = ScriptedPlayer(registry.load(registry.env_spec(name).scripted, "policy"))
-    (episode,) = rollout([env], [4], [0], MixedPlayer([(Person(), [0]), (expert, [1, 2])]),
+    expert = ScriptedTeam(registry.load(registry.env_spec(name).scripted, "policy"))
+    (episode,) = rollout([env], [4], [0], MixedTeam([(HumanTeam(), [0]), (expert, [1, 2])]),
                          frames=1)
     env.close()
-    full, brief = (episode.transcripts[i].turns[0].observation for i in (0, 1))
+    full, brief = (episode.trajectories[i].turns[0].observation for i in (0, 1))
     assert isinstance(env, MixedStyleEnv) and full != brief
     assert len(episode.frames) == len(episode.rewards) + 1
-    assert any(turn.action_text != "hold" for turn in episode.transcripts[1].turns)
+    assert any(turn.action_text != "hold" for turn in episode.trajectories[1].turns)
 
 
 def test_an_environment_that_knows_no_styles_has_no_twin():
@@ -247,8 +247,8 @@ def test_a_game_beside_experts_to_its_end(game):
             return RIGHT[situation(observation)]
 
     env = make_mixed_env(RunConfig(), "eval", ["brief"] * 3)
-    whole = rollout([env], [5], [0], ScriptedPlayer(Twin))[0]
-    typed = [turn.action_text[:3] for turn in whole.transcripts[1].turns]
+    whole = rollout([env], [5], [0], ScriptedTeam(Twin))[0]
+    typed = [turn.action_text[:3] for turn in whole.trajectories[1].turns]
     shown = game(typed, "--seat", "front_2", "--seed", "5", "--split", "eval",
                  "--record", "mine.json")
     assert "You are commander 2 of 3" in shown and "left=" not in shown
@@ -260,7 +260,7 @@ def test_a_game_beside_experts_to_its_end(game):
     own, other = replay["turns"][0]["agents"][1], replay["turns"][0]["agents"][0]
     assert "days are left" in own["observation"] and other["observation"].startswith("left=")
     assert [t["agents"][0]["action"] for t in replay["turns"]] == [
-        turn.action_text for turn in whole.transcripts[0].turns
+        turn.action_text for turn in whole.trajectories[0].turns
     ]
     assert len(replay["frames"]) == len(replay["turns"]) + 1
     watched = game([], "--watch", "--replay", "mine.json")
@@ -378,7 +378,7 @@ def test_everybodys_actions_fit_the_terminal(agents, width):
     env = make_mixed_env(RunConfig(agents=agents), "train", ["brief"] * agents)
     from colllm_bench.envs.strategy.scripted import Expert
 
-    replay = replay_of(rollout([env], [2], [0], ScriptedPlayer(Expert), frames=1)[0])
+    replay = replay_of(rollout([env], [2], [0], ScriptedTeam(Expert), frames=1)[0])
     text = shown_by(panels.what_everybody_did(replay, width, [0]), width)
     assert all(f"front_{k + 1}" in text for k in range(agents)) and "…" not in text
     assert text.count("turn") == (1 if agents == 3 else 4)
@@ -392,7 +392,7 @@ def replay():
     from colllm_bench.envs.strategy.scripted import Random
 
     env = make_mixed_env(RunConfig(), "train", ["brief"] * 3)
-    return replay_of(rollout([env], [2], [0], ScriptedPlayer(Random), frames=1)[0], env="strategy")
+    return replay_of(rollout([env], [2], [0], ScriptedTeam(Random), frames=1)[0], env="strategy")
 
 
 def steps(replay, keys):

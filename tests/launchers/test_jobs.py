@@ -248,7 +248,7 @@ def test_the_whole_is_counted_and_its_time_told(tmp_path):
     jobs[0].code = 0
     jobs[1].task, jobs[1].total, jobs[1].done, jobs[1].pace = object(), 100, 40, 2.0
     console = Console(file=io.StringIO(), width=100)
-    with job_table.Board(jobs, ("algo", "seed"), console) as shows:
+    with job_table.JobTable(jobs, ("algo", "seed"), console) as shows:
         # a's like is b: 60 episodes are left of b, and 100 of c and of d, 2 s each.
         assert shows.left() == pytest.approx(60 * 2 + 100 * 2 + 100 * 2)
         assert shows.overview() == (
@@ -263,7 +263,7 @@ def test_the_whole_is_counted_and_its_time_told(tmp_path):
 def test_a_terminal_gets_a_live_table(tmp_path):
     jobs = jobs_of(tmp_path, *"abcd")
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
-    with job_table.Board(jobs, ("algo", "seed"), console) as shows:
+    with job_table.JobTable(jobs, ("algo", "seed"), console) as shows:
         shows.show()
     said = console.file.getvalue()
     assert "4 runs: 4 waiting" in said and "episodes" in said

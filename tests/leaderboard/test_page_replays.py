@@ -21,11 +21,11 @@ def test_the_map_is_the_campaign_turn_by_turn(browser, built, view):
             agent["instructions"] for agent in replay["agents"]
         ]
         for t, frame in enumerate(replay["frames"]):
-            lanes = page.locator("#frame .lane")
+            row_groups = page.locator("#frame .lane")
             # The page draws when it has time: wait for this turn's picture.
             expect(page.locator("#frame .headline")).to_contain_text(f"day {frame['day']} of")
-            expect(lanes).to_have_count(len(frame["fronts"]))
-            for lane, front in zip(lanes.all(), frame["fronts"], strict=True):
+            expect(row_groups).to_have_count(len(frame["fronts"]))
+            for lane, front in zip(row_groups.all(), frame["fronts"], strict=True):
                 assert lane.locator(".army text").text_content() == str(front["army"])
                 assert lane.locator(".ambush").count() == sum(front["road"])
                 assert lane.locator(".wall").count() == front["wall"]

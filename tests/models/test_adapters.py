@@ -195,7 +195,7 @@ def test_team_step_trains_every_agent_as_if_alone(model_folder):
     shake(team)
     episodes = play(team)
     batch = batch_of(team, episodes)
-    (-team.action_scores(batch).logprobs.sum()).backward()
+    (-team.evaluate_actions(batch).logprobs.sum()).backward()
     mixed = {n: [t.grad.clone() for t in ts] for n, ts in team.parameters().items()}
     for a, (name, tensors) in enumerate(team.parameters().items()):
         for tensor in tensors:

@@ -20,8 +20,8 @@ WINDOWED = [
 def parity(team, episodes, **options) -> float:
     batch = batch_of(team, episodes)
     with torch.no_grad():
-        scores = team.action_scores(batch, **options)
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+        scores = team.evaluate_actions(batch, **options)
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     assert len(scores.logprobs) == sum(len(turn.action_ids) for turn in turns)
     return (scores.logprobs - batch.logprobs).abs().max().item()
 
@@ -30,7 +30,7 @@ def parity(team, episodes, **options) -> float:
 def test_sampled_equals_scored(model_folder, family):
     team = build_team(model_folder(family), 2)
     shake(team)
-    assert team.caches_rows
+    assert team.supports_kv_cache
     assert parity(team, play(team, drop={0: [2, 0]})) < 1e-4
     assert parity(team, play(team, turns=2, reuse="none")) < 1e-4
 
@@ -41,7 +41,7 @@ def test_windows_shorter_than_transcripts(model_folder, family, changes):
     wide = build_team(model_folder(family), 2)
     for each in (team, wide):
         shake(each)
-    assert team.caches_rows
+    assert team.supports_kv_cache
     episodes = play(team, turns=4, drop={1: [2, 0]})
     assert parity(team, episodes) < 1e-4
     assert parity(wide, episodes) > 1e-2  # the window matters here
@@ -60,16 +60,16 @@ def test_families_whose_caches_cannot_hold_rows_are_recomputed(model_folder, fam
     team = build_team(model_folder(family, **changes), 2)
     shake(team)
     with pytest.warns(UserWarning, match="whole transcript"):
-        assert not team.caches_rows
+        assert not team.supports_kv_cache
     assert parity(team, play(team, turns=4, drop={1: [2, 0]})) < 1e-4
 
 
 def test_bfloat16_base_keeps_float32_adapters(model_folder):
     team = build_team(model_folder("Qwen3"), 2, dtype="bfloat16")
     shake(team)
-    assert team.caches_rows
+    assert team.supports_kv_cache
     batch = batch_of(team, play(team))
-    scores = team.action_scores(batch)
+    scores = team.evaluate_actions(batch)
     assert scores.logprobs.dtype == torch.float32
     assert (scores.logprobs - batch.logprobs).abs().mean() < 0.05
     scores.logprobs.sum().backward()
@@ -93,7 +93,8 @@ def test_training_moves_what_it_should(model_folder, family, tuning):
     optimizer = torch.optim.Adam(tensors, lr=1e-2)
     for _ in range(3):  # B is zero at first, so A gets a gradient from the second step on
         optimizer.zero_grad()
-        loss = (critic.values(values) - 1).pow(2).mean() - team.action_scores(batch).logprobs.mean()
+        loss = (critic.values(values) - 1).pow(2).mean()
+        loss = loss - team.evaluate_actions(batch).logprobs.mean()
         loss.backward()
         optimizer.step()
     still = [i for i, (old, new) in enumerate(zip(before, tensors)) if torch.equal(old, new)]

@@ -151,7 +151,7 @@ def test_joint_and_local_views_see_what_they_should(model_folder):
         return critic.values(critic_inputs.collate(view(episodes), team.prompts.pad_id)).detach()
 
     before = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
-    changed = episodes[0].transcripts[1].turns[0]
+    changed = episodes[0].trajectories[1].turns[0]
     changed.prompt_ids = [*changed.prompt_ids[:-1], changed.prompt_ids[-1] ^ 1]
     after = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
     local_change = (after[critic_inputs.local] - before[critic_inputs.local]).abs()

@@ -17,13 +17,13 @@ from colllm_bench.models.team_policy import assign_slots
 def gap(team, episodes, **options):
     batch = batch_of(team, episodes)
     with torch.no_grad():
-        scores = team.action_scores(batch, **options)
+        scores = team.evaluate_actions(batch, **options)
     assert len(scores.logprobs) == len(batch.logprobs) > 0
     return (scores.logprobs - batch.logprobs).abs().max().item()
 
 
 def actions(episodes):
-    return [turn.action_ids for e in episodes for x in e.transcripts for turn in x.turns]
+    return [turn.action_ids for e in episodes for x in e.trajectories for turn in x.turns]
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
@@ -142,9 +142,9 @@ def test_reference_is_the_plain_base(model_folder):
         team = build_team(model_folder(), 2, tuning=tuning)
         batch = batch_of(team, play(team))
         with torch.no_grad():
-            plain = team.action_scores(batch).logprobs
+            plain = team.evaluate_actions(batch).logprobs
         shake(team)
-        reference = team.action_scores(batch, reference=True).logprobs
+        reference = team.evaluate_actions(batch, reference=True).logprobs
         torch.testing.assert_close(reference.detach(), plain, atol=1e-5, rtol=1e-4)
         assert gap(team, play(team), reference=True) > 0.1
 
@@ -154,12 +154,12 @@ def test_entropy(model_folder):
     shake(team)
     batch = batch_of(team, play(team))
     with torch.no_grad():
-        found = team.action_scores(batch, temperature=0.8, with_entropy=True).entropy
+        found = team.evaluate_actions(batch, temperature=0.8, with_entropy=True).entropy
         with team.adapters.use(batch.agent):
             logits = team.model(input_ids=batch.ids, use_cache=False).logits
     each = torch.distributions.Categorical(logits=logits[:, :-1] / 0.8).entropy()
     torch.testing.assert_close(found, each[batch.action_mask[:, 1:]], atol=1e-4, rtol=1e-4)
-    assert team.action_scores(batch).entropy is None
+    assert team.evaluate_actions(batch).entropy is None
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
@@ -177,7 +177,7 @@ def test_checkpointing_engages_and_keeps_the_gradients(model_folder, tuning, mon
         shake(team)
         episodes = play(team)
         assert gap(team, episodes) < 1e-4 and not recomputed
-        team.action_scores(batch_of(team, episodes)).logprobs.sum().backward()
+        team.evaluate_actions(batch_of(team, episodes)).logprobs.sum().backward()
         grads.append([t.grad for ts in team.parameters().values() for t in ts])
     layers = 2 if tuning == "lora" else 2 * 2
     assert len(recomputed) == layers
@@ -192,12 +192,12 @@ def test_padding_and_company_change_nothing(model_folder):
     shake(team)
     episodes = play(team, 3, 3) + play(team, 1, 5, seed=1)
     with torch.no_grad():
-        together = team.action_scores(batch_of(team, episodes)).logprobs
+        together = team.evaluate_actions(batch_of(team, episodes)).logprobs
         batch = batch_of(team, episodes)
         for e, episode in enumerate(episodes):
             alone = batch_of(team, [episode])
             rows = batch.action_mask.nonzero()[:, 0] % len(episodes) == e
-            found = team.action_scores(alone).logprobs
+            found = team.evaluate_actions(alone).logprobs
             torch.testing.assert_close(found, together[rows], atol=1e-4, rtol=1e-4)
 
 
@@ -210,13 +210,13 @@ def test_save_and_load(model_folder, tuning, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == team.agents
     batch = batch_of(team, play(team))
     with torch.no_grad():
-        expected = team.action_scores(batch).logprobs
-        assert (other.action_scores(batch).logprobs - expected).abs().max() > 0.1
+        expected = team.evaluate_actions(batch).logprobs
+        assert (other.evaluate_actions(batch).logprobs - expected).abs().max() > 0.1
         other.load(tmp_path)
-        torch.testing.assert_close(other.action_scores(batch).logprobs, expected)
+        torch.testing.assert_close(other.evaluate_actions(batch).logprobs, expected)
         third = build_team(model_folder(), 3, roles=["a", "b", "a"], share="role", tuning=tuning)
         third.load_state_dict(team.state_dict())
-        torch.testing.assert_close(third.action_scores(batch).logprobs, expected)
+        torch.testing.assert_close(third.evaluate_actions(batch).logprobs, expected)
 
 
 def test_a_saved_agent_plays_without_this_package(model_folder, tmp_path):
@@ -229,7 +229,7 @@ def test_a_saved_agent_plays_without_this_package(model_folder, tmp_path):
         shake(team)
         team.save(tmp_path / tuning)
         batch = batch_of(team, play(team))
-        mine = team.action_scores(batch).logprobs.detach()[batch.agent_of_token == 1]
+        mine = team.evaluate_actions(batch).logprobs.detach()[batch.agent_of_token == 1]
         alone = kind.from_pretrained(tmp_path / tuning / "agent_1").eval()
         assert AutoTokenizer.from_pretrained(tmp_path / tuning / "agent_1").chat_template
         rows = batch.agent == 1
@@ -284,7 +284,7 @@ def test_bad_requests_are_one_line(model_folder, tmp_path, tokenizer):
     with pytest.raises(ConfigError, match="temperature"):
         play(team, 1, 1, temperature=-1.0)
     with pytest.raises(ConfigError, match="temperature"):
-        team.action_scores(batch_of(team, play(team, 1, 1)), temperature=0.0)
+        team.evaluate_actions(batch_of(team, play(team, 1, 1)), temperature=0.0)
     with pytest.raises(ConfigError, match="max_action_tokens"):
         play(team, 1, 1, max_action_tokens=0)
 

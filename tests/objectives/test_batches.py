@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from handmade_episodes import ACTION, decode, episode
 
-from colllm_bench.objectives.batches import collate, pad, transcript_ids
+from colllm_bench.objectives.batches import collate, pad, trajectory_ids
 
 PAD = 0
 
@@ -23,9 +23,9 @@ def test_rows_are_agent_major():
 
 
 def test_a_row_is_the_whole_transcript_in_order():
-    found, transcript = batch(), episode(1, [2, 3]).transcripts[1]
-    expected = [i for turn in transcript.turns for i in (*turn.prompt_ids, *turn.action_ids)]
-    ids, wrote = transcript_ids(transcript)
+    found, trajectory = batch(), episode(1, [2, 3]).trajectories[1]
+    expected = [i for turn in trajectory.turns for i in (*turn.prompt_ids, *turn.action_ids)]
+    ids, wrote = trajectory_ids(trajectory)
     assert ids == expected == found.ids[2][found.mask[2]].tolist()
     assert wrote == [decode(i)[0] == ACTION for i in ids]
 
@@ -44,7 +44,7 @@ def test_masks():
 def test_the_padding_id_may_stand_in_a_transcript():
     """Masks go by position: where padding is EOS, an EOS in a prompt cuts nothing off."""
     played = episode(1, [2, 3])
-    end = played.transcripts[0].turns[0].prompt_ids[0]
+    end = played.trajectories[0].turns[0].prompt_ids[0]
     plain, same = collate([played], PAD), collate([played], end)
     assert (same.ids == end).sum() > 1
     assert torch.equal(plain.mask, same.mask) and torch.equal(plain.action_mask, same.action_mask)

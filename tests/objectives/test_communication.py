@@ -85,7 +85,7 @@ def test_an_iteration_of_each_algorithm_has_the_metric(model_folder, algo):
     trainer = trainer_for(model_folder, algo)
     episodes = trainer.play(0)
     found = trainer.learn(episodes, 0)["bytes_exchanged"]
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     read = sum(len(turn.prompt_ids) for turn in turns)
     if algo == "cc":
         assert found > 4 * (read + len(turns))

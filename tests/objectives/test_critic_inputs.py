@@ -31,10 +31,10 @@ EPISODES = {
 def test_every_turn_has_one_value(view, case):
     episodes = EPISODES[case]
     found = [id(turn) for _, read in reads(view, episodes) for turn in read.turns]
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     assert sorted(found) == sorted(map(id, turns))
     finals = [id(x) for _, read in reads(view, episodes) for x in read.finals]
-    cut = [x for e in episodes for x in e.transcripts if x.turns[-1].truncated]
+    cut = [x for e in episodes for x in e.trajectories if x.turns[-1].truncated]
     assert sorted(finals) == sorted(map(id, cut))
 
 

@@ -20,7 +20,7 @@ from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.folder import RunFolder, check_free, read_config, run_path
 from colllm_bench.runs.provenance import environment
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 CONFIG = RunConfig(lr=1e-3, env_options={"level": 2})
 
@@ -325,7 +325,7 @@ def test_transcripts_read_like_a_story(folder):
         Turn("it falls", action_text="go\nnow", reward=1.0, info={"invalid": True}, value=0.25,
              advantage=-0.5, terminated=True, truncated=False),
     ]
-    episode = Episode(7, 0, [Transcript("north", 0, "Win.", turns)], success=True)
+    episode = Episode(7, 0, [Trajectory("north", 0, "Win.", turns)], success=True)
     path = folder.write_transcript("held-out-0", episode)
     assert path == folder.path / "transcripts" / "held-out-0.txt"
     assert path.read_text() == (

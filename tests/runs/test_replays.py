@@ -24,9 +24,9 @@ from colllm_bench.runs.replays import (
     replay_of,
     write_replay,
 )
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.training.recording import keeps_checkpoint, keeps_replay
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 class Babbler:
@@ -41,7 +41,7 @@ class Babbler:
 
 def played(env=None, policy=Expert, frames=1, seed=3) -> Episode:
     env = env or StrategyEnv(agents=3)
-    return rollout([env], [seed], [0], ScriptedPlayer(policy), frames=frames)[0]
+    return rollout([env], [seed], [0], ScriptedTeam(policy), frames=frames)[0]
 
 
 def test_a_replay_has_every_word_of_the_episode():
@@ -51,10 +51,10 @@ def test_a_replay_has_every_word_of_the_episode():
     assert replay["seed"] == 3 and replay["success"] is False and replay["return"] == 0.0
     assert replay["score"] == episode.score
     assert len(replay["frames"]) == len(replay["turns"]) + 1 == 20
-    for i, transcript in enumerate(episode.transcripts):
+    for i, trajectory in enumerate(episode.trajectories):
         agent = replay["agents"][i]
-        assert agent == {"name": f"front_{i + 1}", "instructions": transcript.instructions}
-        for turn, told in zip(transcript.turns, replay["turns"], strict=True):
+        assert agent == {"name": f"front_{i + 1}", "instructions": trajectory.instructions}
+        for turn, told in zip(trajectory.turns, replay["turns"], strict=True):
             own = told["agents"][i]
             assert (own["observation"], own["action"]) == (turn.observation, turn.action_text)
             assert own.get("invalid", False) == turn.info["invalid"]
@@ -86,7 +86,7 @@ def test_frames_are_the_map_as_it_was():
     assert last["won"] == episode.success and last["over"] and not first["over"]
     for frame, nxt in zip(episode.frames, episode.frames[1:]):
         for i, front in enumerate(nxt["fronts"]):
-            turn = episode.transcripts[i].turns[frame["day"]]
+            turn = episode.trajectories[i].turns[frame["day"]]
             assert front["order"] == turn.action_text
             assert f"supply={frame['supply']}" in turn.observation
             assert f"road={len(frame['fronts'][i]['road'])} " in turn.observation
@@ -96,12 +96,12 @@ def test_frames_are_the_map_as_it_was():
 def test_only_the_first_episodes_are_watched_and_nothing_else_changes():
     def play(frames):
         envs = [StrategyEnv(agents=2) for _ in range(3)]
-        return rollout(envs, [1, 2, 3], [0, 1, 2], ScriptedPlayer(Babbler), frames=frames)
+        return rollout(envs, [1, 2, 3], [0, 1, 2], ScriptedTeam(Babbler), frames=frames)
 
     plain, watched = play(0), play(2)
     assert [bool(e.frames) for e in plain] == [False] * 3
     assert [bool(e.frames) for e in watched] == [True, True, False]
-    assert [e.transcripts for e in plain] == [e.transcripts for e in watched]
+    assert [e.trajectories for e in plain] == [e.trajectories for e in watched]
 
 
 def test_any_environment_can_be_replayed():
@@ -129,7 +129,7 @@ def test_a_picture_in_text_is_a_frame():
 def test_values_and_advantages_of_training_are_kept():
     turn = Turn("go", action_text="now", reward=1.0, terminated=True, info={}, value=0.123456,
                 advantage=-0.5)
-    replay = replay_of(Episode(1, 0, [Transcript("a", 0, "", [turn])]), iteration=4)
+    replay = replay_of(Episode(1, 0, [Trajectory("a", 0, "", [turn])]), iteration=4)
     assert replay["turns"][0]["agents"] == [
         {"observation": "go", "action": "now", "value": 0.1235, "advantage": -0.5}
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 OBSERVATION, ACTION, FINAL = 1, 2, 3
 
@@ -23,14 +23,14 @@ def episode(number: int, lengths: list[int], *, cut: bool = False, group: int = 
     Observations have 1 + agent tokens and actions 1 + turn % 2; rewards are 10 * turn, the
     log-probability of an action token is its id / -1e6.
     """
-    transcripts = []
+    trajectories = []
     for a, length in enumerate(lengths):
-        transcript = Transcript(f"agent_{a}", a, "")
+        trajectory = Trajectory(f"agent_{a}", a, "")
         for t in range(length):
             last = t == length - 1
             truncated = last and cut and length == max(lengths)
             action = [token(ACTION, number, a, t, k) for k in range(1 + t % 2)]
-            transcript.turns.append(Turn(
+            trajectory.turns.append(Turn(
                 observation=f"{number} {a} {t}",
                 prompt_ids=[token(OBSERVATION, number, a, t, k) for k in range(1 + a)],
                 action_ids=action,
@@ -42,6 +42,6 @@ def episode(number: int, lengths: list[int], *, cut: bool = False, group: int = 
                 info={},
             ))
             if truncated:
-                transcript.final_prompt_ids = [token(FINAL, number, a, length)]
-        transcripts.append(transcript)
-    return Episode(number, group, transcripts)
+                trajectory.final_prompt_ids = [token(FINAL, number, a, length)]
+        trajectories.append(trajectory)
+    return Episode(number, group, trajectories)

@@ -7,9 +7,9 @@ import random
 import torch
 
 from colllm_bench.config import RunConfig
-from colllm_bench.models.team_policy import Team
+from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives.batches import TokenBatch, collate
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 WORDS = "north gate holds 3 guards left fort fell send scout keep west morale".split()
 
@@ -21,13 +21,13 @@ def config_for(folder: str, **changes) -> RunConfig:
 def build_team(folder: str, agents: int = 2, seed: int = 0, roles=None, critics=0, **changes):
     names = [f"agent_{i}" for i in range(agents)]
     generator = torch.Generator().manual_seed(seed)
-    return Team.build(
+    return TeamPolicy.build(
         config_for(folder, **changes), names, generator=generator, critic_slots=critics, roles=roles
     )
 
 
 @torch.no_grad()
-def shake(team: Team, seed: int = 1, scale: float = 0.15) -> None:
+def shake(team: TeamPolicy, seed: int = 1, scale: float = 0.15) -> None:
     """Move every policy away from the base and from the others."""
     generator = torch.Generator().manual_seed(seed)
     for tensors in team.parameters().values():
@@ -36,7 +36,7 @@ def shake(team: Team, seed: int = 1, scale: float = 0.15) -> None:
 
 
 def play(
-    team: Team,
+    team: TeamPolicy,
     episodes: int = 3,
     turns: int = 3,
     *,
@@ -50,7 +50,7 @@ def play(
     positions that go on after it."""
     rng = random.Random(seed)
     done = [
-        Episode(e, e, [Transcript(name, a, "hold the fort") for a, name in enumerate(team.agents)])
+        Episode(e, e, [Trajectory(name, a, "hold the fort") for a, name in enumerate(team.agents)])
         for e in range(episodes)
     ]
     running = list(done)
@@ -64,13 +64,13 @@ def play(
         for a in range(len(team.agents)):
             for episode in running:
                 turn = Turn(" ".join(rng.choices(WORDS, k=rng.randint(1, 6))))
-                transcript = episode.transcripts[a]
+                trajectory = episode.trajectories[a]
                 if t == 0:
-                    turn.prompt_ids = team.prompts.first(transcript.instructions, turn.observation)
+                    turn.prompt_ids = team.prompts.first(trajectory.instructions, turn.observation)
                 else:
-                    ended = transcript.turns[-1].action_ids[-1] in team.prompts.end_ids
+                    ended = trajectory.turns[-1].action_ids[-1] in team.prompts.end_ids
                     turn.prompt_ids = team.prompts.next(turn.observation, ended=ended)
-                transcript.turns.append(turn)
+                trajectory.turns.append(turn)
                 turn_of[len(turn_of)] = turn
         results = session.act([turn.prompt_ids for turn in turn_of.values()])
         for turn, (ids, logprobs) in zip(turn_of.values(), results):
@@ -82,5 +82,5 @@ def play(
     return done
 
 
-def batch_of(team: Team, episodes: list[Episode]) -> TokenBatch:
+def batch_of(team: TeamPolicy, episodes: list[Episode]) -> TokenBatch:
     return collate(episodes, team.prompts.pad_id, team.device)

@@ -15,7 +15,7 @@ from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import replay_of, write_replay
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.scripted import ScriptedTeam
 
 ATTACKS = (
     "<script>window.pwned=1</script>",
@@ -74,11 +74,11 @@ class Story(Relay):
 
 def keep(run: Path, name: str, env, policy=Expert, seed=5, **about) -> dict:
     """Play an episode and keep it as a run's replay."""
-    (episode,) = rollout([env], [seed], [0], ScriptedPlayer(policy), frames=1)
+    (episode,) = rollout([env], [seed], [0], ScriptedTeam(policy), frames=1)
     if about.get("team") == "training":
         rng = random.Random(seed)
-        for transcript in episode.transcripts:
-            for turn in transcript.turns:
+        for trajectory in episode.trajectories:
+            for turn in trajectory.turns:
                 turn.value, turn.advantage = rng.random(), rng.gauss(0, 1)
     replay = replay_of(episode, env="strategy", algo="cc", **about)
     write_replay(run / "replays" / f"{name}.json", replay)

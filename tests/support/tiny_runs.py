@@ -36,7 +36,7 @@ def credited(trainer, seed=3):
 
 
 def turns_of(episodes):
-    return [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    return [turn for e in episodes for x in e.trajectories for turn in x.turns]
 
 
 def gradients(learner, improve):

@@ -14,7 +14,7 @@ from colllm_bench.errors import RunError
 from colllm_bench.evaluation.held_out import play_held_out
 from colllm_bench.teams.agent_process import serve
 from colllm_bench.teams.base import close
-from colllm_bench.teams.decentralized import DecentralizedPlayer
+from colllm_bench.teams.decentralized import DecentralizedTeam
 from colllm_bench.teams.loading import load_team, policy_config, seat_names
 from colllm_bench.teams.specs import team_config
 
@@ -31,7 +31,7 @@ def test_an_agent_needs_nothing_of_its_teammates(run, tmp_path):
     agent = seat_names(config)[1]
     shutil.copytree(run / "team" / agent, tmp_path / agent)
     episodes = play_held_out(config, load_team(str(run), config))
-    own = [episode.transcripts[1] for episode in episodes]
+    own = [episode.trajectories[1] for episode in episodes]
     lines = [
         {"load": {"agent": agent, "folder": str(tmp_path),
                   "config": policy_config(run, config).to_dict(), "temperature": 1.0,
@@ -60,7 +60,7 @@ def config(run):
 @pytest.fixture(scope="module")
 def player(run, config):
     """Two processes, greedy; the last test ends one of them."""
-    made = DecentralizedPlayer(run, seat_names(config), config, temperature=0.0, seed=3)
+    made = DecentralizedTeam(run, seat_names(config), config, temperature=0.0, seed=3)
     yield made
     close(made)
 
@@ -72,7 +72,7 @@ def test_games_of_different_lengths_and_agents_that_leave(leave, player, config,
     other = play_held_out(config, player)
     assert [e.rewards for e in other] == [e.rewards for e in batch]
     for one, two in zip(batch, other, strict=True):
-        for x, y in zip(one.transcripts, two.transcripts, strict=True):
+        for x, y in zip(one.trajectories, two.trajectories, strict=True):
             assert [t.action_text for t in x.turns] == [t.action_text for t in y.turns]
     assert len({process._process.pid for process in player._processes}) == 2
 

@@ -26,8 +26,8 @@ from colllm_bench.setup.resolve import resolve
 from colllm_bench.teams.base import close
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
-from colllm_bench.teams.endpoint.response_cache import Ledger
-from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointPlayer
+from colllm_bench.teams.endpoint.response_cache import ResponseCache
+from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointTeam
 from colllm_bench.teams.loading import load_team
 
 KEY = "sk-secret-0123456789"
@@ -49,7 +49,7 @@ def relay(**changes) -> RunConfig:
 def play(server, config=None, path=None, temperature=0.0, seed=0, **endpoint):
     """(episodes, player) of a team behind the server."""
     options = {"retries": 1, "timeout": 20.0, **endpoint}
-    player = EndpointPlayer("m", Endpoint(base_url=server.url, **options), path=path,
+    player = EndpointTeam("m", Endpoint(base_url=server.url, **options), path=path,
                             temperature=temperature, max_action_tokens=7, seed=seed)
     try:
         return play_held_out(config or relay(), player), player
@@ -58,7 +58,7 @@ def play(server, config=None, path=None, temperature=0.0, seed=0, **endpoint):
 
 
 def texts(episodes):
-    return [[turn.action_text for turn in x.turns] for e in episodes for x in e.transcripts]
+    return [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
 
 
 def always(text="go"):
@@ -111,7 +111,7 @@ def test_every_agent_has_a_conversation_of_its_own():
         episodes, player = play(server)
     longest = [body["messages"] for body in server.bodies]
     for episode in episodes:
-        for x in episode.transcripts:
+        for x in episode.trajectories:
             expected = [{"role": "system", "content": x.instructions}]
             for turn in x.turns:
                 expected.append({"role": "user", "content": turn.observation})
@@ -119,7 +119,7 @@ def test_every_agent_has_a_conversation_of_its_own():
                 expected.append({"role": "assistant", "content": turn.action_text})
     assert all(text == f"you are a_{k % 2}" for k, own in enumerate(texts(episodes))
                for text in own)
-    assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.transcripts)
+    assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.trajectories)
     assert {(b["model"], b["max_tokens"], b["temperature"]) for b in server.bodies} == {
         ("m", 7, 0.0)
     }
@@ -176,7 +176,7 @@ def test_refusals_and_full_contexts_are_data(reply, error):
     """For the environment an empty action; the conversation goes on, or is over."""
     with Scripted(lambda number, body: reply) as server:
         episodes, player = play(server)
-    turns = sum(len(x.turns) for e in episodes for x in e.transcripts)
+    turns = sum(len(x.turns) for e in episodes for x in e.trajectories)
     assert set(sum(texts(episodes), [])) == {""} and results(episodes)["invalid"] == 1.0
     # A full conversation is not asked again: it can only have grown.
     asked = turns if error == "refusal" else 6
@@ -255,7 +255,7 @@ def test_newer_models_name_the_longest_answer_differently():
 ])
 def test_settings_that_cannot_be(wrong, told):
     with pytest.raises(ConfigError, match=told):
-        EndpointPlayer("m", Endpoint(**{"base_url": "http://127.0.0.1:9/v1", **wrong}))
+        EndpointTeam("m", Endpoint(**{"base_url": "http://127.0.0.1:9/v1", **wrong}))
 
 
 def test_without_a_key(monkeypatch):
@@ -347,26 +347,26 @@ def test_it_stops_when_the_money_is_spent(tmp_path):
         assert len(server.bodies) == 2
         episodes, player = play(server, path=path, concurrency=1, max_cost=1.0, **prices)
     assert player.ledger.cost == pytest.approx(0.003 * len(server.bodies))
-    assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.transcripts)
+    assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.trajectories)
 
 
 def test_a_ledger_counts_what_it_finds(tmp_path):
     path = tmp_path / "requests.jsonl"
-    ledger = Ledger(path, price_out=1.0)
+    ledger = ResponseCache(path, price_out=1.0)
     ledger.add({"digest": "a", "text": "x", "prompt_tokens": 5, "completion_tokens": 3,
                 "attempts": 2, "error": None, "finish": "length"})
     ledger.add({"digest": "b", "text": "", "error": "context", "attempts": 1})
-    found = Ledger(path, price_out=1.0)
+    found = ResponseCache(path, price_out=1.0)
     assert found.summary() == ledger.summary() and found.find("a")["text"] == "x"
     assert found.summary() | {"requests": 2, "attempts": 3, "prompt_tokens": 5, "cut_off": 1,
                               "context_errors": 1, "cost": 3e-6} == found.summary()
-    assert Ledger(path).cost is None
+    assert ResponseCache(path).cost is None
 
 
 # -- rate limits
 
 
-class Clock:
+class Eta:
     """Time that passes only while somebody waits."""
 
     def __init__(self):
@@ -389,14 +389,14 @@ def entering(pace, clock, tokens):
 
 
 def test_no_minute_holds_more_requests_than_allowed():
-    clock = Clock()
+    clock = Eta()
     times = entering(Pace(3, None, clock, clock), clock, [1] * 8)
     assert all(later - earlier >= 60 for earlier, later in zip(times, times[3:]))
     assert times[-1] < 125, "and no more is waited than that takes"
 
 
 def test_no_minute_holds_more_tokens_than_allowed():
-    clock = Clock()
+    clock = Eta()
     pace = Pace(None, 100, clock, clock)
     assert entering(pace, clock, [60, 40]) == [0.0, 0.0]
     (third,) = entering(pace, clock, [50])
@@ -410,7 +410,7 @@ def test_no_minute_holds_more_tokens_than_allowed():
 
 
 def test_who_waits_can_be_stopped():
-    clock = Clock()
+    clock = Eta()
     pace = Pace(1, None, clock, clock)
     pace.enter(1)
     clock.stopped = True

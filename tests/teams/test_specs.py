@@ -18,8 +18,8 @@ from colllm_bench.teams.loading import (
     team_folder,
     weights_digest,
 )
-from colllm_bench.teams.mixed import MixedPlayer
-from colllm_bench.teams.scripted import ScriptedPlayer
+from colllm_bench.teams.mixed import MixedTeam
+from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.teams.specs import parse_team, team_config
 
 
@@ -29,7 +29,7 @@ def run(tmp_path_factory, model_folder) -> Path:
 
 
 def said(episodes):
-    return [[turn.action_text for turn in x.turns] for e in episodes for x in e.transcripts]
+    return [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
 
 
 def played(team, config, **options):
@@ -83,14 +83,14 @@ def test_an_agent_says_the_same_whoever_sits_beside_it(run):
     the first turn; later turns hear the same because no agent of this game hears another."""
     config = team_config(str(run)).replace(eval_episodes=6)
     whole = play_held_out(config, load_team(str(run), config, seed=5))
-    mixed = MixedPlayer([
+    mixed = MixedTeam([
         (load_team(str(run), config, seats=[0, 2], seed=5), [0, 2]),
         (load_team("untrained", config, seats=[1], seed=5), [1]),
     ])
     other = play_held_out(config.replace(batch=5), mixed)
     for one, two in zip(whole, other, strict=True):
         for seat in (0, 2):
-            texts = [[t.action_text for t in e.transcripts[seat].turns] for e in (one, two)]
+            texts = [[t.action_text for t in e.trajectories[seat].turns] for e in (one, two)]
             assert texts[0] == texts[1]
     assert [said([e])[1] for e in whole] != [said([e])[1] for e in other]
     assert played(str(run), config, seed=6) != said(whole)
@@ -109,9 +109,9 @@ def test_seats_of_a_mixed_team_reach_their_own_players(run):
     config = team_config(str(run)).replace(
         eval_episodes=4, env_options={"turns": 2, "vary": 2, "leave": {1: 1}, "cut": True}
     )
-    parrots = MixedPlayer([(ScriptedPlayer(Parrot), [2, 0]), (ScriptedPlayer(Parrot), [1])])
-    assert play_held_out(config, parrots) == play_held_out(config, ScriptedPlayer(Parrot))
-    model = MixedPlayer([(load_team(str(run), config), [0, 1, 2])])
+    parrots = MixedTeam([(ScriptedTeam(Parrot), [2, 0]), (ScriptedTeam(Parrot), [1])])
+    assert play_held_out(config, parrots) == play_held_out(config, ScriptedTeam(Parrot))
+    model = MixedTeam([(load_team(str(run), config), [0, 1, 2])])
     assert play_held_out(config, model) == play_held_out(config, load_team(str(run), config))
 
 

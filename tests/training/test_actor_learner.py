@@ -18,8 +18,8 @@ from tiny_runs import (
     turns_of,
 )
 
-from colllm_bench.training.actor_learner import AdvantageScale
-from colllm_bench.training.gradients import clip_gradients, unit_weights
+from colllm_bench.training.actor_learner import AdvantageNormalizer
+from colllm_bench.training.gradients import clip_gradients, per_owner_weights
 
 # -- micro-batches
 
@@ -36,7 +36,7 @@ def test_micro_batches_give_the_gradient_of_the_whole(model_folder, micro_batch,
     found = []
     for trainer in (whole, parts):
         shake(trainer.team, seed=8, scale=0.02)  # ratios off 1, some beyond the clip
-        found.append(gradients(trainer.actor, lambda t=trainer: t.actor.improve(episodes, 0)))
+        found.append(gradients(trainer.actor, lambda t=trainer: t.actor.update(episodes, 0)))
     (expected, metrics), (got, same_metrics) = found
     assert largest(expected) > 1e-3
     assert_same(got, expected, atol=1e-5, rtol=1e-4)
@@ -51,9 +51,9 @@ def test_the_actors_gradient_is_the_policy_gradient(model_folder):
         model_folder, env_options=LEAVE, normalize_advantages=False, max_grad_norm=1e9, epochs=1
     )
     episodes = credited(trainer)
-    found, metrics = gradients(trainer.actor, lambda: trainer.actor.improve(episodes, 0))
+    found, metrics = gradients(trainer.actor, lambda: trainer.actor.update(episodes, 0))
     batch = batch_of(trainer.team, episodes)
-    logprobs = trainer.team.action_scores(batch).logprobs
+    logprobs = trainer.team.evaluate_actions(batch).logprobs
     loss = torch.zeros(())
     for agent in range(3):
         own = batch.agent_of_token == agent
@@ -72,9 +72,9 @@ def test_the_actors_gradient_is_the_policy_gradient(model_folder):
 def test_weights_of_each_owner_sum_to_one():
     owner = torch.tensor([0, 0, 0, 2, 2, 0])
     totals = torch.bincount(owner, minlength=3)
-    weight = unit_weights(owner, totals)
+    weight = per_owner_weights(owner, totals)
     assert weight.tolist() == [0.25, 0.25, 0.25, 0.5, 0.5, 0.25]
-    assert unit_weights(owner[:0], totals).tolist() == []
+    assert per_owner_weights(owner[:0], totals).tolist() == []
 
 
 def test_agents_that_share_parameters_get_the_same_gradient_scale(model_folder):
@@ -88,11 +88,11 @@ def test_agents_that_share_parameters_get_the_same_gradient_scale(model_folder):
             for tensor, source in zip(own, common, strict=True):
                 tensor.copy_(source)
     episodes = credited(shared)
-    together, _ = gradients(shared.actor, lambda: shared.actor.improve(episodes, 0))
-    each, _ = gradients(alone.actor, lambda: alone.actor.improve(episodes, 0))
+    together, _ = gradients(shared.actor, lambda: shared.actor.update(episodes, 0))
+    each, _ = gradients(alone.actor, lambda: alone.actor.update(episodes, 0))
     (found,) = together.values()
     tokens = [
-        sum(len(turn.action_ids) for e in episodes for turn in e.transcripts[a].turns)
+        sum(len(turn.action_ids) for e in episodes for turn in e.trajectories[a].turns)
         for a in range(3)
     ]
     for k, got in enumerate(found):
@@ -118,16 +118,16 @@ def test_every_owners_gradient_is_clipped_alone():
 
 
 def test_advantages_get_mean_zero_and_spread_one():
-    scale = AdvantageScale(True)
+    scale = AdvantageNormalizer(True)
     shift, divisor = scale([1.0, 2.0, 3.0, 6.0])
     assert (shift, divisor) == (3.0, pytest.approx(math.sqrt(3.5)))
-    assert AdvantageScale(False)([5.0, 7.0]) == (0.0, 1.0)
-    assert AdvantageScale(True)([]) == (0.0, 1.0)
+    assert AdvantageNormalizer(False)([5.0, 7.0]) == (0.0, 1.0)
+    assert AdvantageNormalizer(True)([]) == (0.0, 1.0)
 
 
 def test_noise_is_not_made_as_loud_as_a_signal():
     """After batches that differ, one in which every episode ended alike."""
-    scale = AdvantageScale(True, memory=0.9)
+    scale = AdvantageNormalizer(True, memory=0.9)
     for _ in range(3):
         assert scale([-1.0, 1.0]) == (0.0, 1.0)
     _, divisor = scale([-1e-3, 1e-3])
@@ -153,7 +153,7 @@ def test_the_loss_gets_normalized_advantages_and_keeps_the_turns_own(model_folde
             return plain(batch)
 
         trainer.algorithm.loss = loss
-        trainer.actor.improve(episodes, 0)
+        trainer.actor.update(episodes, 0)
         values = torch.tensor([given[id(turn)] for turn in turns])
         expected = torch.tensor(own)
         if normalize:  # over the whole batch, not over each minibatch
@@ -164,7 +164,7 @@ def test_the_loss_gets_normalized_advantages_and_keeps_the_turns_own(model_folde
 
 def test_the_running_spread_is_part_of_the_state(model_folder):
     one, other = trainer_for(model_folder), trainer_for(model_folder)
-    one.actor.improve(credited(one), 0)
+    one.actor.update(credited(one), 0)
     other.actor.load_state_dict(one.actor.state_dict())
     assert other.actor.scale.running == one.actor.scale.running > 0
 
@@ -175,7 +175,7 @@ def test_a_batch_without_any_difference_moves_nothing(model_folder):
     for turn in turns_of(episodes):
         turn.advantage = 0.0
     before = copy.deepcopy(trainer.team.state_dict())
-    metrics = trainer.actor.improve(episodes, 0)
+    metrics = trainer.actor.update(episodes, 0)
     assert all(math.isfinite(value) for value in metrics.values())
     after = trainer.team.state_dict()
     assert all(torch.equal(after[key], before[key]) for key in before)
@@ -192,7 +192,7 @@ def seen_by_the_loss(trainer, episodes, iteration):
         return plain(batch)
 
     trainer.algorithm.loss = loss
-    metrics = trainer.actor.improve(episodes, iteration)
+    metrics = trainer.actor.update(episodes, iteration)
     trainer.algorithm.loss = plain
     return seen, metrics
 
@@ -223,5 +223,5 @@ def test_one_minibatch_is_the_whole_batch(model_folder):
 def test_epochs_stop_when_the_policy_has_moved_far_enough(model_folder):
     for target, steps in ((1e-6, 2), (1e6, 5)):
         trainer = trainer_for(model_folder, lr=1e-2, epochs=5, target_kl=target)
-        metrics = trainer.actor.improve(credited(trainer), 0)
+        metrics = trainer.actor.update(credited(trainer), 0)
         assert metrics["actor_steps"] == steps

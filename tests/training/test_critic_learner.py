@@ -32,7 +32,7 @@ def test_micro_batches_give_the_critics_gradient(model_folder, algo, micro_batch
         episodes = copy.deepcopy(played)
         trainer.algorithm.credit(episodes)
         values = [turn.value for turn in turns_of(episodes)]
-        grads, metrics = gradients(trainer.critic, lambda t=trainer, e=episodes: t.critic.fit(e))
+        grads, metrics = gradients(trainer.critic, lambda t=trainer, e=episodes: t.critic.update(e))
         found.append((grads, metrics, values))
     (expected, metrics, values), (got, same_metrics, same_values) = found
     assert same_values == pytest.approx(values, abs=1e-5) and len(set(values)) > 3
@@ -46,9 +46,9 @@ def test_the_critics_gradient_is_the_squared_errors(model_folder):
     shake_critic(trainer)
     episodes = trainer.play(0)
     trainer.algorithm.credit(episodes)
-    found, metrics = gradients(trainer.critic, lambda: trainer.critic.fit(episodes))
+    found, metrics = gradients(trainer.critic, lambda: trainer.critic.update(episodes))
     for a, own in found.items():
-        turns = [turn for e in episodes for turn in e.transcripts[a].turns]
+        turns = [turn for e in episodes for turn in e.trajectories[a].turns]
         # d/d bias of mean (V - return)^2; the bias is a critic's last tensor
         slope = 2 * sum(turn.value - turn.return_ for turn in turns) / len(turns)
         assert own[-1].item() == pytest.approx(slope, rel=1e-3, abs=1e-5)
@@ -59,7 +59,7 @@ def test_the_critics_gradient_is_the_squared_errors(model_folder):
 
 def values_of(trainer, episodes):
     trainer.critic.write_values(episodes)
-    return [[[turn.value for turn in x.turns] for x in e.transcripts] for e in episodes]
+    return [[[turn.value for turn in x.turns] for x in e.trajectories] for e in episodes]
 
 
 @pytest.mark.parametrize("algo", ["cc", "dc"])
@@ -70,7 +70,7 @@ def test_what_moves_a_value(model_folder, algo):
     shake_critic(trainer)
     episodes = trainer.play(0)
     before = values_of(trainer, episodes)[0]
-    private = episodes[0].transcripts[1].turns[1]
+    private = episodes[0].trajectories[1].turns[1]
     for ids, first in ((private.prompt_ids, 1), (private.action_ids, 2)):
         ids[0] ^= 1
         after = values_of(trainer, episodes)[0]
@@ -89,11 +89,11 @@ def test_only_cut_transcripts_get_a_bootstrap_value(model_folder, algo):
     trainer = trainer_for(model_folder, algo, env_options={"turns": 2, "cut": True}, batch=2)
     shake_critic(trainer)
     episodes = trainer.play(0)
-    for transcript in episodes[0].transcripts:
-        transcript.final_prompt_ids = None
+    for trajectory in episodes[0].trajectories:
+        trajectory.final_prompt_ids = None
     trainer.critic.write_values(episodes)
-    assert [x.final_value for x in episodes[0].transcripts] == [None] * 3
-    finals = [x.final_value for x in episodes[1].transcripts]
+    assert [x.final_value for x in episodes[0].trajectories] == [None] * 3
+    finals = [x.final_value for x in episodes[1].trajectories]
     assert len(set(finals)) == (1 if algo == "cc" else 3) and None not in finals
 
 
@@ -104,10 +104,10 @@ def test_a_critic_learns_what_it_is_told(model_folder):
     for _ in range(6):
         trainer.critic.write_values(episodes)
         for e in episodes:
-            for x in e.transcripts:
+            for x in e.trajectories:
                 for t, turn in enumerate(x.turns):
                     turn.return_ = float(t)
-        fits.append(trainer.critic.fit(episodes))
+        fits.append(trainer.critic.update(episodes))
     assert fits[0]["explained_variance"] == pytest.approx(0.0, abs=1e-6)  # all values are 0
     assert fits[-1]["explained_variance"] > 0.9
     assert fits[-1]["value_loss"] < 0.1 * fits[0]["value_loss"]
@@ -127,7 +127,7 @@ def test_a_critics_pass_reads_every_episode_once(model_folder, minibatches, part
 
     trainer.critic.critic.values = values
     trainer.critic.optimizer.step = lambda: steps.append(step())
-    trainer.critic.fit(episodes)
+    trainer.critic.update(episodes)
     histories = [history.ids for history in trainer.critic.view.histories(episodes)]
     assert len(steps) == 2 * parts and sorted(read) == sorted(histories * 2)
 

@@ -71,7 +71,7 @@ def test_the_parts_mean_is_the_batchs_gradient(model_folder, algo, monkeypatch):
         micro_batch=2,
     )
     episodes = credited(trainer)
-    found, metrics = gradients(trainer.actor, lambda: trainer.actor.improve(episodes, 0))
+    found, metrics = gradients(trainer.actor, lambda: trainer.actor.update(episodes, 0))
     whole = sum(float((g.double() ** 2).sum()) for own in found.values() for g in own)
     assert metrics["gradient_signal"] + metrics["gradient_noise"] == pytest.approx(whole, rel=1e-4)
     assert metrics["gradient_noise"] > 0
@@ -98,5 +98,5 @@ def test_measuring_changes_nothing_that_is_learned(model_folder, algo):
 
 def test_a_single_group_measures_nothing(model_folder):
     trainer = trainer_for(model_folder, "mc", batch=4, group=4, snr_every=1)
-    metrics = trainer.actor.improve(credited(trainer), 0)
+    metrics = trainer.actor.update(credited(trainer), 0)
     assert "gradient_snr" not in metrics and "policy_loss" in metrics

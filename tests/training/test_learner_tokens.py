@@ -10,21 +10,21 @@ from helpers import batch_of
 from tiny_runs import credited, trainer_for
 
 from colllm_bench.baselines.algorithm import ActionBatch
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 def told(trainer, actions, advantage):
     """An episode in which every agent takes a turn for each of ``actions``."""
     prompts = trainer.team.prompts
-    transcripts = []
+    trajectories = []
     for a, name in enumerate(trainer.team.agents):
-        transcript = Transcript(name, a, "")
+        trajectory = Trajectory(name, a, "")
         for t, action in enumerate(actions):
             ids = prompts.next("now", ended=True) if t else prompts.first("", "now")
-            transcript.turns.append(Turn("now", ids, list(action), advantage=advantage))
-        transcripts.append(transcript)
-    episode = Episode(0, 0, transcripts)
-    scores = trainer.team.action_scores(batch_of(trainer.team, [episode])).logprobs.tolist()
+            trajectory.turns.append(Turn("now", ids, list(action), advantage=advantage))
+        trajectories.append(trajectory)
+    episode = Episode(0, 0, trajectories)
+    scores = trainer.team.evaluate_actions(batch_of(trainer.team, [episode])).logprobs.tolist()
     for turn in batch_of(trainer.team, [episode]).turns:
         turn.logprobs = [scores.pop(0) for _ in turn.action_ids]
     return episode
@@ -46,12 +46,12 @@ def test_every_token_is_trained_the_end_token_too(model_folder, advantage):
             return plain(given)
 
         trainer.algorithm.loss = loss
-        trainer.actor.improve([episode], 0)
+        trainer.actor.update([episode], 0)
         trainer.algorithm.loss = plain
         tokens = sum(map(len, actions))
         expected = torch.full((3 * tokens,), -advantage / tokens)
         torch.testing.assert_close(slopes[0].grad, expected, rtol=1e-3, atol=1e-6)
-        after = trainer.team.action_scores(batch).logprobs.detach()
+        after = trainer.team.evaluate_actions(batch).logprobs.detach()
         moved = (after - batch.logprobs).reshape(3, tokens).sum(1) * advantage
         assert (moved > 0).all(), "good actions must become likelier, bad ones rarer"
 
@@ -67,7 +67,7 @@ def test_padding_is_not_in_the_loss(model_folder):
     })
     found = []
     for batch in (tokens, wide):
-        scores = trainer.team.action_scores(batch)
+        scores = trainer.team.evaluate_actions(batch)
         loss, _ = trainer.algorithm.loss(ActionBatch(
             tokens=batch, old_logprobs=batch.logprobs, advantages=batch.advantages,
             weight=torch.ones(len(batch.turn)), logprobs=scores.logprobs,

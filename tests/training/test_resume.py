@@ -21,8 +21,9 @@ DIFFERS = {"timing.jsonl"}
 # its own, so that nothing survives but the files.
 DIE_AT_EVERY_WRITE = """
 import os, sys
-from colllm_bench import cli, files, run
-import colllm_bench.training.trainer  # before the forks: each child starts where imports are done
+from colllm_bench import cli, run
+from colllm_bench.runs import files
+import colllm_bench.training.train  # before the forks: each child starts where imports are done
 
 argv = sys.argv[1:]
 write, replace = os.write, os.replace

@@ -60,8 +60,8 @@ def test_the_critic_warms_up_before_it_steers(folder, algo):
 def test_the_master_plays_for_all(folder):
     trainer = Trainer(tiny_config(folder, "central"))
     assert trainer.team.agents == ["master"]
-    (transcript,) = trainer.play(0)[0].transcripts
-    assert transcript.turns[0].observation.count("day 0") == 3
+    (trajectory,) = trainer.play(0)[0].trajectories
+    assert trajectory.turns[0].observation.count("day 0") == 3
 
 
 # -- tasks
@@ -71,9 +71,9 @@ def test_a_group_starts_from_one_state(folder):
     trainer = Trainer(tiny_config(folder, "mc", batch=6, group=3))
     episodes = trainer.play(0)
     assert [e.group for e in episodes] == [0, 0, 0, 1, 1, 1]
-    first = [[x.turns[0].prompt_ids for x in e.transcripts] for e in episodes]
+    first = [[x.turns[0].prompt_ids for x in e.trajectories] for e in episodes]
     assert first[0] == first[1] == first[2] != first[3] == first[4] == first[5]
-    said = [[x.turns[0].action_ids for x in e.transcripts] for e in episodes]
+    said = [[x.turns[0].action_ids for x in e.trajectories] for e in episodes]
     assert said[0] != said[1] != said[2] != said[0]
 
 
@@ -93,7 +93,7 @@ def test_every_iteration_draws_anew(folder):
     first, again, second = (trainer.play(iteration) for iteration in (0, 0, 1))
 
     def said(episodes):
-        return [[x.turns[0].action_ids for x in e.transcripts] for e in episodes]
+        return [[x.turns[0].action_ids for x in e.trajectories] for e in episodes]
 
     assert said(first) == said(again) != said(second)
 
@@ -169,10 +169,10 @@ class Listener:
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_train_runs_to_its_end(folder, algo):
-    listener = Listener()
-    trainer = train(tiny_config(folder, algo, episodes=10), listener=listener)
+    callback = Listener()
+    trainer = train(tiny_config(folder, algo, episodes=10), callback=callback)
     assert trainer.config.iterations == 3
-    assert listener.heard == [
+    assert callback.heard == [
         ("start", 12, 0), *[("iteration", k, 4 * (k + 1), 4) for k in range(3)], ("close",)
     ]
 
@@ -180,7 +180,7 @@ def test_train_runs_to_its_end(folder, algo):
 def test_describe_counts(folder):
     trainer = Trainer(tiny_config(folder, "mc", env_options={"turns": 2, "leave": {0: 1}}))
     episodes = trainer.play(0)
-    turns = [turn for e in episodes for x in e.transcripts for turn in x.turns]
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     row = describe(episodes)
     assert row["agent_turns"] == len(turns) == 4 * 5 and row["length"] == 2.0
     assert row["tokens"] == sum(len(turn.action_ids) for turn in turns)
@@ -201,9 +201,9 @@ def test_a_real_game_can_be_trained_on(model_folder, algo):
         batch=2, episodes=2,
     )
     rows = []
-    listener = Listener()
-    listener.iteration = lambda row, episodes: rows.append(row)
-    train(config, listener=listener)
+    callback = Listener()
+    callback.iteration = lambda row, episodes: rows.append(row)
+    train(config, callback=callback)
     (row,) = rows
     assert row["length"] == 16 and row["agent_turns"] == 2 * 2 * 16
     assert 0.5 < row["invalid"] <= 1.0 and row["success"] == 0.0
@@ -219,9 +219,9 @@ def test_it_learns(folder, algo):
         **({"group": 8} if algo == "mc" else {"critic_lr": 1e-2}),
     )
     returns = []
-    listener = Listener()
-    listener.iteration = lambda row, episodes: returns.append(row["return"])
-    train(config, listener=listener)
+    callback = Listener()
+    callback.iteration = lambda row, episodes: returns.append(row["return"])
+    train(config, callback=callback)
     first, last = sum(returns[:2]) / 2, sum(returns[-2:]) / 2
     assert last > first + 0.3, returns
 

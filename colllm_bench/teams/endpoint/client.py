@@ -87,7 +87,7 @@ class Endpoint:
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-class Completions:
+class ChatClient:
     """Asks one model; safe to use from several threads.
 
     Args:

@@ -19,7 +19,7 @@ from colllm_bench.runs import files
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "attempts")
 
 
-class Ledger:
+class ResponseCache:
     """Answers by request; a JSON line each.
 
     Args:

@@ -13,10 +13,10 @@ from typing import Any
 from colllm_bench.cli import say
 from colllm_bench.errors import RunError
 from colllm_bench.seeding import derive
-from colllm_bench.teams.base import twins
-from colllm_bench.teams.endpoint.client import Completions, Endpoint
-from colllm_bench.teams.endpoint.response_cache import Ledger
-from colllm_bench.types import Episode, Transcript, Turn
+from colllm_bench.teams.base import replicas
+from colllm_bench.teams.endpoint.client import ChatClient, Endpoint
+from colllm_bench.teams.endpoint.response_cache import ResponseCache
+from colllm_bench.types import Episode, Trajectory, Turn
 
 NO_ANSWER = "(no answer)"
 """Stands in the conversation for an answer without text: roles must alternate, and many servers
@@ -63,7 +63,7 @@ class _Workers:
                     future.set_exception(error)
 
 
-class EndpointPlayer:
+class EndpointTeam:
     """All agents of all episodes ask one model, each in a conversation of its own.
 
     The instructions are the system message, observations the user's, actions the assistant's.
@@ -95,17 +95,17 @@ class EndpointPlayer:
         self.temperature, self.tokens, self.seed = temperature, max_action_tokens, seed
         self.notify = notify
         self._stop = threading.Event()
-        self.completions = Completions(model, self.endpoint, self._stop)
-        self.ledger = Ledger(path, self.endpoint.price_in, self.endpoint.price_out)
+        self.completions = ChatClient(model, self.endpoint, self._stop)
+        self.ledger = ResponseCache(path, self.endpoint.price_in, self.endpoint.price_out)
         self._workers = _Workers(self.endpoint.concurrency)
 
-    def begin(self, episodes: Sequence[Episode]) -> None:
+    def reset(self, episodes: Sequence[Episode]) -> None:
         self._talks = [
             [
-                _Conversation((episode.seed, twin, x.agent), _opening(x.instructions))
-                for x in episode.transcripts
+                _Conversation((episode.seed, replica, x.agent), _opening(x.instructions))
+                for x in episode.trajectories
             ]
-            for episode, twin in zip(episodes, twins(episodes), strict=True)
+            for episode, replica in zip(episodes, replicas(episodes), strict=True)
         ]
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
@@ -131,10 +131,10 @@ class EndpointPlayer:
         if self.notify:
             self.notify(self._progress())
 
-    def keep(self, running: Sequence[int]) -> None:
+    def keep_running(self, running: Sequence[int]) -> None:
         self._talks = [self._talks[i] for i in running]
 
-    def observe_end(self, transcript: Transcript, observation: str) -> None:
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
         pass
 
     def close(self) -> None:
@@ -161,8 +161,8 @@ class EndpointPlayer:
                 f"{spent:.4f} US dollars are spent, and --max-cost is {limit:g}; every answer so "
                 "far is kept: the same command with a higher one goes on"
             )
-        seed, twin, agent = talk.where
-        row = {"digest": digest, "seed": seed, "twin": twin, "agent": agent, "turn": talk.turn,
+        seed, replica, agent = talk.where
+        row = {"digest": digest, "seed": seed, "twin": replica, "agent": agent, "turn": talk.turn,
                **self.completions.ask(body)}
         self.ledger.add(row)
         return row

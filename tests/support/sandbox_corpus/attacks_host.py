@@ -1,7 +1,7 @@
 """Attacks on the machine: files, processes, sockets, signals, privileges. See attacks_values.
 
 ``info`` has ``file`` (readable by all, with a secret in it), ``folder`` (writable by all),
-``port`` (a listener on loopback), ``socket`` (an abstract unix socket), ``pid`` (the pool's
+``port`` (a callback on loopback), ``socket`` (an abstract unix socket), ``pid`` (the pool's
 process) and ``victim`` (a process that may be killed only by a jail that leaks).
 """
 

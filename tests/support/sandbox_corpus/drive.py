@@ -45,11 +45,11 @@ class Canaries:
         os.utime(self.file, (10**9, 10**9))
         self.before = os.stat(self.file)
         os.environ["COLLLM_CANARY"] = self.token
-        self.listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)]
-        self.listeners[1].bind("\0" + self.token[:30])
-        self.listeners[1].listen()
+        self.callbacks = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)]
+        self.callbacks[1].bind("\0" + self.token[:30])
+        self.callbacks[1].listen()
         self.datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.datagrams.bind(self.listeners[0].getsockname())
+        self.datagrams.bind(self.callbacks[0].getsockname())
         self.victim = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(999)"])
         self.signals: list[int] = []
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGIO, signal.SIGHUP):
@@ -60,7 +60,7 @@ class Canaries:
 
         return {
             "file": self.file, "folder": self.folder, "pid": os.getpid(),
-            "victim": self.victim.pid, "port": self.listeners[0].getsockname()[1],
+            "victim": self.victim.pid, "port": self.callbacks[0].getsockname()[1],
             "socket": "\0" + self.token[:30], "source": colllm_bench.__file__,
         }
 
@@ -72,10 +72,10 @@ class Canaries:
         for name in ("st_mode", "st_uid", "st_size", "st_mtime", "st_nlink"):
             if getattr(after, name) != getattr(self.before, name):
                 found.append(f"the canary's {name} changed")
-        for listener in self.listeners:
-            listener.settimeout(0)
+        for callback in self.callbacks:
+            callback.settimeout(0)
             with contextlib.suppress(BlockingIOError):
-                listener.accept()
+                callback.accept()
                 found.append("a connection came in")
         self.datagrams.settimeout(0)
         with contextlib.suppress(BlockingIOError):
@@ -97,7 +97,7 @@ class Canaries:
     def close(self) -> None:
         self.victim.kill()
         self.victim.wait()
-        for one in (*self.listeners, self.datagrams):
+        for one in (*self.callbacks, self.datagrams):
             one.close()
 
 
