@@ -3,7 +3,7 @@
 An algorithm of your own is a subclass with a ``credit`` of its own, and, where it departs from
 PPO, a ``loss``. It never sees the trainer: rollouts, batches, optimizers, evaluation, records
 and resuming are the harness's (:mod:`colllm_bench.training.trainer`,
-:mod:`colllm_bench.training.actor_learner`).
+:mod:`colllm_bench.learners.actor_learner`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Algorithm:
 
     Args:
         config: the run's configuration, resolved.
-        critic: a :class:`colllm_bench.training.critic_learner.CriticLearner`, or None where
+        critic: a :class:`colllm_bench.learners.critic_learner.CriticLearner`, or None where
             ``view`` is None.
     """
 

@@ -1,8 +1,7 @@
-"""What a run is: frozen dataclasses with real defaults.
+"""What a run is: one frozen dataclass of real defaults, and the options of its algorithm.
 
-The docstring under a field is its help text. ``None`` as a default means "the algorithm's
-(or the model's) own default", which :func:`colllm_bench.setup.resolve.resolve` fills in, so that
-``config.json`` never holds an open question.
+``None`` as a default means "the algorithm's (or the model's) own default", which
+``setup.resolve.resolve`` fills in, so that ``config.json`` never holds an open question.
 """
 
 from __future__ import annotations
@@ -10,108 +9,146 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from colllm_bench import registry
+from colllm_bench.options import option, options_of
+
+RENAMED = {
+    "lam": "gae_lambda", "critic_lam": "critic_gae_lambda", "clip": "clip_range",
+    "ratio": "importance_ratio", "kl": "kl_coef", "entropy": "entropy_coef",
+    "snr_every": "gradient_snr_every",
+}
+"""Settings of version 0.1 and before: old name to new. Old config.json files are still read."""
+ALGORITHM_OPTIONS_OF_0_1 = frozenset({
+    "gamma", "gae_lambda", "critic_gae_lambda", "clip_range", "importance_ratio", "kl_coef",
+    "entropy_coef", "baseline", "critic_lr", "critic_epochs", "critic_minibatches",
+    "critic_warmup", "critic_model",
+})
+"""Settings that were fields of RunConfig then and belong to algorithms now."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that decides a run's bytes, given the machine."""
 
-    # -- task
-    env: str = "strategy"
-    """environment: a name of --list, 'module:Class' or './file.py:Class'"""
-    algo: str = "cc"
-    """algorithm: a name of --list, 'module:Class' or './file.py:Class'"""
-    agents: int = 3
-    """number of agents"""
-    env_options: dict[str, Any] = field(default_factory=dict)
-    """further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)"""
-    style: str | None = None
-    """prompt style: brief or full (default: brief for the built-in model, full for others)"""
-    # -- model
-    model: str = "tiny"
-    """a built-in name, a Hugging Face folder or a hub id"""
-    tuning: str = "lora"
-    """lora (adapters on one frozen base) or full (a copy of the model per agent)"""
-    share: str = "none"
-    """which agents share parameters: none, all, or role (agents of one role)"""
-    lora_rank: int = 8
-    """rank of the adapters"""
-    lora_alpha: float = 16.0
-    """scale of the adapters: alpha / rank"""
-    critic_model: str | None = None
-    """a separate backbone for the critic (default: adapters on the actors' base)"""
-    device: str = "auto"
-    """auto, cpu or cuda"""
-    dtype: str = "auto"
-    """auto (bfloat16 on cuda, float32 on cpu), float32 or bfloat16"""
-    chat_template: str | None = None
-    """a Jinja file, for a tokenizer that has no chat template"""
-    gradient_checkpointing: bool = False
-    """recompute activations in the backward pass: slower, less memory"""
-    # -- rollout
-    episodes: int = 2560
-    """training episodes in all"""
-    batch: int = 64
-    """episodes an iteration"""
-    group: int | None = None
-    """episodes that start from the same state (default: the algorithm's)"""
-    max_action_tokens: int | None = None
-    """longest action in tokens (default: the model's)"""
-    temperature: float = 1.0
-    """sampling temperature, in the trained distribution too"""
-    # -- learning
-    lr: float | None = None
-    """actor's learning rate (default: the algorithm's, see docs/tuning.md)"""
-    critic_lr: float | None = None
-    """critic's learning rate (default: the algorithm's)"""
-    epochs: int | None = None
-    """actor's passes over a batch (default: the algorithm's)"""
-    critic_epochs: int | None = None
-    """critic's passes over a batch (default: the algorithm's)"""
-    critic_minibatches: int = 4
-    """optimizer steps per pass of the critic"""
-    critic_warmup: int = 2
-    """first iterations that train the critic alone"""
-    minibatches: int = 2
-    """optimizer steps per pass of the actors"""
-    micro_batch: int | None = None
-    """episodes per forward pass; gradients accumulate (default: what fits into half the memory)"""
-    gamma: float = 1.0
-    """discount"""
-    lam: float = 0.8
-    """lambda of GAE for the actor's advantages"""
-    critic_lam: float = 0.95
-    """lambda of the critic's targets"""
-    clip: float = 0.2
-    """PPO's clip range"""
-    ratio: str = "token"
-    """importance ratio per token or per turn"""
-    baseline: str = "group"
-    """baseline of mc: group, loo, max or none"""
-    kl: float = 0.0
-    """coefficient of the KL to the frozen reference"""
-    entropy: float = 0.0
-    """coefficient of the entropy bonus"""
-    target_kl: float | None = None
-    """stop an iteration's epochs when the policy moved this far"""
-    normalize_advantages: bool = True
-    """advantages of a batch to mean 0 and standard deviation 1"""
-    max_grad_norm: float = 1.0
-    """gradient clipping, per agent and per critic"""
-    # -- evaluation
-    eval_episodes: int = 200
-    """held-out episodes of the final evaluation"""
-    # -- run
-    seed: int = 0
-    """seed of everything random in the run"""
-    threads: int = 0
-    """CPU threads (0: one for the built-in model, all cores for others)"""
-    checkpoint_every: int = 5
-    """iterations between checkpoints"""
-    snr_every: int = 10
-    """iterations between measurements of the gradient's signal-to-noise ratio (0: never)"""
+    env: str = option(
+        "strategy", "environment: a name of --list, 'module:Class' or './file.py:Class'",
+        group="task", in_path=True, roles={"evaluation", "play", "policy", "table"},
+    )
+    algo: str = option(
+        "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
+        group="task", in_path=True, roles={"evaluation"},
+    )
+    algo_options: dict[str, Any] = option(
+        factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
+        group="task",
+    )
+    agents: int = option(
+        3, "number of agents", group="task", low=1, roles={"evaluation", "play", "table"}
+    )
+    env_options: dict[str, Any] = option(
+        factory=dict,
+        help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
+        group="task", roles={"evaluation", "table"},
+    )
+    style: str | None = option(
+        None, "prompt style: brief or full (default: brief for the built-in model, full for others)",
+        group="task", roles={"evaluation"},
+    )
+    model: str = option(
+        "tiny", "a built-in name, a Hugging Face folder or a hub id", group="model",
+        roles={"evaluation", "play", "policy", "seat"},
+    )
+    tuning: str = option(
+        "lora", "lora (adapters on one frozen base) or full (a copy of the model per agent)",
+        group="model", choices=("lora", "full"), roles={"policy"},
+    )
+    share: str = option(
+        "none", "which agents share parameters: none, all, or role (agents of one role)",
+        group="model", choices=("none", "all", "role"),
+    )
+    lora_rank: int = option(8, "rank of the adapters", group="model", low=1, roles={"policy"})
+    lora_alpha: float = option(
+        16.0, "scale of the adapters: alpha / rank", group="model", above=0, time=False,
+        roles={"policy"},
+    )
+    device: str = option(
+        "auto", "auto, cpu or cuda", group="model", choices=("auto", "cpu", "cuda"),
+        affects="machine", roles={"evaluation", "play", "table"},
+    )
+    dtype: str = option(
+        "auto", "auto (bfloat16 on cuda, float32 on cpu), float32 or bfloat16", group="model",
+        choices=("auto", "float32", "bfloat16"), roles={"evaluation", "play", "table"},
+    )
+    chat_template: str | None = option(
+        None, "a Jinja file, for a tokenizer that has no chat template", group="model",
+        roles={"evaluation", "play", "policy", "seat"},
+    )
+    gradient_checkpointing: bool = option(
+        False, "recompute activations in the backward pass: slower, less memory", group="model",
+        affects="speed",
+    )
+    episodes: int = option(2560, "training episodes in all", group="rollout", low=1, time=False)
+    batch: int = option(
+        64, "episodes an iteration", group="rollout", low=1, roles={"evaluation"}
+    )
+    group: int | None = option(
+        None, "episodes that start from the same state (default: the algorithm's)",
+        group="rollout", low=1,
+    )
+    max_action_tokens: int | None = option(
+        None, "longest action in tokens (default: the model's)", group="rollout", low=1,
+        roles={"evaluation", "play", "seat"},
+    )
+    temperature: float = option(
+        1.0, "sampling temperature, in the trained distribution too", group="rollout", above=0,
+        time=False, roles={"evaluation", "play", "seat"},
+    )
+    lr: float | None = option(
+        None, "actor's learning rate (default: the algorithm's, see docs/tuning.md)",
+        group="learning", above=0, time=False,
+    )
+    epochs: int | None = option(
+        None, "actor's passes over a batch (default: the algorithm's)", group="learning", low=1
+    )
+    minibatches: int = option(2, "optimizer steps per pass of the actors", group="learning", low=1)
+    micro_batch: int | None = option(
+        None,
+        "episodes per forward pass; gradients accumulate (default: what fits into half the memory)",
+        group="learning", low=1, affects="speed",
+    )
+    target_kl: float | None = option(
+        None, "stop an iteration's epochs when the policy moved this far", group="learning",
+        above=0, time=False,
+    )
+    normalize_advantages: bool = option(
+        True, "advantages of a batch to mean 0 and standard deviation 1", group="learning",
+        time=False,
+    )
+    max_grad_norm: float = option(
+        1.0, "gradient clipping, per agent and per critic", group="learning", above=0, time=False
+    )
+    eval_episodes: int = option(
+        200, "held-out episodes of the final evaluation", group="evaluation", low=1, time=False
+    )
+    seed: int = option(
+        0, "seed of everything random in the run", group="run", low=0, in_path=True, time=False,
+        roles={"evaluation", "policy"},
+    )
+    threads: int = option(
+        0, "CPU threads (0: one for the built-in model, all cores for others)", group="run", low=0,
+        affects="speed", roles={"evaluation", "play", "table"},
+    )
+    checkpoint_every: int = option(
+        5, "iterations between checkpoints", group="run", low=1, affects="bookkeeping", time=False
+    )
+    gradient_snr_every: int = option(
+        10,
+        "iterations between measurements of the gradient's signal-to-noise ratio (0: never)",
+        group="run", low=0, affects="bookkeeping", was="snr_every",
+    )
 
     @property
     def iterations(self) -> int:
@@ -119,6 +156,11 @@ class RunConfig:
         return -(-self.episodes // self.batch)
 
     def replace(self, **changes: Any) -> RunConfig:
+        """A copy with other values; names of algorithm options go into ``algo_options``."""
+        fields = {field.name for field in dataclasses.fields(self)}
+        options = {name: changes.pop(name) for name in list(changes) if name not in fields}
+        if options:
+            changes["algo_options"] = changes.get("algo_options", self.algo_options) | options
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,10 +168,45 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunConfig:
-        return cls(**data)
+        """A configuration from its :meth:`to_dict`, or from that of version 0.1.
+
+        Raises:
+            TypeError: a key is no setting of any version.
+        """
+        settings = {RENAMED.get(name, name): value for name, value in data.items()}
+        old = {name: settings.pop(name) for name in ALGORITHM_OPTIONS_OF_0_1 & settings.keys()}
+        if old:
+            # Version 0.1 wrote the options of all algorithms into every file.
+            read = options_of(registry.options_class(settings.get("algo", cls.algo)))
+            kept = {name: value for name, value in old.items() if name in read}
+            settings["algo_options"] = kept | settings.get("algo_options", {})
+        return cls(**settings)
 
     @property
     def digest(self) -> str:
         """Twelve hex digits that name the configuration, the seed left out."""
         data = {k: v for k, v in self.to_dict().items() if k != "seed"}
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def fields_with(
+    *, affects: str | None = None, role: str | None = None, time: bool | None = None
+) -> frozenset[str]:
+    """Names of the fields of RunConfig of which this holds.
+
+    Args:
+        affects: what the setting affects (:class:`colllm_bench.options.Option`).
+        role: who else reads it.
+        time: whether it changes how long an iteration takes.
+    """
+    return frozenset(
+        name for name, about in options_of(RunConfig).items()
+        if affects in (None, about.affects)
+        and (role is None or role in about.roles)
+        and time in (None, about.time)
+    )
+
+
+def fields_without_effect() -> frozenset[str]:
+    """Fields that change nothing of what is learned: free to change when a run goes on."""
+    return frozenset(options_of(RunConfig)) - fields_with(affects="learning")

@@ -58,11 +58,20 @@ class EnvSpec:
 
 @dataclass(frozen=True)
 class AlgorithmSpec:
-    """An algorithm under a name; ``entry`` is the ``"module:Class"`` of its ``Algorithm``."""
+    """An algorithm under a name.
+
+    Attributes:
+        name: short name, as in ``--algo cc``.
+        entry: ``"module:Class"`` of its ``Algorithm``.
+        summary: one line for ``--list``.
+        options: ``"module:Class"`` of its options where that costs no torch; None: the class's
+            ``Options``.
+    """
 
     name: str
     entry: str
     summary: str = ""
+    options: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,21 +137,25 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
         "mc",
         "colllm_bench.baselines.monte_carlo:MonteCarlo",
         "Monte-Carlo returns minus a baseline from the same start (group = MAGRPO)",
+        options="colllm_bench.baselines.options:MonteCarloOptions",
     ),
     "cc": AlgorithmSpec(
         "cc",
         "colllm_bench.baselines.collm_cc:CentralizedCritic",
         "CoLLM-CC: one critic over everybody's observations and actions, GAE",
+        options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
     "dc": AlgorithmSpec(
         "dc",
         "colllm_bench.baselines.collm_dc:DecentralizedCritics",
         "CoLLM-DC: each agent its own critic on its own history, GAE",
+        options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
     "central": AlgorithmSpec(
         "central",
         "colllm_bench.baselines.centralized:CentralizedExecution",
         "one master model writes every agent's action: centralized execution",
+        options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
 }
 MODELS: dict[str, ModelSpec] = {
@@ -161,9 +174,9 @@ def register_env(name: str, entry: str, **fields: Any) -> EnvSpec:
     return ENVS[name]
 
 
-def register_algorithm(name: str, entry: str, summary: str = "") -> AlgorithmSpec:
+def register_algorithm(name: str, entry: str, summary: str = "", **fields: Any) -> AlgorithmSpec:
     """Make ``name`` an algorithm of this process. ``entry`` is ``"module:Class"``."""
-    ALGORITHMS[name] = AlgorithmSpec(name, entry, summary)
+    ALGORITHMS[name] = AlgorithmSpec(name, entry, summary, **fields)
     return ALGORITHMS[name]
 
 
@@ -184,6 +197,18 @@ def algorithm_spec(name: str) -> AlgorithmSpec:
     if name in ALGORITHMS:
         return ALGORITHMS[name]
     return _from_elsewhere("algorithm", "colllm_bench.algorithms", name, ALGORITHMS, AlgorithmSpec)
+
+
+def options_class(name: str) -> type:
+    """The dataclass of an algorithm's options. Loads no torch for the built-in algorithms.
+
+    Raises:
+        ConfigError: an unknown algorithm, or one that cannot be loaded.
+    """
+    spec = algorithm_spec(name)
+    if spec.options is not None:
+        return load(spec.options, "options")
+    return load(spec.entry, "algorithm").Options
 
 
 def _from_elsewhere(kind: str, group: str, name: str, known: dict, spec_type: type):

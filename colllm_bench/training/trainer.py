@@ -16,8 +16,8 @@ from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.training.actor_learner import ActorLearner
-from colllm_bench.training.critic_learner import CriticLearner
+from colllm_bench.learners.actor_learner import ActorLearner
+from colllm_bench.learners.critic_learner import CriticLearner
 from colllm_bench.training.recording import keeps_replay
 from colllm_bench.types import Episode
 

@@ -22,8 +22,8 @@ from colllm_bench.models.critic import Critic
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.rollout import rollout
 from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.training.actor_learner import ActorLearner
-from colllm_bench.training.critic_learner import CriticLearner
+from colllm_bench.learners.actor_learner import ActorLearner
+from colllm_bench.learners.critic_learner import CriticLearner
 
 PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 """A chat template that adds nothing, so that prompts have as many tokens as the peer's."""

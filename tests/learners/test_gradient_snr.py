@@ -11,7 +11,7 @@ from tiny_envs import tiny_config
 from tiny_runs import LEAVE, credited, gradients, trainer_for, turns_of
 from trainer_steps import actors, critics, moved, same, step
 
-from colllm_bench.training import gradient_snr
+from colllm_bench.learners import gradient_snr
 from colllm_bench.training.trainer import Trainer
 from colllm_bench.types import Episode
 

@@ -13,8 +13,8 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.models.loading import context_length
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import ValueBatch, padded_tokens
-from colllm_bench.training.gradients import clip_gradients, per_owner_weights
-from colllm_bench.training.micro_batching import MicroBatchSizer
+from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
+from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.types import Episode
 
 

@@ -17,9 +17,9 @@ from colllm_bench.baselines.algorithm import ActionBatch, Algorithm
 from colllm_bench.config import RunConfig
 from colllm_bench.objectives.batches import TokenBatch, collate, padded_tokens
 from colllm_bench.seeding import torch_generator
-from colllm_bench.training import gradient_snr
-from colllm_bench.training.gradients import clip_gradients, per_owner_weights
-from colllm_bench.training.micro_batching import MicroBatchSizer
+from colllm_bench.learners import gradient_snr
+from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
+from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.types import Episode
 
 
@@ -82,7 +82,7 @@ class ActorLearner:
     def _gradient_noise(
         self, episodes: Sequence[Episode], shift: float, divisor: float
     ) -> dict[str, float]:
-        """Signal and noise of the batch's gradient (:mod:`colllm_bench.training.gradient_snr`) at
+        """Signal and noise of the batch's gradient (:mod:`colllm_bench.learners.gradient_snr`) at
         the parameters
         of now; moves nothing and draws nothing. Empty where the batch is a single group."""
         parts = [self._collate(part) for part in gradient_snr.parts_of(episodes)]

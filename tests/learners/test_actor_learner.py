@@ -18,8 +18,8 @@ from tiny_runs import (
     turns_of,
 )
 
-from colllm_bench.training.actor_learner import AdvantageNormalizer
-from colllm_bench.training.gradients import clip_gradients, per_owner_weights
+from colllm_bench.learners.actor_learner import AdvantageNormalizer
+from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 
 # -- micro-batches
 

@@ -1,0 +1,69 @@
+"""The options of the algorithms. Without torch, so that ``--help`` shows them at once.
+
+An algorithm of your own adds to them where it stands:
+
+>>> class Bagged(ActorCritic):
+...     class Options(ActorCritic.Options):
+...         bag_width: int = option(16, "episodes a bag", low=1)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colllm_bench.options import option
+
+
+@dataclass(frozen=True)
+class ClippedLossOptions:
+    """What every algorithm reads: the discount, and PPO's clipped loss
+    (Schulman et al., arXiv 1707.06347, eq. 7)."""
+
+    gamma: float = option(1.0, "discount", low=0, high=1, time=False)
+    clip_range: float = option(0.2, "PPO's clip range", above=0, time=False, was="clip")
+    importance_ratio: str = option(
+        "token", "importance ratio per token or per turn", choices=("token", "turn"), time=False,
+        was="ratio",
+    )
+    kl_coef: float = option(
+        0.0, "coefficient of the KL to the frozen reference", low=0, was="kl"
+    )
+    entropy_coef: float = option(0.0, "coefficient of the entropy bonus", low=0, was="entropy")
+
+
+@dataclass(frozen=True)
+class CriticOptions:
+    """What the critics of ``training.critic_learner`` read."""
+
+    critic_lr: float = option(3e-3, "critic's learning rate", above=0, time=False)
+    critic_epochs: int = option(1, "critic's passes over a batch", low=1)
+    critic_minibatches: int = option(4, "optimizer steps per pass of the critic", low=1)
+    critic_warmup: int = option(
+        2, "first iterations that train the critic alone (fewer in a shorter run)", low=0,
+        time=False,
+    )
+    critic_model: str | None = option(
+        None, "a separate backbone for the critic (default: adapters on the actors' base)"
+    )
+
+
+@dataclass(frozen=True)
+class ActorCriticOptions(ClippedLossOptions, CriticOptions):
+    """GAE with a critic (Schulman et al., arXiv 1506.02438, eq. 16)."""
+
+    gae_lambda: float = option(
+        0.8, "lambda of GAE for the actor's advantages", low=0, high=1, time=False, was="lam"
+    )
+    critic_gae_lambda: float = option(
+        0.95, "lambda of the critic's targets", low=0, high=1, time=False, was="critic_lam"
+    )
+
+
+@dataclass(frozen=True)
+class MonteCarloOptions(ClippedLossOptions):
+    """Returns minus a baseline of episodes from the same start."""
+
+    baseline: str = option(
+        "group", "baseline: group (MAGRPO), loo (leave one out), max or none",
+        choices=("group", "loo", "max", "none"), time=False,
+    )
