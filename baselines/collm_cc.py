@@ -6,7 +6,7 @@ V(h_joint), read once a turn; every agent of a turn gets the same advantage (arX
 
 from __future__ import annotations
 
-from colllm_bench.baselines.algorithm import ActorCritic
+from colllm_bench.baselines.actor_critic import ActorCritic
 from colllm_bench.objectives import critic_inputs
 
 
@@ -14,5 +14,5 @@ class CentralizedCritic(ActorCritic):
     """``A_t = sum_l (gamma*lambda)^l delta_{t+l}``,
     ``delta_t = r_t + gamma*V(h_{t+1}) - V(h_t)`` with h the joint history."""
 
-    view = critic_inputs.JOINT
+    critic_input = critic_inputs.JOINT
     defaults = {**ActorCritic.defaults, "lr": 1.5e-3}

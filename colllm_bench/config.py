@@ -54,7 +54,8 @@ class RunConfig:
         group="task", roles={"evaluation", "table"},
     )
     style: str | None = option(
-        None, "prompt style: brief or full (default: brief for the built-in model, full for others)",
+        None,
+        "prompt style: brief or full (default: brief for the built-in model, full for others)",
         group="task", roles={"evaluation"},
     )
     model: str = option(
@@ -162,6 +163,12 @@ class RunConfig:
         if options:
             changes["algo_options"] = changes.get("algo_options", self.algo_options) | options
         return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def of(cls, **settings: Any) -> RunConfig:
+        """Settings by name, the algorithm's own options among them:
+        ``RunConfig.of(algo="cc", agents=4, gae_lambda=0.9)``."""
+        return cls().replace(**settings)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -159,8 +159,7 @@ def check_values(cls: type, values: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{name} has no value", allowed=about.allowed or KINDS.get(
                     kinds[name], "a value"))
             continue
-        value = coerced(name, value, kinds[name])
-        if not about.allows(value):
+        if not about.allows(coerced(name, value, kinds[name])):
             shown = repr(value) if isinstance(value, str) else value
             what = "is unknown" if about.choices else "is out of range"
             raise ConfigError(f"{name} {shown} {what}", allowed=about.allowed)

@@ -168,6 +168,11 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of what is no algorithm; ``load_algorithm`` says so."""
+
+
 def register_env(name: str, entry: str, **fields: Any) -> EnvSpec:
     """Make ``name`` an environment of this process. ``entry`` is ``"module:Class"``."""
     ENVS[name] = EnvSpec(name=name, entry=entry, **fields)
@@ -208,7 +213,7 @@ def options_class(name: str) -> type:
     spec = algorithm_spec(name)
     if spec.options is not None:
         return load(spec.options, "options")
-    return load(spec.entry, "algorithm").Options
+    return getattr(load(spec.entry, "algorithm"), "Options", NoOptions)
 
 
 def _from_elsewhere(kind: str, group: str, name: str, known: dict, spec_type: type):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
 import os
 import re
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.config import RunConfig
+from colllm_bench.config import RunConfig, fields_without_effect
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.launchers.local import follow_parent
+from colllm_bench.options import check_values, options_of
 
 DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
 
@@ -27,22 +27,17 @@ DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
 """
 RUN_OPTIONS = ("name", "out", "seeds", "log")
 """What a --config file may set beside the fields of RunConfig."""
-UNNAMED = frozenset({
-    "env", "algo", "seed", "threads", "device", "checkpoint_every", "micro_batch",
-    "gradient_checkpointing", "snr_every",
-})
-"""Fields that do not enter a run's default name: part of its path, or no matter of what is
-learned."""
 
 
-def parser() -> cli.Parser:
+def parser(algo: str = RunConfig.algo) -> cli.Parser:
+    """The command's options; those of the algorithm ``algo`` are in its help."""
     made = cli.Parser(
         prog="python -m colllm_bench.run",
         usage="python -m colllm_bench.run [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(made)
+    cli.add_config_options(made, algo=algo)
     folder = made.add_argument_group("run folder")
     folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
     folder.add_argument(
@@ -73,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     follow_parent()
-    args = parser().parse(argv)
+    args = parser(cli.algorithm_of(argv)).parse(argv)
     given = vars(args)
     if "version" in given:
         from colllm_bench import __version__
@@ -99,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     if "dry_run" in given:
         from colllm_bench.setup.resolve import resolve
 
-        print(cli.to_toml(resolve(config)), end="")
+        print(cli.to_toml(config, resolve(config)), end="")
         return 0
     if "seeds" in given and "seed" not in given:
         if path is not None:
@@ -237,13 +232,14 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def check_cheaply(config: RunConfig) -> None:
-    """What can be said in milliseconds: the names, and whether anything here can train.
+    """What can be said in milliseconds: names, ranges, and whether anything here can train.
 
     Raises:
         ConfigError: an unknown environment or algorithm, or no torch.
     """
     registry.env_spec(config.env)
     registry.algorithm_spec(config.algo)
+    check_values(RunConfig, vars(config))
     for package in ("torch", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
@@ -267,20 +263,26 @@ def run_folder(config: RunConfig, args: Namespace) -> Path:
 
 
 def default_name(config: RunConfig) -> str:
-    """``default``, or what differs from the defaults: ``agents4-level2-lr0.0003``."""
+    """``default``, or the settings that differ from the defaults and affect what is learned:
+    ``agents4-level2-lr0.0003``."""
     parts = []
-    for field in dataclasses.fields(RunConfig):
-        value = getattr(config, field.name)
-        if field.name == "env_options":
-            parts += [f"{key}{item}" for key, item in sorted(value.items())]
-        elif field.name not in UNNAMED and value != field.default:
-            parts.append(f"{field.name.replace('_', '')}{value}")
+    for name, about in options_of(RunConfig).items():
+        value = getattr(config, name)
+        if isinstance(value, dict):
+            parts += [f"{key.replace('_', '')}{item}" for key, item in sorted(value.items())]
+        elif not about.in_path and about.affects == "learning" and value != plain_value(name):
+            parts.append(f"{name.replace('_', '')}{value}")
     name = re.sub(r"[^\w.+=-]+", "_", "-".join(parts)) or "default"
     if len(name) <= 80:
         return name
     # Of the same fields as the name: a run is not another one for its number of threads.
-    plain = RunConfig()
-    return config.replace(**{field: getattr(plain, field) for field in UNNAMED}).digest
+    free = fields_without_effect() | {n for n, a in options_of(RunConfig).items() if a.in_path}
+    return config.replace(**{field: plain_value(field) for field in free}).digest
+
+
+def plain_value(name: str) -> Any:
+    """The default of a field of :class:`RunConfig`."""
+    return getattr(RunConfig(), name)
 
 
 def listing() -> str:

@@ -49,14 +49,14 @@ class Point:
     resolved: RunConfig | None = None
 
 
-def parser() -> cli.Parser:
+def parser(algo: str = "mc,cc,dc") -> cli.Parser:
     made = cli.Parser(
         prog="python -m colllm_bench.sweep",
         usage="python -m colllm_bench.sweep [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    grid.add_grid_options(made)
+    grid.add_grid_options(made, algo)
     what = made.add_argument_group("sweep")
     what.add_argument("--seeds", metavar="SEEDS", help="0,1,2 or 0:3: every setting with each")
     what.add_argument("--name", help="the runs' name (default: from the settings that differ)")
@@ -100,7 +100,7 @@ def parser() -> cli.Parser:
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = parser().parse(argv)
+    args = parser(cli.algorithm_of(argv)).parse(argv)
     given = vars(args)
     if "seeds" in given:
         given["seed"] = cli.parse_seeds(given["seeds"])
@@ -244,7 +244,7 @@ def label(configs: Sequence[RunConfig]) -> tuple[tuple[str, ...], list[tuple[str
     rows = []
     for config in configs:
         row = config.to_dict()
-        rows.append({**row.pop("env_options"), **row})
+        rows.append({**row.pop("env_options"), **row.pop("algo_options"), **row})
     first = ("env", "algo", "agents")
     names = dict.fromkeys(name for row in reversed(rows) for name in (*first, *row))
     titles = [
@@ -264,10 +264,10 @@ def run_argv(config: RunConfig, given: dict[str, Any]) -> list[str]:
         flag = "--" + name.replace("_", "-")
         if name in ("env", "algo", "seed") or value == getattr(plain, name):
             continue
-        if name == "env_options":
+        if isinstance(value, dict):
             for key, option in value.items():
                 text = option if _is_plain(option) else json.dumps(option)
-                argv += ["--env-option", f"{key}={text}"]
+                argv += [flag.removesuffix("s"), f"{key}={text}"]
         elif isinstance(value, bool):
             argv.append(flag if value else f"--no-{flag[2:]}")
         else:

@@ -1,7 +1,7 @@
-"""The datum: a turn, an agent's transcript of turns, and a team's episode.
+"""The datum: a turn, an agent's trajectory of turns, and a team's episode.
 
-The fields of :class:`Turn` stand in the order of its life. Each comment names the one
-function that writes the field; ``None`` means "not there yet", never 0.
+The fields of :class:`Turn` stand in the order of its life. Each docstring names the function
+that writes the field; ``None`` means "not there yet", never 0.
 """
 
 from __future__ import annotations
@@ -15,42 +15,47 @@ class Turn:
     """One agent's turn, from what it saw to what it learned."""
 
     observation: str
-    """What the environment showed the agent. Written by ``rollout``, from the environment."""
+    """What the environment showed the agent. Written by ``rollout._next_turns``."""
     prompt_ids: list[int] | None = None
-    """Token ids appended to the transcript before the action: chat markup and observation
-    (and, in the first turn, the instructions). Written by ``prompts.PromptBuilder``."""
+    """Token ids added to the trajectory before the action: chat markup and observation (and, in
+    the first turn, the instructions). Written by ``LanguageModelTeam.act``."""
     action_ids: list[int] | None = None
     """The token ids that were sampled, the end-of-turn token included if the model wrote it.
-    These ids are trained on; the text is never tokenized again. Written by ``team.Session.act``."""
+    These ids are trained on; the text is never tokenized again.
+    Written by ``LanguageModelTeam.act``."""
     logprobs: list[float] | None = None
     """Log-probability of each of ``action_ids`` when it was sampled.
-    Written by ``team.Session.act``."""
+    Written by ``LanguageModelTeam.act``."""
     action_text: str | None = None
-    """``action_ids`` as text without markup, as handed to the environment.
-    Written by ``rollout``."""
+    """``action_ids`` as text without markup, as handed to the environment. Written by
+    ``LanguageModelTeam.act`` (or the ``act`` of whichever team plays)."""
     reward: float | None = None
-    """The team reward that followed. Written by ``rollout``, from the environment."""
+    """The team reward that followed. Written by ``rollout._step``."""
     terminated: bool | None = None
     """The task itself ended with this turn: nothing follows, no bootstrap.
-    Written by ``rollout``."""
+    Written by ``rollout._step``."""
     truncated: bool | None = None
     """The episode was cut off after this turn: what would follow is bootstrapped.
-    Written by ``rollout``."""
+    Written by ``rollout._step``."""
     info: dict[str, Any] | None = None
-    """Components of the score, ``invalid``, ``notice``, ``success``. Written by ``rollout``."""
+    """Components of the score, ``invalid``, ``notice``, ``success``.
+    Written by ``rollout._step``."""
     value: float | None = None
-    """The critic's V(h_t), read before the action. Written by ``Algorithm.credit``."""
+    """The critic's V(h_t), read before the action. Written by ``CriticLearner.write_values``."""
+    values: list[float] | None = None
+    """Further values of a critic that reads a turn at several places.
+    Written by such a critic's ``write_values``."""
     return_: float | None = None
     """The critic's target (or, without a critic, the return-to-go).
-    Written by ``Algorithm.credit``."""
+    Written by ``Algorithm.compute_advantages``."""
     advantage: float | None = None
     """The turn's advantage, the same for each of its action tokens.
-    Written by ``Algorithm.credit``."""
+    Written by ``Algorithm.compute_advantages``."""
 
 
 @dataclass(slots=True)
 class Trajectory:
-    """One agent's append-only transcript of an episode."""
+    """One agent's part of an episode: an append-only list of turns."""
 
     agent: str
     """The environment's name of the agent."""
@@ -61,14 +66,14 @@ class Trajectory:
     turns: list[Turn] = field(default_factory=list)
     final_prompt_ids: list[int] | None = None
     """Ids of the observation after the last turn, only when the episode was truncated:
-    the critic reads its bootstrap value there. Written by ``rollout``."""
+    the critic reads its bootstrap value there. Written by ``LanguageModelTeam.observe_final``."""
     final_value: float | None = None
-    """The bootstrap value at ``final_prompt_ids``. Written by ``Algorithm.credit``."""
+    """The bootstrap value at ``final_prompt_ids``. Written by ``CriticLearner.write_values``."""
 
 
 @dataclass(slots=True)
 class Episode:
-    """A team's episode: every agent's transcript, and what the team got."""
+    """A team's episode: every agent's trajectory, and what the team got."""
 
     seed: int
     """Seed of the environment's reset: with the split, it names the task."""
@@ -77,16 +82,16 @@ class Episode:
     trajectories: list[Trajectory]
     """One an agent, in the order of ``possible_agents``."""
     success: bool | None = None
-    """The environment's own verdict at the end. Written by ``rollout``."""
+    """The environment's own verdict at the end. Written by ``rollout._step``."""
     score: dict[str, float] = field(default_factory=dict)
-    """The environment's named components of the score at the end. Written by ``rollout``."""
+    """The environment's named components of the score at the end. Written by ``rollout._step``."""
     frames: list[dict[str, Any]] = field(default_factory=list)
     """What a spectator sees, at the start and after each turn; empty unless it was asked for.
-    Written by ``rollout``."""
+    Written by ``rollout._step``."""
 
     @property
     def rewards(self) -> list[float]:
-        """Team reward of each turn (of the longest transcript: the team shares one reward)."""
+        """Team reward of each turn (of the longest trajectory: the team shares one reward)."""
         longest = max(self.trajectories, key=lambda trajectory: len(trajectory.turns))
         return [float(turn.reward) for turn in longest.turns]
 

@@ -1,12 +1,16 @@
 """The command line: one parser for all commands, and flags and TOML files from RunConfig.
 
-May import the core (config, errors) and nothing else: ``--help`` must be quick.
+May import the core (config, errors, options, registry) and nothing else: ``--help`` must be
+quick.
 """
 
 from colllm_bench.cli.options import (
+    LETTERS,
     SHORTHANDS,
     add_config_options,
     add_option,
+    algorithm_kinds,
+    algorithm_of,
     build_config,
     config_kinds,
     load_toml,
@@ -21,10 +25,13 @@ from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute,
 __all__ = [
     "add_config_options",
     "add_option",
+    "algorithm_kinds",
+    "algorithm_of",
     "build_config",
     "config_kinds",
     "end_on_sigterm",
     "execute",
+    "LETTERS",
     "load_toml",
     "of_kind",
     "pair",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.cli.field_docs import field_docs
-from colllm_bench.config import RunConfig
+from colllm_bench import registry
+from colllm_bench.config import RENAMED, RunConfig
 from colllm_bench.errors import ConfigError, unknown_name
+from colllm_bench.options import Option, kinds_of, option_of, options_of
 
 SHORTHANDS: dict[str, type] = {
     "level": int, "turns": int, "reward": str, "messages": bool, "task": str, "data": str,
@@ -28,41 +29,100 @@ LETTERS = {int: "N", float: "X", str: "NAME"}
 def add_config_options(
     parser: argparse.ArgumentParser,
     add: Callable | None = None,
-    only: Sequence[str] | None = None,
+    *,
+    role: str | None = None,
+    algo: str | None = None,
 ) -> None:
-    """A flag for every field of :class:`RunConfig`, its docstring as help, and ``--config``.
+    """A flag for every field of :class:`RunConfig`, and ``--config``.
 
     Args:
         add: (group, flag, kind, help text), for flags that take something else than one value
             of their kind.
-        only: fields that the command reads; None: all.
+        role: only the fields with this role (:class:`colllm_bench.options.Option`); None: all.
+        algo: the algorithm (or several, with commas) whose options get flags that the help
+            shows; None: no flags for options of algorithms.
     """
     add = add or add_option
-    kinds, documented = _kinds(), field_docs(RunConfig)
+    kinds = kinds_of(RunConfig)
     groups: dict[str, Any] = {}
     for field in fields(RunConfig):
-        doc = documented[field.name]
-        if only is not None and field.name not in only:
+        about = option_of(RunConfig, field.name)
+        if role is not None and role not in about.roles:
             continue
-        if doc.group not in groups:
-            groups[doc.group] = parser.add_argument_group(doc.group)
-        group, flag, kind = groups[doc.group], _flag(field.name), kinds[field.name]
-        default = None if field.default is MISSING else field.default
-        help_text = doc.text.replace("%", "%%")
-        if default is not None:
-            help_text += f" (default: {default})"
-        if kind is dict:
-            group.add_argument(
-                "--env-option", metavar="KEY=VALUE", action="append", dest=field.name,
-                help="a " + help_text.replace("options", "option").replace("pairs", "pair"),
-            )
+        if about.group not in groups:
+            groups[about.group] = parser.add_argument_group(about.group)
+        group = groups[about.group]
+        if kinds[field.name] is not dict:
+            add(group, _flag(field.name), kinds[field.name], help_of(about, field.default))
+            continue
+        group.add_argument(
+            _flag(field.name).removesuffix("s"), metavar="KEY=VALUE", action="append",
+            dest=field.name,
+            help="a " + about.help.replace("options", "option").replace("pairs", "pair"),
+        )
+        if field.name == "env_options":
             for name, short in SHORTHANDS.items():
                 add(group, f"--{name}", short, f"the same as --env-option {name}=...")
-        else:
-            add(group, flag, kind, help_text)
-    groups["run"].add_argument(
-        "--config", metavar="FILE.toml", help="settings by field name; flags go before it"
+    if algo is not None:
+        _add_algorithm_options(parser, add, algo.split(","))
+    parser.add_argument(
+        "--config", metavar="FILE.toml", help="settings by name; flags go before it"
     )
+
+
+def _add_algorithm_options(
+    parser: argparse.ArgumentParser, add: Callable, chosen: Sequence[str]
+) -> None:
+    """A flag for every option of an algorithm. Those of algorithms that were not chosen are
+    understood, to be refused by name, and not shown."""
+    seen: set[str] = set()
+    for name in dict.fromkeys([*chosen, *registry.ALGORITHMS]):
+        try:
+            options = registry.options_class(name)
+        except ConfigError:
+            if name in registry.ALGORITHMS:
+                raise
+            continue  # no such algorithm: said where its name is checked
+        group = parser.add_argument_group(f"algorithm {name}") if name in chosen else parser
+        for option, about in options_of(options).items():
+            default = next(f.default for f in fields(options) if f.name == option)
+            shown = help_of(about, default) if name in chosen else argparse.SUPPRESS
+            if option not in seen:
+                add(group, _flag(option), kinds_of(options)[option], shown)
+            seen.add(option)
+
+
+def help_of(about: Option, default: Any) -> str:
+    """A setting's line in a help text."""
+    notes = [] if default is None or default is MISSING else [f"default: {default}"]
+    if about.choices and not all(choice in about.help for choice in about.choices):
+        notes.append(f"allowed: {about.allowed}")
+    text = about.help.replace("%", "%%")
+    return f"{text} ({'; '.join(notes)})" if notes else text
+
+
+def algorithm_of(argv: Sequence[str]) -> str:
+    """The algorithm that a command line names, before it is parsed: its flag, its file, the
+    run that it resumes, or the default."""
+    found = _value_of(argv, "--algo")
+    if found is None and (path := _value_of(argv, "--config")):
+        with contextlib.suppress(ConfigError):
+            found = load_toml(path).get("algo")
+            found = ",".join(map(str, found)) if isinstance(found, list) else found
+    if found is None and (path := _value_of(argv, "--resume")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            recorded = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+            found = recorded["config"]["algo"]
+    return str(found or RunConfig.algo)
+
+
+def _value_of(argv: Sequence[str], flag: str) -> str | None:
+    for k, word in enumerate(argv):
+        if word == flag and k + 1 < len(argv):
+            return argv[k + 1]
+        if word.startswith(flag + "="):
+            return word.partition("=")[2]
+    return None
 
 
 def add_option(group: Any, flag: str, kind: type, help_text: str) -> None:
@@ -89,26 +149,37 @@ def build_config(
     Raises:
         ConfigError: the file cannot be read, has an unknown key or a value of the wrong kind.
     """
-    given = vars(args)
-    settings = (base or RunConfig()).to_dict()
-    options = dict(settings.pop("env_options"))
-    file = read_toml(given["config"], also) if "config" in given else {}
-    options |= file.pop("env_options", {})
-    options |= {name: file.pop(name) for name in SHORTHANDS if name in file}
+    flags = vars(args)
+    config = base or RunConfig()
+    file = read_toml(flags["config"], also) if "config" in flags else {}
     others = {name: file.pop(name) for name in also if name in file}
-    settings |= file
-    options |= dict(map(pair, given.get("env_options", [])))
-    options |= {name: given[name] for name in SHORTHANDS if name in given}
-    settings |= {name: given[name] for name in settings if name in given}
-    return RunConfig(**settings, env_options=options), others
+    algo = flags.get("algo", file.get("algo", config.algo))
+    known = set(algorithm_kinds(algo))
+    env_options, algo_options = dict(config.env_options), dict(config.algo_options)
+    if algo != config.algo:
+        algo_options = {name: algo_options[name] for name in algo_options if name in known}
+    env_options |= file.pop("env_options", {})
+    algo_options |= file.pop("algo_options", {})
+    settings = file | {name: flags[name] for name in config_kinds(algo) if name in flags}
+    for key, table in (("env_options", env_options), ("algo_options", algo_options)):
+        if key in flags:
+            pairs = dict(pair(text, _flag(key).removesuffix("s")) for text in flags[key])
+            settings.pop(key, None)
+            table |= pairs
+    env_options |= {name: settings.pop(name) for name in SHORTHANDS if name in settings}
+    fields_here = {field.name for field in fields(RunConfig)}
+    algo_options |= {n: settings.pop(n) for n in list(settings) if n not in fields_here}
+    return config.replace(**settings, env_options=env_options, algo_options=algo_options), others
 
 
 def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
     """Settings of a TOML file, keys with ``_`` or ``-``, each of its field's kind."""
-    kinds = config_kinds()
+    table = load_toml(path)
+    kinds = config_kinds(str(table.get("algo", RunConfig.algo)))
     settings = {}
-    for key, value in load_toml(path).items():
+    for key, value in table.items():
         name = key.replace("-", "_")
+        name = RENAMED.get(name, name)
         if name in kinds:
             settings[name] = of_kind(path, key, value, kinds[name])
         elif name in also:
@@ -149,15 +220,31 @@ def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
     return value
 
 
-def to_toml(config: RunConfig) -> str:
-    """The configuration as a file for ``--config``; fields that are None are left out."""
+def to_toml(config: RunConfig, resolved: RunConfig | None = None) -> str:
+    """A configuration as a file for ``--config``.
+
+    Args:
+        config: what was chosen; values that are not the defaults are written.
+        resolved: the same with every open setting filled in; its other values are comments,
+            so that the file still fits another environment or algorithm.
+    """
+    plain, chosen = RunConfig().to_dict(), config.to_dict()
+    shown = resolved.to_dict() if resolved else chosen
     lines, tables = [], []
-    for name, value in config.to_dict().items():
+    for name, value in shown.items():
         if isinstance(value, dict):
-            tables += [f"\n[{name}]"] + [f"{k} = {json.dumps(v)}" for k, v in value.items()]
-        elif value is not None:
-            lines.append(f"{name} = {json.dumps(value)}")
-    return "\n".join(lines + tables) + "\n"
+            rows = [_toml_line(key, one, key in chosen[name]) for key, one in value.items()]
+            tables += [f"\n[{name}]", *filter(None, rows)] if value else []
+        else:
+            set_here = chosen[name] != plain[name]
+            lines.append(_toml_line(name, chosen[name] if set_here else value, set_here))
+    return "\n".join([*filter(None, lines), *tables]) + "\n"
+
+
+def _toml_line(name: str, value: Any, is_set: bool) -> str | None:
+    if value is None:
+        return None
+    return f"{'' if is_set else '# '}{name} = {json.dumps(value)}"
 
 
 def parse_seeds(text: str | int | list) -> list[int]:
@@ -181,12 +268,13 @@ def parse_seeds(text: str | int | list) -> list[int]:
     return seeds
 
 
-def pair(text: str) -> tuple[str, Any]:
+def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
     """``KEY=VALUE``, the value as JSON where it is some, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
+        example = "level=2" if flag == "--env-option" else "key=2"
         raise ConfigError(
-            f"--env-option {text!r} is no pair", allowed="KEY=VALUE", fix="--env-option level=2"
+            f"{flag} {text!r} is no pair", allowed="KEY=VALUE", fix=f"{flag} {example}"
         )
     try:
         return key, json.loads(value)
@@ -198,16 +286,16 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def config_kinds() -> dict[str, type]:
-    """What may be set, and of which kind: the fields, and the environments' shorthands."""
-    return _kinds() | SHORTHANDS
+def config_kinds(algo: str | None = None) -> dict[str, type]:
+    """What may be set, and of which kind: fields, environments' shorthands, and the options of
+    the built-in algorithms and of ``algo``."""
+    return kinds_of(RunConfig) | SHORTHANDS | algorithm_kinds(*registry.ALGORITHMS, algo)
 
 
-def _kinds() -> dict[str, type]:
-    """The plain type of every field: ``float | None`` is float, ``dict[str, Any]`` dict."""
-    kinds = {}
-    for name, hint in typing.get_type_hints(RunConfig).items():
-        inner = [part for part in typing.get_args(hint) if part is not type(None)]
-        plain = hint if typing.get_origin(hint) is dict or not inner else inner[0]
-        kinds[name] = typing.get_origin(plain) or plain
+def algorithm_kinds(*names: str | None) -> dict[str, type]:
+    """The options of these algorithms, and of which kind; unknown names are passed over."""
+    kinds: dict[str, type] = {}
+    for name in names:
+        with contextlib.suppress(ConfigError):
+            kinds |= kinds_of(registry.options_class(name)) if name else {}
     return kinds

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from colllm_bench.config import RENAMED
 from colllm_bench.errors import ColllmError, ConfigError
 
 
@@ -38,6 +39,10 @@ class Parser(argparse.ArgumentParser):
         if not given.startswith("-"):
             raise ConfigError(f"unexpected argument {given!r}", fix=f"see {self.prog} --help")
         name = given.partition("=")[0]
+        if new := RENAMED.get(name[2:].replace("-", "_")):
+            raise ConfigError(
+                f"{name} has another name now", fix=f"--{new.replace('_', '-')}"
+            )
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -39,7 +39,8 @@ class Grid:
         for values in itertools.product(*axes, *self.options.values()):
             own, rest = values[: len(names)], values[len(names) :]
             options = dict(zip(self.options, rest, strict=True))
-            yield RunConfig(**dict(zip(names, own, strict=True)), env_options=options)
+            settings = dict(zip(names, own, strict=True))
+            yield RunConfig.of(**settings, env_options=options)
 
 
 def configs(grids: list[Grid]) -> Iterator[RunConfig]:
@@ -54,9 +55,10 @@ def configs(grids: list[Grid]) -> Iterator[RunConfig]:
     yield from sorted(found, key=lambda config: seeds.index(config.seed))
 
 
-def add_grid_options(parser: argparse.ArgumentParser) -> None:
-    """A flag for every setting of a run, with values between commas."""
-    cli.add_config_options(parser, _add_many)
+def add_grid_options(parser: argparse.ArgumentParser, algo: str) -> None:
+    """A flag for every setting of a run and of the algorithms ``algo`` (with commas), with
+    values between commas."""
+    cli.add_config_options(parser, _add_many, algo=algo)
 
 
 def _add_many(group: Any, flag: str, kind: type, help_text: str) -> None:
@@ -127,9 +129,12 @@ def read_grids(args: argparse.Namespace, also: tuple[str, ...]) -> tuple[list[Gr
 
 def _flags(given: dict[str, Any]) -> Grid:
     grid = Grid()
-    for name in RunConfig().to_dict():
-        if name in given and name != "env_options":
-            grid.settings[name] = given[name]
+    other = {"env_options", "algo_options", *cli.SHORTHANDS}
+    for name in given.keys() & cli.config_kinds().keys() - other:
+        grid.settings[name] = given[name]
+    for pair in given.get("algo_options", []):
+        key, values = _option(pair)
+        grid.settings[key] = values
     for pair in given.get("env_options", []):
         key, values = _option(pair)
         grid.options[key] = values

@@ -14,23 +14,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from colllm_bench.config import RunConfig
+from colllm_bench import registry
+from colllm_bench.config import RunConfig, fields_with
 from colllm_bench.display.job_table import JobTable, console_for
 from colllm_bench.display.progress import duration
 from colllm_bench.display.tables import plain_table
 from colllm_bench.errors import ColllmError
 from colllm_bench.launchers.jobs import Job, Pool, exit_code
+from colllm_bench.options import options_of
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import read_config
 from colllm_bench.runs.provenance import environment
 from colllm_bench.sweep import Point, label, make_launcher, overview, run_argv
 
-NO_MATTER = frozenset({
-    "seed", "episodes", "eval_episodes", "lr", "critic_lr", "critic_warmup", "checkpoint_every",
-    "gamma", "lam", "critic_lam", "clip", "ratio", "baseline", "target_kl", "max_grad_norm",
-    "normalize_advantages", "lora_alpha", "temperature",
-})
-"""Fields that hardly change what an iteration takes."""
 EVALUATIONS = 3
 """A run's evaluations in units of its team's play: before and after training by the team, and
 the two reference teams, which need no model, by about one more."""
@@ -96,7 +92,10 @@ def print_forecast(points: Sequence[Point], given: dict[str, Any]) -> int:
 
 def pace_key(resolved: RunConfig) -> str:
     """What runs of one pace have in common."""
-    same = {k: v for k, v in resolved.to_dict().items() if k not in NO_MATTER}
+    cheap = fields_with(time=False) | {"algo_options"}
+    same = {k: v for k, v in resolved.to_dict().items() if k not in cheap}
+    about = options_of(registry.options_class(resolved.algo))
+    same |= {k: v for k, v in resolved.algo_options.items() if about[k].time}
     return json.dumps(files.plain(same), sort_keys=True)
 
 
@@ -124,7 +123,7 @@ def like_runs(root: Path) -> dict[str, Pace]:
 
 def full_iterations(path: Path, config: RunConfig) -> list[dict[str, Any]]:
     """A run's timings of iterations in which the actors learned too."""
-    first = config.critic_warmup if config.critic_epochs else 0
+    first = config.algo_options.get("critic_warmup", 0)
     rows = files.read_lines(path / "timing.jsonl")
     return [row for row in rows if row.get("iteration", 0) >= first and "learn" in row]
 

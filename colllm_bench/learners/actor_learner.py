@@ -1,6 +1,6 @@
-"""From credited episodes to a step of the optimizer: micro-batches, weights, clipping.
+"""From episodes with advantages to optimizer steps of the actors.
 
-Nothing here depends on the algorithm but through ``Algorithm.loss``; nothing here plays.
+The algorithm is known here by its ``loss`` alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from typing import Any
 
 import torch
 
-from colllm_bench.baselines.algorithm import ActionBatch, Algorithm
 from colllm_bench.config import RunConfig
-from colllm_bench.objectives.batches import TokenBatch, collate, padded_tokens
-from colllm_bench.seeding import torch_generator
-from colllm_bench.learners import gradient_snr
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.objectives.batches import ActionBatch, TokenBatch, collate, padded_tokens
+from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode
 
 
@@ -37,23 +35,43 @@ class AdvantageNormalizer:
 
     def __call__(self, advantages: list[float]) -> tuple[float, float]:
         """(shift, divisor) for this batch; moves the running spread."""
+        shift, divisor, self.running = self._scale(advantages)
+        return shift, divisor
+
+    def preview(self, advantages: list[float]) -> tuple[float, float]:
+        """(shift, divisor) that the next call would give; moves nothing."""
+        return self._scale(advantages)[:2]
+
+    def _scale(self, advantages: list[float]) -> tuple[float, float, float | None]:
         if not self.enabled or not advantages:
-            return 0.0, 1.0
+            return 0.0, 1.0, self.running
         n = len(advantages)
         mean = sum(advantages) / n
         spread = math.sqrt(sum((a - mean) ** 2 for a in advantages) / n)
         before = spread if self.running is None else self.running
-        self.running = self.memory * before + (1 - self.memory) * spread
-        return mean, max(spread, self.running, 1e-8)
+        running = self.memory * before + (1 - self.memory) * spread
+        return mean, max(spread, running, 1e-8), running
+
+
+def turn_advantages(episodes: Sequence[Episode]) -> list[float]:
+    """The advantage of every turn, episode by episode."""
+    return [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
 
 
 class ActorLearner:
-    """Improves a team's policies with the loss of an algorithm."""
+    """Trains a team's policies with the loss of an algorithm.
 
-    def __init__(self, team: Any, algorithm: Algorithm, config: RunConfig):
+    Args:
+        team: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
+        algorithm: a :class:`colllm_bench.baselines.algorithm.Algorithm`; only ``loss``,
+            ``needs_entropy`` and ``needs_reference`` are read.
+        config: the run's, resolved.
+    """
+
+    def __init__(self, team: Any, algorithm: Any, config: RunConfig):
         self.team, self.algorithm, self.config = team, algorithm, config
         self.micro_batch = MicroBatchSizer.for_model(team.model, config, team.device)
-        self.scale = AdvantageNormalizer(config.normalize_advantages)
+        self.normalizer = AdvantageNormalizer(config.normalize_advantages)
         self.groups = team.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=config.lr)
@@ -63,11 +81,8 @@ class ActorLearner:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
         generator = torch_generator(c.seed, "minibatches", iteration)
-        advantages = [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
-        shift, divisor = self.scale(advantages)
-        measured = {"advantage_variance": pvariance(advantages)} if advantages else {}
-        if c.snr_every and iteration % c.snr_every == 0:
-            measured |= self._gradient_noise(episodes, shift, divisor)
+        advantages = turn_advantages(episodes)
+        shift, divisor = self.normalizer(advantages)
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
@@ -77,30 +92,25 @@ class ActorLearner:
             if c.target_kl is not None and rows[-1].get("kl", 0.0) > c.target_kl:
                 break
         means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
-        return {**means, "actor_steps": len(rows), "advantage_std": divisor, **measured}
+        spread = {"advantage_variance": pvariance(advantages)} if advantages else {}
+        return {**means, "actor_steps": len(rows), "advantage_std": divisor, **spread}
 
-    def _gradient_noise(
-        self, episodes: Sequence[Episode], shift: float, divisor: float
-    ) -> dict[str, float]:
-        """Signal and noise of the batch's gradient (:mod:`colllm_bench.learners.gradient_snr`) at
-        the parameters
-        of now; moves nothing and draws nothing. Empty where the batch is a single group."""
-        parts = [self._collate(part) for part in gradient_snr.parts_of(episodes)]
-        if len(parts) < 2:
-            return {}
-        # A part weighs its tokens as the whole batch does: the parts' mean is its gradient.
-        totals = self._tokens_of_slots([tokens for micro in parts for tokens in micro]) / len(parts)
+    def gradients(self, parts: Sequence[Sequence[Episode]]) -> Iterator[list[torch.Tensor]]:
+        """The gradient of each part of a batch at the present parameters, [tensors] of each.
+
+        Moves nothing and draws nothing. A part weighs its tokens as the whole batch does, so
+        the mean over parts is the batch's gradient.
+        """
+        flat = [episode for part in parts for episode in part]
+        shift, divisor = self.normalizer.preview(turn_advantages(flat))
+        batches = [self._collate(list(part)) for part in parts]
+        totals = self._tokens_of_slots([b for micro in batches for b in micro]) / len(batches)
         tensors = [tensor for own in self.groups.values() for tensor in own]
-
-        def gradients() -> Iterator[list[torch.Tensor]]:
-            for micro in parts:
-                self.optimizer.zero_grad(set_to_none=True)
-                self._backward(micro, totals, shift, divisor)
-                yield [torch.zeros_like(t) if t.grad is None else t.grad for t in tensors]
-
-        measured = gradient_snr.signal_and_noise(gradients())
+        for micro in batches:
+            self.optimizer.zero_grad(set_to_none=True)
+            self._backward(micro, totals, shift, divisor)
+            yield [torch.zeros_like(t) if t.grad is None else t.grad for t in tensors]
         self.optimizer.zero_grad(set_to_none=True)
-        return measured
 
     def _split(self, episodes: Sequence[Episode], generator) -> Iterator[list[Episode]]:
         parts = min(self.config.minibatches, len(episodes))
@@ -141,10 +151,10 @@ class ActorLearner:
         for tokens in micro:
             who = self.slot[tokens.agent_of_token]
             scores = self.team.evaluate_actions(
-                tokens, temperature=c.temperature, with_entropy=c.entropy != 0.0
+                tokens, temperature=c.temperature, with_entropy=self.algorithm.needs_entropy
             )
             reference = None
-            if c.kl != 0.0:
+            if self.algorithm.needs_reference:
                 with torch.no_grad():
                     reference = self.team.evaluate_actions(
                         tokens, temperature=c.temperature, reference=True
@@ -167,8 +177,8 @@ class ActorLearner:
         return dict(sums)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"optimizer": self.optimizer.state_dict(), "scale": self.scale.running}
+        return {"optimizer": self.optimizer.state_dict(), "scale": self.normalizer.running}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scale.running = state["scale"]
+        self.normalizer.running = state["scale"]

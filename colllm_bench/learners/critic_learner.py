@@ -4,57 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
+from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.models.critic import Critic
 from colllm_bench.models.loading import context_length
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import ValueBatch, padded_tokens
-from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
-from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.types import Episode
 
 
 @dataclass
 class _ValueStep:
-    """A micro-batch of a critic's step: V places that are regressed, of those that are read.
+    """A micro-batch of a critic's step: V places that are regressed, of those that are position.
 
     Attributes:
-        batch: the histories.
-        reads: [V] where the values are read, see
-            :class:`colllm_bench.objectives.critic_inputs.Read`.
-        kept: [V] their numbers among all reads (bootstrap values have no target).
+        batch: the sequences.
+        positions: [V] where the values are read, see
+            :class:`colllm_bench.objectives.critic_inputs.ValuePosition`.
+        kept: [V] their numbers among all positions (bootstrap values have no target).
         targets: [V].
         owner: [V] whose value it is.
     """
 
     batch: ValueBatch
-    reads: list[critic_inputs.Read]
+    positions: list[critic_inputs.ValuePosition]
     kept: torch.Tensor
     targets: torch.Tensor
     owner: torch.Tensor
 
 
-class CriticLearner:
-    """A critic behind a view: writes values into episodes, and learns from their returns."""
+class CriticProtocol(Protocol):
+    """What the trainer asks of a critic."""
 
-    def __init__(self, critic: Any, view: critic_inputs.View, team: Any, config: RunConfig):
-        self.critic, self.view, self.team, self.config = critic, view, team, config
+    def write_values(self, episodes: Sequence[Episode]) -> None:
+        """Write ``value`` into every turn, and ``final_value`` into truncated trajectories
+        (``values`` too, for a critic with several values a turn)."""
+
+    def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Learn from ``Turn.return_``; metrics."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs of it: tensors, numbers, texts, lists and dicts."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state_dict` gave."""
+
+
+class CriticLearner:
+    """Value heads on a transformer: writes values into episodes, and learns from their returns.
+
+    Args:
+        critic: a :class:`colllm_bench.models.critic.Critic`.
+        critic_input: what it reads.
+        team: the team's :class:`colllm_bench.models.team_policy.TeamPolicy`.
+        config: the run's, resolved.
+        options: a :class:`colllm_bench.baselines.options.CriticOptions`.
+    """
+
+    def __init__(
+        self, critic: Any, critic_input: critic_inputs.CriticInput, team: Any, config: RunConfig,
+        options: Any,
+    ):
+        self.critic, self.critic_input, self.team = critic, critic_input, team
+        self.config, self.options = config, options
         self.micro_batch = MicroBatchSizer.for_model(critic.models[0], config, team.device)
         self.context = context_length(critic.models[0].config)
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
-        self.optimizer = torch.optim.Adam(flat, lr=config.critic_lr)
+        self.optimizer = torch.optim.Adam(flat, lr=options.critic_lr)
+
+    @classmethod
+    def build(
+        cls, critic_input: critic_inputs.CriticInput, team: Any, config: RunConfig, options: Any
+    ) -> CriticLearner:
+        """Critics on the team's base, or on the backbone ``options.critic_model``."""
+        count = critic_input.critics(len(team.agents))
+        critic = Critic.build(config, team, count, backbone=options.critic_model)
+        return cls(critic, critic_input, team, config, options)
 
     def _batches(self, episodes: Sequence[Episode]):
-        """(histories, their ValueBatch) for each micro-batch."""
+        """(sequences, their ValueBatch) for each micro-batch."""
         size = self.micro_batch.episodes(padded_tokens(episodes))
         for i in range(0, len(episodes), size):
-            histories = self.view.histories(episodes[i : i + size])
-            batch = critic_inputs.collate(histories, self.team.prompts.pad_id, self.team.device)
+            sequences = self.critic_input.sequences(episodes[i : i + size])
+            batch = critic_inputs.collate(sequences, self.team.prompts.pad_id, self.team.device)
             if self.context is not None and batch.ids.shape[1] > self.context:
                 raise ConfigError(
                     f"the critic would read {batch.ids.shape[1]} tokens at once, and its model's "
@@ -62,40 +101,40 @@ class CriticLearner:
                     fix="fewer agents or turns, style=brief, algorithm dc, or a --critic-model "
                     "with a longer context",
                 )
-            yield histories, batch
+            yield sequences, batch
 
     @torch.no_grad()
     def write_values(self, episodes: Sequence[Episode]) -> None:
         """Write V(h_t) into every turn, and the bootstrap value of every cut transcript."""
-        for histories, batch in self._batches(episodes):
-            reads = [read for history in histories for read in history.reads]
+        for sequences, batch in self._batches(episodes):
+            positions = [position for history in sequences for position in history.positions]
             values = self.critic.values(batch).tolist()
-            for read, value in zip(reads, values, strict=True):
-                for turn in read.turns:
+            for position, value in zip(positions, values, strict=True):
+                for turn in position.turns:
                     turn.value = value
-                for trajectory in read.finals:
+                for trajectory in position.finals:
                     trajectory.final_value = value
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """Regress V(h_t) on ``Turn.return_``: ``config.critic_epochs`` passes over the episodes,
-        each of ``config.critic_minibatches`` optimizer steps.
+        """Regress V(h_t) on ``Turn.return_``: ``options.critic_epochs`` passes over the episodes,
+        each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
             Metrics. ``explained_variance`` and ``value_loss`` are those of the values that
             credit was given by, from before any step: the honest, out-of-sample fit.
         """
-        parts = min(self.config.critic_minibatches, len(episodes))
+        parts = min(self.options.critic_minibatches, len(episodes))
         steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
         norms, last = [], []
-        for _ in range(self.config.critic_epochs):
+        for _ in range(self.options.critic_epochs):
             last = []
             for step in steps:
                 loss, norm = self._step(step)
                 last.append(loss)
                 norms.append(norm)
-        reads = [read for step in steps for micro in step for read in micro.reads]
-        values = torch.tensor([read.turns[0].value for read in reads])
-        targets = torch.tensor([read.turns[0].return_ for read in reads])
+        positions = [position for step in steps for micro in step for position in micro.positions]
+        values = torch.tensor([position.turns[0].value for position in positions])
+        targets = torch.tensor([position.turns[0].return_ for position in positions])
         return {
             "explained_variance": losses.explained_variance(values, targets),
             "value_loss": float(((values - targets) ** 2).mean()),
@@ -106,16 +145,18 @@ class CriticLearner:
     def _prepare(self, episodes: Sequence[Episode]) -> list[_ValueStep]:
         """The micro-batches of one optimizer step."""
         prepared = []
-        for histories, batch in self._batches(episodes):
-            reads = [(h.critic, read) for h in histories for read in h.reads]
-            kept = [i for i, (_, read) in enumerate(reads) if read.turns]
+        for sequences, batch in self._batches(episodes):
+            positions = [(s.critic, position) for s in sequences for position in s.positions]
+            kept = [i for i, (_, position) in enumerate(positions) if position.turns]
             device = batch.ids.device
             prepared.append(_ValueStep(
                 batch=batch,
-                reads=[reads[i][1] for i in kept],
+                positions=[positions[i][1] for i in kept],
                 kept=torch.tensor(kept, device=device),
-                targets=torch.tensor([reads[i][1].turns[0].return_ for i in kept], device=device),
-                owner=torch.tensor([reads[i][0] for i in kept], device=device),
+                targets=torch.tensor(
+                    [positions[i][1].turns[0].return_ for i in kept], device=device
+                ),
+                owner=torch.tensor([positions[i][0] for i in kept], device=device),
             ))
         return prepared
 

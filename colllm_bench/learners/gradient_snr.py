@@ -16,6 +16,7 @@ Roberts and Tedrake 2009.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 
@@ -61,3 +62,17 @@ def signal_and_noise(gradients: Iterable[Sequence[torch.Tensor]]) -> dict[str, f
     signal = mean - noise
     snr = signal / noise if noise > 0 else float("nan")
     return {"gradient_signal": signal, "gradient_noise": noise, "gradient_snr": snr}
+
+
+def measure(actor: Any, episodes: Sequence[Episode]) -> dict[str, float]:
+    """Signal and noise of a batch's gradient at the actors' present parameters.
+
+    Args:
+        actor: an :class:`colllm_bench.learners.actor_learner.ActorLearner`.
+        episodes: one iteration's, with advantages.
+
+    Returns:
+        As :func:`signal_and_noise`; empty where the batch is a single group.
+    """
+    parts = parts_of(episodes)
+    return signal_and_noise(actor.gradients(parts)) if len(parts) > 1 else {}

@@ -50,20 +50,22 @@ class Critic:
 
     @classmethod
     def build(
-        cls, config: RunConfig, team: Any, slots: int, *, generator: torch.Generator | None = None
+        cls, config: RunConfig, team: Any, slots: int, *, backbone: str | None = None,
+        generator: torch.Generator | None = None,
     ) -> Critic:
         """``slots`` critics, as ``config`` asks.
 
         Args:
             team: lends its base, when it was built with that many ``critic_slots``.
+            backbone: a model of the critics' own, by name or folder; None: the team's base.
             generator: draws the adapters of a separate backbone.
         """
         again = config.gradient_checkpointing
-        if config.critic_model is None and len(team.critic_slots) >= slots:
+        if backbone is None and len(team.critic_slots) >= slots:
             own = team.critic_slots[:slots]
             return cls([team.model], team.adapters, own, team.device, again)
         loaded = load_base(
-            config.critic_model or config.model,
+            backbone or config.model,
             device=str(team.device),
             dtype=team.model.dtype,
             chat_template=config.chat_template,

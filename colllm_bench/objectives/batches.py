@@ -130,3 +130,26 @@ def collate(episodes: Sequence[Episode], pad_id: int, device="cpu") -> TokenBatc
         agent_of_token=torch.tensor(agent_of, device=device, dtype=torch.long),
         turns=turns,
     )
+
+
+@dataclass
+class ActionBatch:
+    """What an actor's loss reads. K action tokens, row by row.
+
+    Attributes:
+        tokens: the trajectories; ``tokens.turn`` [K] numbers each token's turn.
+        old_logprobs: [K] log-probabilities as sampled.
+        advantages: [K] the turn's advantage on each of its tokens, normalized if asked.
+        weight: [K] sums to 1 over each policy's tokens in an optimizer step.
+        logprobs: [K] log-probabilities under the present policy; carries the gradient.
+        entropy: [K] of the policy at each token, or None when no coefficient asks for it.
+        reference_logprobs: [K] under the frozen reference, or None likewise.
+    """
+
+    tokens: TokenBatch
+    old_logprobs: torch.Tensor
+    advantages: torch.Tensor
+    weight: torch.Tensor
+    logprobs: torch.Tensor
+    entropy: torch.Tensor | None = None
+    reference_logprobs: torch.Tensor | None = None

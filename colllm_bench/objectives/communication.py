@@ -1,16 +1,16 @@
-"""What learners that stand apart would have to send each other, in bytes an iteration.
+"""Communication cost: the bytes an iteration would send if every agent had its own machine.
 
-Here all agents learn in one process, and nothing is sent. These functions count what a
-deployment would send in which every agent has a machine of its own: it plays, holds its own
-transcript, gets the team's reward from the environment like everybody else, and trains its own
-policy. docs/sweeps.md derives the number of each algorithm.
+Here all agents learn in one process, and nothing is sent. In the deployment that is counted,
+an agent's machine plays for it, holds its trajectory, gets the team's reward from the
+environment and trains its policy. docs/sweeps.md derives the number of each algorithm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from colllm_bench.objectives.critic_inputs import View
+from colllm_bench.objectives.critic_inputs import CriticInput
 from colllm_bench.types import Episode
 
 TOKEN = 4
@@ -19,39 +19,57 @@ NUMBER = 4
 """Bytes of a value, an advantage or a sum (float32)."""
 
 
-def with_critics(view: View, episodes: Sequence[Episode]) -> int:
-    """Tokens to the critics that read them, and a number back for every turn that they judge.
-
-    One critic for several agents stands apart from them all: whatever it reads was sent. As
-    many critics as agents stand with their agents: what each reads beyond its agent's own
-    transcript was sent, and what it says of another agent's turns.
+def bytes_exchanged(algorithm: Any, episodes: Sequence[Episode]) -> int:
+    """Bytes for the advantages of these episodes (a metric: it changes nothing).
 
     Args:
-        view: what the critics read (:attr:`Algorithm.view`).
+        algorithm: an :class:`colllm_bench.baselines.algorithm.Algorithm`.
         episodes: of one iteration.
     """
-    central = view.critics(len(episodes[0].trajectories)) == 1 and len(episodes[0].trajectories) > 1
+    if algorithm.centralized_execution:
+        return with_controller(episodes)
+    agents, critic_input = len(episodes[0].trajectories), algorithm.critic_input
+    sent = with_critics(critic_input, episodes) if critic_input else 0
+    central = critic_input is not None and critic_input.critics(agents) == 1
+    if algorithm.config.normalize_advantages and not central:
+        sent += of_normalization(agents)  # a central critic sees them all anyway
+    return sent
+
+
+def with_critics(critic_input: CriticInput, episodes: Sequence[Episode]) -> int:
+    """Tokens to the critics that read them, and a number back for every turn that they judge.
+
+    A single critic for several agents has a machine of its own: all that it reads was sent.
+    With one critic per agent, each critic runs on its agent's machine; counted are the tokens
+    that it reads from other agents' trajectories and the values it returns for their turns.
+
+    Args:
+        critic_input: what the critics read (``Algorithm.critic_input``).
+        episodes: of one iteration.
+    """
+    agents = len(episodes[0].trajectories)
+    central = critic_input.critics(agents) == 1 and agents > 1
     home = {}  # of every turn: its transcript, and its number there
     for episode in episodes:
         for trajectory in episode.trajectories:
             for t, turn in enumerate(trajectory.turns):
                 home[id(turn)] = (trajectory, t)
     tokens = numbers = 0
-    for history in view.histories(episodes):
-        own = None if central else history.critic
-        tokens += len(history.ids)
+    for sequence in critic_input.sequences(episodes):
+        own = None if central else sequence.critic
+        tokens += len(sequence.ids)
         known = 0  # tokens that the critic's own agent wrote or was shown, up to its last read
-        for read in history.reads:
-            for turn in read.turns:
+        for position in sequence.positions:
+            for turn in position.turns:
                 trajectory, t = home[id(turn)]
                 if trajectory.index == own:
                     known = _tokens(trajectory.turns[:t]) + len(turn.prompt_ids)
                 else:
                     numbers += 1
-            for trajectory in read.finals:
+            for trajectory in position.finals:
                 if trajectory.index == own:
                     known = _tokens(trajectory.turns) + len(trajectory.final_prompt_ids)
-        tokens -= min(known, len(history.ids))
+        tokens -= min(known, len(sequence.ids))
     return TOKEN * tokens + NUMBER * numbers
 
 
@@ -59,9 +77,9 @@ def _tokens(turns: Iterable) -> int:
     return sum(len(turn.prompt_ids) + len(turn.action_ids) for turn in turns)
 
 
-def with_master(episodes: Sequence[Episode]) -> int:
-    """Centralized execution: every observation to the master, every action back, while they
-    play. The master's transcript is all of it."""
+def with_controller(episodes: Sequence[Episode]) -> int:
+    """Centralized execution: every observation to the controller and every action back while
+    the episode is played. The controller's trajectory holds them all."""
     trajectories = [trajectory for episode in episodes for trajectory in episode.trajectories]
     final = sum(len(trajectory.final_prompt_ids or ()) for trajectory in trajectories)
     return TOKEN * (sum(_tokens(trajectory.turns) for trajectory in trajectories) + final)

@@ -1,8 +1,8 @@
-"""What a critic sees: from episodes to the histories it reads.
+"""What a critic positions: from episodes to rows of tokens.
 
 ``LOCAL`` gives every agent's critic that agent's own history (CoLLM-DC); ``JOINT`` gives one
-critic everybody's observations and actions (CoLLM-CC). A view of your own is a
-:class:`View` around a function ``(episodes) -> list[History]``.
+critic everybody's observations and actions (CoLLM-CC). An input of your own is a
+:class:`CriticInput` around a function ``(episodes) -> list[CriticSequence]``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from colllm_bench.types import Episode, Trajectory, Turn
 
 
 @dataclass(slots=True)
-class Read:
-    """A place in a history where the critic's value is read."""
+class ValuePosition:
+    """A place in a sequence where the critic's value is read."""
 
     column: int
     """Position of the token; all later tokens are invisible to it (causal attention)."""
@@ -29,71 +29,71 @@ class Read:
 
 
 @dataclass(slots=True)
-class History:
-    """One row of tokens that a critic reads."""
+class CriticSequence:
+    """One row of tokens that a critic positions."""
 
     critic: int
     """Which critic: 0 for a centralized one, the agent's index for decentralized ones."""
     ids: list[int]
-    reads: list[Read]
+    positions: list[ValuePosition]
 
 
 @dataclass(frozen=True)
-class View:
+class CriticInput:
     """What an algorithm's critics see.
 
     Attributes:
-        histories: episodes to rows of tokens; rows of one critic contiguous, and as many for
+        sequences: episodes to rows of tokens; rows of one critic contiguous, and as many for
             each critic.
         critics: number of agents to number of critics.
     """
 
-    histories: Callable[[Sequence[Episode]], list[History]]
+    sequences: Callable[[Sequence[Episode]], list[CriticSequence]]
     critics: Callable[[int], int]
 
 
-def local(episodes: Sequence[Episode]) -> list[History]:
+def local(episodes: Sequence[Episode]) -> list[CriticSequence]:
     """h_i: each agent's own observations and actions, read before each of its actions."""
-    histories = []
+    sequences = []
     for a in range(len(episodes[0].trajectories)):
         for episode in episodes:
-            histories.append(_history([episode.trajectories[a]], critic=a))
-    return histories
+            sequences.append(_sequence([episode.trajectories[a]], critic=a))
+    return sequences
 
 
-def joint(episodes: Sequence[Episode]) -> list[History]:
+def joint(episodes: Sequence[Episode]) -> list[CriticSequence]:
     """h: turn by turn all agents' observations, then all agents' actions; read once a turn,
     after the last observation and before the first action."""
-    return [_history(episode.trajectories, critic=0) for episode in episodes]
+    return [_sequence(episode.trajectories, critic=0) for episode in episodes]
 
 
-LOCAL = View(local, critics=lambda agents: agents)
-JOINT = View(joint, critics=lambda agents: 1)
+LOCAL = CriticInput(local, critics=lambda agents: agents)
+JOINT = CriticInput(joint, critics=lambda agents: 1)
 
 
-def _history(trajectories: Sequence[Trajectory], critic: int) -> History:
+def _sequence(trajectories: Sequence[Trajectory], critic: int) -> CriticSequence:
     ids: list[int] = []
-    reads: list[Read] = []
+    positions: list[ValuePosition] = []
     for t in range(max(len(trajectory.turns) for trajectory in trajectories)):
         present = [x.turns[t] for x in trajectories if t < len(x.turns)]
         for turn in present:
             ids += turn.prompt_ids
-        reads.append(Read(column=len(ids) - 1, turns=present))
+        positions.append(ValuePosition(column=len(ids) - 1, turns=present))
         for turn in present:
             ids += turn.action_ids
     cut = [trajectory for trajectory in trajectories if trajectory.final_prompt_ids]
     if cut:
         for trajectory in cut:
             ids += trajectory.final_prompt_ids
-        reads.append(Read(column=len(ids) - 1, finals=cut))
+        positions.append(ValuePosition(column=len(ids) - 1, finals=cut))
     # Nothing is read after the last observation: its actions would only cost compute.
-    return History(critic, ids[: reads[-1].column + 1], reads)
+    return CriticSequence(critic, ids[: positions[-1].column + 1], positions)
 
 
-def collate(histories: Sequence[History], pad_id: int, device="cpu") -> ValueBatch:
-    """Histories as one right-padded batch; values come back in the order of the reads."""
-    ids, mask = pad([history.ids for history in histories], pad_id, device)
-    places = [(row, read.column) for row, h in enumerate(histories) for read in h.reads]
+def collate(sequences: Sequence[CriticSequence], pad_id: int, device="cpu") -> ValueBatch:
+    """Sequences as one right-padded batch; values come back in the order of their positions."""
+    ids, mask = pad([sequence.ids for sequence in sequences], pad_id, device)
+    places = [(row, position.column) for row, h in enumerate(sequences) for position in h.positions]
     row, column = torch.tensor(places, dtype=torch.long, device=device).reshape(-1, 2).unbind(1)
-    slot = torch.tensor([history.critic for history in histories], device=device)
+    slot = torch.tensor([sequence.critic for sequence in sequences], device=device)
     return ValueBatch(ids=ids, mask=mask, row=row, column=column, slot=slot)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def discounted(rewards: Sequence[float], gamma: float, bootstrap: float = 0.0) -> list[float]:
+def discounted_returns(
+    rewards: Sequence[float], gamma: float, bootstrap: float = 0.0
+) -> list[float]:
     """Return-to-go of every turn: ``G_t = r_t + gamma * G_{t+1}``, with ``G_T = bootstrap``."""
     out, following = [0.0] * len(rewards), bootstrap
     for t in range(len(rewards) - 1, -1, -1):
@@ -45,7 +47,7 @@ def gae(
     return out
 
 
-def baselines(returns: Sequence[float], kind: str) -> list[float]:
+def group_baselines(returns: Sequence[float], kind: str) -> list[float]:
     """A baseline for each member of a group of episodes that started from the same state.
 
     Args:

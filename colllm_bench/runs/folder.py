@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.config import RunConfig
+from colllm_bench.config import RunConfig, fields_without_effect
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.provenance import environment, peak_memory
@@ -35,9 +35,6 @@ from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.types import Episode
 
-MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every", "threads"})
-"""Fields that a resumed run may set anew: memory and pace, nothing that is learned (rounding
-aside), so that a run that ran out of memory need not be lost."""
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
 WITHIN = ("checkpoints", "transcripts", REPLAYS)
 
@@ -316,7 +313,7 @@ def _config_json(config: RunConfig) -> dict[str, Any]:
 def _refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[str, Any]:
     """The fields that may change and did; raises ConfigError for others."""
     changed = _changes(recorded, config)
-    if changed.keys() - MAY_CHANGE:
+    if changed.keys() - fields_without_effect():
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
         raise ConfigError(
             f"{path} was started with another configuration: {named}",
@@ -327,5 +324,14 @@ def _refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[
 
 def _changes(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
     """Fields that differ, with both values."""
-    before, after = files.plain(old.to_dict()), files.plain(new.to_dict())
-    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    before, after = _flat(old), _flat(new)
+    return {
+        key: (before.get(key), after.get(key))
+        for key in before | after if before.get(key) != after.get(key)
+    }
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """Settings and options of the algorithm side by side."""
+    settings = files.plain(config.to_dict())
+    return settings | settings.pop("algo_options")

@@ -188,11 +188,10 @@ def _team_of_state(config: RunConfig, state: dict[str, Any]) -> Any:
     """A checkpoint's team: with the slots that the trainer gave it, critics' included."""
     env = make_env(config, split="train")
     agents, roles = list(env.possible_agents), getattr(env, "roles", None)
-    view = load_algorithm(config.algo).view
     team = build_team(
         config,
         agents,
-        critic_slots=view.critics(len(agents)) if view else 0,
+        critic_slots=load_algorithm(config.algo).critic_slots(len(agents)),
         roles=roles and [roles[agent] for agent in agents],
     )
     team.load_state_dict(state)

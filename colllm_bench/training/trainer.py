@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from colllm_bench.config import RunConfig
-from colllm_bench.models.critic import Critic
+from colllm_bench.learners import gradient_snr
+from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
@@ -16,8 +17,6 @@ from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.learners.actor_learner import ActorLearner
-from colllm_bench.learners.critic_learner import CriticLearner
 from colllm_bench.training.recording import keeps_replay
 from colllm_bench.types import Episode
 
@@ -36,21 +35,16 @@ class Trainer:
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
         agents = list(self.envs[0].possible_agents)
-        critics = algorithm.view.critics(len(agents)) if algorithm.view else 0
-        generator = torch_generator(config.seed, "adapters")
         roles = getattr(self.envs[0], "roles", None)
         self.team = TeamPolicy.build(
             config,
             agents,
-            generator=generator,
-            critic_slots=critics,
+            generator=torch_generator(config.seed, "adapters"),
+            critic_slots=algorithm.critic_slots(len(agents)),
             roles=roles and [roles[agent] for agent in agents],
         )
-        self.critic = None
-        if algorithm.view is not None:
-            critic = Critic.build(config, self.team, critics)
-            self.critic = CriticLearner(critic, algorithm.view, self.team, config)
-        self.algorithm = algorithm(config, critic=self.critic)
+        self.algorithm = algorithm(config)
+        self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         self.actor = ActorLearner(self.team, self.algorithm, config)
 
     def play(self, iteration: int) -> list[Episode]:
@@ -68,16 +62,23 @@ class Trainer:
         return rollout(self.envs, seeds, groups, player, frames=frames)
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
-        """Credit, the critic's fit, the actors' improvement; their metrics."""
-        metrics = dict(self.algorithm.credit(episodes) or {})
-        metrics["bytes_exchanged"] = self.algorithm.bytes_exchanged(episodes)
+        """Values, advantages, the critic's update, the actors' update; their metrics."""
+        if self.critic is not None:
+            self.critic.write_values(episodes)
+        metrics = dict(self.algorithm.compute_advantages(episodes) or {})
+        # An algorithm whose learners send each other something else has counted it itself.
+        if "bytes_exchanged" not in metrics:
+            metrics["bytes_exchanged"] = communication.bytes_exchanged(self.algorithm, episodes)
         if self.critic is not None:
             metrics |= self.critic.update(episodes)
-            if iteration < self.config.critic_warmup:
-                return metrics  # a critic that knows nothing yet must not steer the actors
+        if not self.algorithm.trains_actors(iteration):
+            return metrics
+        every, noise = self.config.gradient_snr_every, {}
+        if every and iteration % every == 0:
+            noise = gradient_snr.measure(self.actor, episodes)
         metrics |= self.actor.update(episodes, iteration)
         metrics["bytes_exchanged"] += self._gradients_exchanged(metrics["actor_steps"])
-        return metrics
+        return metrics | noise
 
     def _gradients_exchanged(self, steps: int) -> int:
         """Bytes that agents with one policy would tell each other of their gradients."""

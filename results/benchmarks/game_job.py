@@ -18,12 +18,10 @@ import torch
 
 from colllm_bench.baselines.collm_cc import CentralizedCritic
 from colllm_bench.config import RunConfig
-from colllm_bench.models.critic import Critic
+from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.rollout import rollout
 from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.learners.actor_learner import ActorLearner
-from colllm_bench.learners.critic_learner import CriticLearner
 
 PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 """A chat template that adds nothing, so that prompts have as many tokens as the peer's."""
@@ -74,7 +72,8 @@ class Job:
 
     def __init__(self, case: dict):
         self.case = case
-        self.config = RunConfig(
+        self.config = RunConfig.of(
+            algo="cc",
             model=case["model"],
             chat_template=case["template"],
             agents=case["agents"],
@@ -95,10 +94,8 @@ class Job:
         generator = torch.Generator().manual_seed(case["seed"])
         self.team = TeamPolicy.build(self.config, names, generator=generator, critic_slots=1)
         self.team.prompts.end_ids = frozenset()
-        view = CentralizedCritic.view
-        critic = Critic.build(self.config, self.team, 1)
-        self.critic = CriticLearner(critic, view, self.team, self.config)
-        self.algorithm = CentralizedCritic(self.config, critic=self.critic)
+        self.algorithm = CentralizedCritic(self.config)
+        self.critic = self.algorithm.build_critic(self.team, None)
         self.actor = ActorLearner(self.team, self.algorithm, self.config)
         self.envs = [
             WordGame(self.team.tokenizer, case["agents"], case["turns"], case["prompt_tokens"],
@@ -125,7 +122,8 @@ class Job:
         return episodes
 
     def learn(self, episodes, iteration: int = 0) -> dict:
-        self.algorithm.credit(episodes)
+        self.critic.write_values(episodes)
+        self.algorithm.compute_advantages(episodes)
         return self.critic.update(episodes) | self.actor.update(episodes, iteration)
 
 
@@ -149,7 +147,8 @@ def run_case(case: dict) -> dict:
 
     episodes = job.play()
     mark()
-    job.algorithm.credit(episodes)
+    job.critic.write_values(episodes)
+    job.algorithm.compute_advantages(episodes)
     mark()
     job.critic.update(episodes)
     mark()

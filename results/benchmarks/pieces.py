@@ -240,7 +240,7 @@ def iteration(repeats: int) -> dict:
     from colllm_bench.setup.resolve import resolve
     from colllm_bench.training.trainer import Trainer
 
-    config = resolve(RunConfig(device="cpu", threads=1, critic_warmup=0))
+    config = resolve(RunConfig.of(device="cpu", threads=1, critic_warmup=0))
     trainer = Trainer(config)
     kept: dict = {}
 

@@ -27,7 +27,7 @@ def measure(algo: str) -> dict:
     row: dict = {"algo": algo, "play": time.process_time() - began, "without": [], "with": []}
     for _ in range(5):
         for name, every in (("without", 0), ("with", 1)):
-            trainer.actor.config = trainer.config.replace(snr_every=every)
+            trainer.actor.config = trainer.config.replace(gradient_snr_every=every)
             began = time.process_time()
             trainer.learn(episodes, 0)
             row[name].append(time.process_time() - began)

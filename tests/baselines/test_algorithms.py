@@ -18,7 +18,7 @@ from colllm_bench.baselines.monte_carlo import MonteCarlo
 from colllm_bench.config import RunConfig
 from colllm_bench.objectives import losses
 from colllm_bench.objectives.batches import collate
-from colllm_bench.objectives.returns import discounted, gae
+from colllm_bench.objectives.returns import discounted_returns, gae
 from colllm_bench.setup.resolve import load_algorithm
 
 
@@ -38,8 +38,9 @@ class Told:
 
 
 def credited(algorithm, episodes, value=None, **changes):
-    config = RunConfig(**changes)
-    algorithm(config, critic=Told(value) if value else None).credit(episodes)
+    if value:
+        Told(value).write_values(episodes)
+    algorithm(RunConfig.of(**changes)).compute_advantages(episodes)
     return [
         [[(turn.advantage, turn.return_) for turn in x.turns] for x in e.trajectories]
         for e in episodes
@@ -56,12 +57,12 @@ def with_rewards(rewards, **options):
 
 def alone(rewards, values, bootstrap, c):
     """[(advantage, return)] of one transcript by the pure functions."""
-    actor = gae(rewards, values, c["gamma"], c["lam"], bootstrap)
-    critic = gae(rewards, values, c["gamma"], c["critic_lam"], bootstrap)
+    actor = gae(rewards, values, c["gamma"], c["gae_lambda"], bootstrap)
+    critic = gae(rewards, values, c["gamma"], c["critic_gae_lambda"], bootstrap)
     return [(a, v + e) for a, v, e in zip(actor, values, critic, strict=True)]
 
 
-C = dict(gamma=0.9, lam=0.5, critic_lam=0.8)
+C = dict(gamma=0.9, gae_lambda=0.5, critic_gae_lambda=0.8)
 
 
 # -- Monte Carlo
@@ -106,11 +107,11 @@ def test_an_episode_that_is_over_counts_as_nothing_to_come():
 
 def test_who_leaves_early_shares_in_what_the_team_gets_afterwards():
     """All algorithms agree on it: rewards 0, 10, 20 follow, discounted."""
-    together = discounted([0.0, 10.0, 20.0], 0.9)
+    together = discounted_returns([0.0, 10.0, 20.0], 0.9)
     (found,) = credited(MonteCarlo, [episode(1, [1, 3])], baseline="none", gamma=0.9)
     assert found[0][0][0] == found[1][0][0] == together[0]
     for algorithm in (CentralizedCritic, DecentralizedCritics):
-        changes = dict(gamma=0.9, lam=1.0, critic_lam=1.0)
+        changes = dict(gamma=0.9, gae_lambda=1.0, critic_gae_lambda=1.0)
         (found,) = credited(algorithm, [episode(1, [1, 3])], lambda a, t: 0.5, **changes)
         assert found[0][0] == pytest.approx((together[0] - 0.5, together[0]))
         assert [r for _, r in found[1]] == pytest.approx(together)
@@ -169,15 +170,15 @@ def test_registered_algorithms():
     expected = {"mc": MonteCarlo, "cc": CentralizedCritic, "dc": DecentralizedCritics,
                 "central": CentralizedExecution}
     assert {name: load_algorithm(name) for name in registry.ALGORITHMS} == expected
-    assert {n: a.view.critics(3) if a.view else 0 for n, a in expected.items()} == {
+    assert {n: a.critic_slots(3) for n, a in expected.items()} == {
         "mc": 0, "cc": 1, "dc": 3, "central": 3,
     }
     assert [n for n, a in expected.items() if a.centralized_execution] == ["central"]
 
 
-def test_the_base_has_no_credit():
-    with pytest.raises(TypeError, match="must define credit"):
-        Algorithm(RunConfig()).credit([])
+def test_the_base_defines_no_advantages():
+    with pytest.raises(TypeError, match="must define compute_advantages"):
+        Algorithm(RunConfig()).compute_advantages([])
 
 
 # -- the loss
@@ -206,7 +207,7 @@ def action_batch(reference=False, entropy=False):
 @pytest.mark.parametrize("ratio", ["token", "turn"])
 def test_the_loss_is_the_clipped_surrogate(ratio):
     batch = action_batch()
-    loss, metrics = Algorithm(RunConfig(ratio=ratio, clip=0.1)).loss(batch)
+    loss, metrics = Algorithm(RunConfig.of(importance_ratio=ratio, clip_range=0.1)).loss(batch)
     log_ratio = losses.log_ratios(batch.logprobs, batch.old_logprobs, batch.tokens.turn, ratio)
     expected = losses.clipped_surrogate(log_ratio, batch.advantages, batch.weight, 0.1)
     assert loss.item() == expected.item() == metrics["policy_loss"].item()
@@ -219,7 +220,7 @@ def test_the_loss_is_the_clipped_surrogate(ratio):
 def test_the_entropy_bonus_raises_entropy():
     batch = action_batch(entropy=True)
     plain = Algorithm(RunConfig()).loss(batch)[0]
-    loss, metrics = Algorithm(RunConfig(entropy=0.3)).loss(batch)
+    loss, metrics = Algorithm(RunConfig.of(entropy_coef=0.3)).loss(batch)
     bonus = (batch.weight * batch.entropy).sum()
     assert (plain - loss).item() == pytest.approx(0.3 * bonus.item(), rel=1e-4)
     loss.backward()
@@ -230,7 +231,7 @@ def test_the_entropy_bonus_raises_entropy():
 def test_the_kl_penalty_pulls_toward_the_reference():
     batch = action_batch(reference=True)
     batch.advantages.zero_()
-    loss, metrics = Algorithm(RunConfig(kl=0.5)).loss(batch)
+    loss, metrics = Algorithm(RunConfig.of(kl_coef=0.5)).loss(batch)
     toward = (batch.reference_logprobs - batch.logprobs).detach()
     expected = 0.5 * (batch.weight * (toward.exp() - 1 - toward)).sum()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)

@@ -60,7 +60,8 @@ def test_every_field_has_a_flag_of_its_kind():
     )
     known = vars(run.parser())["_option_string_actions"]
     for name in RunConfig().to_dict():
-        assert name == "env_options" or f"--{name.replace('_', '-')}" in known
+        flag = "--" + name.replace("_", "-")
+        assert flag in known or flag.removesuffix("s") in known
 
 
 def test_help_has_every_docstring_and_default(capsys):
@@ -94,7 +95,8 @@ def test_a_dry_run_prints_a_file_that_gives_the_same_settings(capsys, tmp_path):
     file.write_text(capsys.readouterr().out)
     config = config_of("--config", str(file))
     assert (config.algo, config.agents, config.env_options) == ("mc", 4, {"level": 2})
-    assert config.lr is not None and config.group is not None and config.style == "brief"
+    assert config.lr is None and config.style is None, "what was not chosen stays open"
+    assert "# lr = 0.003" in file.read_text() and "# style = " in file.read_text()
     assert not list(tmp_path.glob("results"))
 
 
@@ -159,7 +161,7 @@ def test_version(capsys):
         ("--env-option size=3", "has no option 'size'; allowed: turns, level, reward"),
         ("--env-option size", "'size' is no pair; allowed: KEY=VALUE"),
         ("--gamma 2", "gamma 2.0 is out of range; allowed: 0 to 1"),
-        ("--ratio word", "allowed: token, turn"),
+        ("--importance-ratio word", "allowed: token, turn"),
         ("--algo mc --critic-lr 0.1", "--critic-lr 0.1 has no effect with algorithm 'mc'"),
         ("--algo mc --batch 12", "batch 12 is no multiple of group 8; fix: --batch 8"),
         ("--algo nowhere.at_all:X", "no module 'nowhere'"),
@@ -193,16 +195,17 @@ def test_bad_files(fails, tmp_path, text, says):
 
 ALGORITHMS = """
 from colllm_bench.baselines.algorithm import Algorithm
-class NoCredit(Algorithm): pass
+class NoAdvantages(Algorithm): pass
 class NotOne: pass
 class Broken(Algorithm):
-    def credit(self, episodes): raise KeyError("oh\\nno")
+    def compute_advantages(self, episodes): raise KeyError("oh\\nno")
 """
 
 
 def test_algorithms_that_are_none(fails, tmp_path):
     (tmp_path / "mine.py").write_text(ALGORITHMS)
-    assert "lacks the method credit(self, episodes)" in fails("--algo", "./mine.py:NoCredit")
+    text = fails("--algo", "./mine.py:NoAdvantages")
+    assert "lacks the method compute_advantages(self, episodes)" in text
     assert "is not a subclass of" in fails("--algo", "./mine.py:NotOne")
     assert "unknown class in ./mine.py 'Brokn'" in fails("--algo", "./mine.py:Brokn")
     (tmp_path / "torn.py").write_text("class A(: pass")
@@ -264,7 +267,7 @@ def test_a_bug_is_one_line_and_keeps_its_traceback(fails, tmp_path, capsys):
     said = fails(*argv, code=1)
     assert re.search(r"error: KeyError: .*run with --debug for the traceback", said)
     folder = tmp_path / "results/strategy/broken/a/seed0"
-    assert "in credit" in (folder / "error.txt").read_text()
+    assert "in compute_advantages" in (folder / "error.txt").read_text()
     with pytest.raises(KeyError):
         cli.execute(run.main, [*argv, "--debug", "--quiet"])
 

@@ -84,7 +84,7 @@ def test_a_file_has_grids_of_their_own_under_what_holds_for_all(tmp_path):
     assert {c.episodes for c in found} == {128}
     actor_critic = [c for c in found if c.algo != "mc"]
     assert len(actor_critic) == 2 * 2 * 2 * 2 and len(found) == 16 + 4
-    assert {c.critic_lr for c in actor_critic} == {1e-3, 3e-3}
+    assert {c.algo_options["critic_lr"] for c in actor_critic} == {1e-3, 3e-3}
     assert {(c.env_options["level"], c.env_options["turns"]) for c in found if c.algo == "mc"} == {
         (3, 20), (3, 30)
     }
@@ -112,7 +112,10 @@ def others() -> list[RunConfig]:
     values = {int: 7, float: 0.3125, str: "x y", bool: True}
     found = []
     for field in dataclasses.fields(RunConfig):
-        value = values.get(kinds[field.name], {"level": 2, "mood": "7", "size": [1, 2], "b": "x,y"})
+        options = {"level": 2, "mood": "7", "size": [1, 2], "b": "x,y"}
+        if field.name == "algo_options":
+            options = {"gae_lambda": 0.5, "critic_model": "some/model"}
+        value = values.get(kinds[field.name], options)
         found.append(RunConfig(**{field.name: False if field.default is True else value}))
     return found
 
@@ -123,9 +126,9 @@ def test_a_run_is_started_with_the_very_settings_and_folder_that_run_would_use(c
     args = run.parser().parse(argv)
     again, _ = cli.build_config(args, run.RUN_OPTIONS)
     assert again == config
-    plain = config.replace(env="strategy", algo="mc")
+    plain = config.replace(env="strategy", algo="cc")
     given = run.parser().parse(sweep.run_argv(plain, {"out": "elsewhere"}))
-    expected = Path("elsewhere/strategy/mc", run.default_name(plain), f"seed{config.seed}")
+    expected = Path("elsewhere/strategy/cc", run.default_name(plain), f"seed{config.seed}")
     assert run.run_folder(plain, given) == expected
 
 
@@ -289,11 +292,16 @@ def test_the_pages_commands_and_its_file_are_grids(tmp_path):
 def test_the_pages_algorithm_says_its_own_bytes():
     from handmade_episodes import episode
 
-    from colllm_bench.baselines.algorithm import ActorCritic
-    from colllm_bench.objectives import critic_inputs
+    from colllm_bench.baselines.actor_critic import ActorCritic
+    from colllm_bench.objectives import communication, critic_inputs
 
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    names = {"ActorCritic": ActorCritic, "views": critic_inputs}
+    names = dict(
+        ActorCritic=ActorCritic, critic_inputs=critic_inputs, communication=communication
+    )
     exec(compile(code, "sweeps.md", "exec"), names)
-    episodes = [episode(1, [2, 2])] * 3
-    assert names["Gossip"](RunConfig()).bytes_exchanged(episodes) == 20 * 2 + 4 * 3
+    episodes = [episode(k, [2, 2]) for k in range(3)]
+    for turn in [turn for e in episodes for x in e.trajectories for turn in x.turns]:
+        turn.value = 0.0
+    metrics = names["Gossip"](RunConfig()).compute_advantages(episodes)
+    assert metrics["bytes_exchanged"] == 20 * 2 + 4 * 3

@@ -197,7 +197,7 @@ def test_pace_is_no_setting(tmp_path):
     than a run has its default there."""
     paths = [make_run(tmp_path, seed=seed) for seed in range(4)]
     change_settings(paths[1], threads=8)
-    change_settings(paths[2], checkpoint_every=50, snr_every=0)
+    change_settings(paths[2], checkpoint_every=50, gradient_snr_every=0)
     data = json.loads((paths[3] / "config.json").read_text())
     del data["config"]["snr_every"], data["config"]["max_grad_norm"]
     digest = hashlib.sha256(json.dumps(

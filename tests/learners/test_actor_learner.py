@@ -28,7 +28,8 @@ from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 @pytest.mark.parametrize("ratio", ["token", "turn"])
 def test_micro_batches_give_the_gradient_of_the_whole(model_folder, micro_batch, ratio):
     options = dict(
-        kl=0.2, entropy=0.05, ratio=ratio, max_grad_norm=1e9, env_options=LEAVE, epochs=1
+        kl_coef=0.2, entropy_coef=0.05, importance_ratio=ratio, max_grad_norm=1e9,
+        env_options=LEAVE, epochs=1,
     )
     whole = trainer_for(model_folder, **options)
     episodes = credited(whole)
@@ -166,7 +167,7 @@ def test_the_running_spread_is_part_of_the_state(model_folder):
     one, other = trainer_for(model_folder), trainer_for(model_folder)
     one.actor.update(credited(one), 0)
     other.actor.load_state_dict(one.actor.state_dict())
-    assert other.actor.scale.running == one.actor.scale.running > 0
+    assert other.actor.normalizer.running == one.actor.normalizer.running > 0
 
 
 def test_a_batch_without_any_difference_moves_nothing(model_folder):

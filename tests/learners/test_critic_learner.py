@@ -30,7 +30,8 @@ def test_micro_batches_give_the_critics_gradient(model_folder, algo, micro_batch
     for trainer in (whole, parts):
         shake_critic(trainer)
         episodes = copy.deepcopy(played)
-        trainer.algorithm.credit(episodes)
+        trainer.critic.write_values(episodes)
+        trainer.algorithm.compute_advantages(episodes)
         values = [turn.value for turn in turns_of(episodes)]
         grads, metrics = gradients(trainer.critic, lambda t=trainer, e=episodes: t.critic.update(e))
         found.append((grads, metrics, values))
@@ -45,7 +46,8 @@ def test_the_critics_gradient_is_the_squared_errors(model_folder):
     trainer = trainer_for(model_folder, "dc", max_grad_norm=1e9, critic_epochs=1)
     shake_critic(trainer)
     episodes = trainer.play(0)
-    trainer.algorithm.credit(episodes)
+    trainer.critic.write_values(episodes)
+    trainer.algorithm.compute_advantages(episodes)
     found, metrics = gradients(trainer.critic, lambda: trainer.critic.update(episodes))
     for a, own in found.items():
         turns = [turn for e in episodes for turn in e.trajectories[a].turns]
@@ -117,7 +119,8 @@ def test_a_critic_learns_what_it_is_told(model_folder):
 def test_a_critics_pass_reads_every_episode_once(model_folder, minibatches, parts):
     trainer = trainer_for(model_folder, "cc", critic_minibatches=minibatches, critic_epochs=2)
     episodes = trainer.play(0)
-    trainer.algorithm.credit(episodes)
+    trainer.critic.write_values(episodes)
+    trainer.algorithm.compute_advantages(episodes)
     read, steps = [], []
     plain, step = trainer.critic.critic.values, trainer.critic.optimizer.step
 
@@ -128,8 +131,8 @@ def test_a_critics_pass_reads_every_episode_once(model_folder, minibatches, part
     trainer.critic.critic.values = values
     trainer.critic.optimizer.step = lambda: steps.append(step())
     trainer.critic.update(episodes)
-    histories = [history.ids for history in trainer.critic.view.histories(episodes)]
-    assert len(steps) == 2 * parts and sorted(read) == sorted(histories * 2)
+    rows = [row.ids for row in trainer.critic.critic_input.sequences(episodes)]
+    assert len(steps) == 2 * parts and sorted(read) == sorted(rows * 2)
 
 
 def test_a_history_longer_than_the_critics_context_is_refused(model_folder):

@@ -67,14 +67,15 @@ def test_groups_stay_whole():
 def test_the_parts_mean_is_the_batchs_gradient(model_folder, algo, monkeypatch):
     """|mean|^2 = signal + noise must be the squared norm of the gradient of one whole step."""
     trainer = trainer_for(
-        model_folder, algo, batch=6, env_options=LEAVE, max_grad_norm=1e9, snr_every=1,
+        model_folder, algo, batch=6, env_options=LEAVE, max_grad_norm=1e9, gradient_snr_every=1,
         micro_batch=2,
     )
     episodes = credited(trainer)
+    measured = gradient_snr.measure(trainer.actor, episodes)
     found, metrics = gradients(trainer.actor, lambda: trainer.actor.update(episodes, 0))
     whole = sum(float((g.double() ** 2).sum()) for own in found.values() for g in own)
-    assert metrics["gradient_signal"] + metrics["gradient_noise"] == pytest.approx(whole, rel=1e-4)
-    assert metrics["gradient_noise"] > 0
+    total = measured["gradient_signal"] + measured["gradient_noise"]
+    assert total == pytest.approx(whole, rel=1e-4) and measured["gradient_noise"] > 0
     assert metrics["advantage_variance"] == pytest.approx(
         pvariance([turn.advantage for turn in turns_of(episodes)])
     )
@@ -85,7 +86,8 @@ def test_measuring_changes_nothing_that_is_learned(model_folder, algo):
     folder = model_folder("Llama", max_position_embeddings=1024)
     runs = []
     for every in (0, 2):
-        trainer = Trainer(tiny_config(folder, algo, snr_every=every, minibatches=2, epochs=2))
+        options = dict(gradient_snr_every=every, minibatches=2, epochs=2)
+        trainer = Trainer(tiny_config(folder, algo, **options))
         runs.append(([step(trainer, k) for k in range(3)], actors(trainer) | critics(trainer)))
     (without, parameters), (rows, same_parameters) = runs
     assert not moved(parameters, same_parameters)
@@ -97,6 +99,5 @@ def test_measuring_changes_nothing_that_is_learned(model_folder, algo):
 
 
 def test_a_single_group_measures_nothing(model_folder):
-    trainer = trainer_for(model_folder, "mc", batch=4, group=4, snr_every=1)
-    metrics = trainer.actor.update(credited(trainer), 0)
-    assert "gradient_snr" not in metrics and "policy_loss" in metrics
+    trainer = trainer_for(model_folder, "mc", batch=4, group=4, gradient_snr_every=1)
+    assert gradient_snr.measure(trainer.actor, credited(trainer)) == {}

@@ -26,7 +26,8 @@ def built(model_folder, case, **extra):
         options["critic_model"] = model_folder(critic_folder)
     team = build_team(model_folder(), 2, **options)
     options.pop("critics")
-    critic = Critic.build(config_for(model_folder(), **options), team, 2)
+    backbone = options.pop("critic_model", None)
+    critic = Critic.build(config_for(model_folder(), **options), team, 2, backbone=backbone)
     return team, critic
 
 
@@ -165,6 +166,6 @@ def test_a_critic_of_another_vocabulary_is_refused(model_folder, tmp_path):
     tokenizer.add_tokens(["fortress"])
     tokenizer.save_pretrained(tmp_path)
     team = build_team(model_folder(), 2)
-    config = config_for(model_folder(), critic_model=str(tmp_path))
+    config = config_for(model_folder())
     with pytest.raises(ConfigError, match="another vocabulary"):
-        Critic.build(config, team, 1)
+        Critic.build(config, team, 1, backbone=str(tmp_path))

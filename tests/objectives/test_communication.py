@@ -30,20 +30,21 @@ def test_critics_of_ones_own_are_sent_nothing():
 def test_critics_that_read_a_neighbour_are_sent_the_neighbour():
     def neighbours(episodes):
         """Agent i's critic reads everybody, but judges its own turns only."""
-        histories = []
+        sequences = []
         for i in range(2):
-            for history in critic_inputs.joint(episodes):
-                reads = [
-                    critic_inputs.Read(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
-                    for r in history.reads
+            for row in critic_inputs.joint(episodes):
+                own = [
+                    critic_inputs.ValuePosition(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
+                    for r in row.positions
                 ]
-                histories.append(critic_inputs.History(i, history.ids, reads))
-        return histories
+                sequences.append(critic_inputs.CriticSequence(i, row.ids, own))
+        return sequences
 
-    view = critic_inputs.View(neighbours, critics=lambda agents: agents)
+    critic_input = critic_inputs.CriticInput(neighbours, critics=lambda agents: agents)
     own = (1 + 1 + 1 + 2 + 1, 2 + 1 + 2 + 2 + 1)  # each agent's share of SENT
     assert sum(own) == SENT
-    assert communication.with_critics(view, [CUT]) == 4 * ((SENT - own[0]) + (SENT - own[1]))
+    sent = communication.with_critics(critic_input, [CUT])
+    assert sent == 4 * ((SENT - own[0]) + (SENT - own[1]))
 
 
 def test_the_only_agents_critic_is_its_own():
@@ -52,7 +53,7 @@ def test_the_only_agents_critic_is_its_own():
 
 def test_a_master_is_sent_observations_and_sends_actions():
     master = episode(1, [2], cut=True)
-    assert communication.with_master([master]) == 4 * (1 + 1 + 1 + 2 + 1)
+    assert communication.with_controller([master]) == 4 * (1 + 1 + 1 + 2 + 1)
 
 
 def test_shared_policies_tell_each_other_their_gradients():
@@ -62,22 +63,23 @@ def test_shared_policies_tell_each_other_their_gradients():
 
 
 class MonteCarlo(Algorithm):
-    def credit(self, episodes):
+    def compute_advantages(self, episodes):
         return {}
 
 
 @pytest.mark.parametrize(("normalized", "sent"), [(True, 2 * 5 * 4), (False, 0)])
 def test_without_a_critic_only_the_scale_of_advantages_is_told(normalized, sent):
     algorithm = MonteCarlo(RunConfig(normalize_advantages=normalized))
-    assert algorithm.bytes_exchanged([CUT]) == sent
+    assert communication.bytes_exchanged(algorithm, [CUT]) == sent
 
 
-def test_an_algorithm_can_say_its_own():
-    class Own(MonteCarlo):
-        def bytes_exchanged(self, episodes):
-            return 8 * len(episodes)
-
-    assert Own(RunConfig()).bytes_exchanged([CUT, ENDED]) == 16
+def test_an_algorithm_can_say_its_own(model_folder, monkeypatch):
+    trainer = trainer_for(model_folder, "mc")
+    episodes = trainer.play(0)
+    compute = trainer.algorithm.compute_advantages
+    own = lambda episodes: compute(episodes) | {"bytes_exchanged": 16}  # noqa: E731
+    monkeypatch.setattr(trainer.algorithm, "compute_advantages", own)
+    assert trainer.learn(episodes, 0)["bytes_exchanged"] == 16
 
 
 @pytest.mark.parametrize("algo", ["mc", "cc", "dc", "central"])

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from colllm_bench.objectives.returns import baselines, discounted, gae
+from colllm_bench.objectives.returns import discounted_returns, gae, group_baselines
 
 
 def episode(seed: int):
@@ -38,18 +38,18 @@ def slow_gae(rewards, values, gamma, lam, bootstrap):
 
 
 def test_discounted_by_hand():
-    assert discounted([1, 0, 2], 0.5) == [1.5, 1.0, 2.0]
-    assert discounted([1, 0, 2], 0.5, bootstrap=4.0) == [2.0, 2.0, 4.0]
-    assert discounted([1, 2, 3], 1.0) == [6.0, 5.0, 3.0]
-    assert discounted([1, 2, 3], 0.0, bootstrap=9.0) == [1.0, 2.0, 3.0]
-    assert discounted([], 0.9, bootstrap=1.0) == []
+    assert discounted_returns([1, 0, 2], 0.5) == [1.5, 1.0, 2.0]
+    assert discounted_returns([1, 0, 2], 0.5, bootstrap=4.0) == [2.0, 2.0, 4.0]
+    assert discounted_returns([1, 2, 3], 1.0) == [6.0, 5.0, 3.0]
+    assert discounted_returns([1, 2, 3], 0.0, bootstrap=9.0) == [1.0, 2.0, 3.0]
+    assert discounted_returns([], 0.9, bootstrap=1.0) == []
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_discounted_equals_the_sum(seed):
     rewards, _, gamma, _, bootstrap = episode(seed)
     expected = slow_discounted(rewards, gamma, bootstrap)
-    assert discounted(rewards, gamma, bootstrap) == pytest.approx(expected, abs=1e-12)
+    assert discounted_returns(rewards, gamma, bootstrap) == pytest.approx(expected, abs=1e-12)
 
 
 def test_gae_by_hand_after_a_termination():
@@ -75,7 +75,7 @@ def test_gae_equals_the_sum(seed):
 def test_gae_at_its_ends(seed):
     """lambda 1 is the return minus the value, lambda 0 one step of temporal difference."""
     rewards, values, gamma, _, bootstrap = episode(seed)
-    returns = discounted(rewards, gamma, bootstrap)
+    returns = discounted_returns(rewards, gamma, bootstrap)
     plain = [g - v for g, v in zip(returns, values, strict=True)]
     assert gae(rewards, values, gamma, 1.0, bootstrap) == pytest.approx(plain, abs=1e-12)
     following = [*values[1:], bootstrap]
@@ -85,7 +85,7 @@ def test_gae_at_its_ends(seed):
 
 def test_a_perfect_critic_leaves_no_advantage():
     rewards = [0.5, -1.0, 2.0, 0.25]
-    values = discounted(rewards, 0.9, bootstrap=3.0)
+    values = discounted_returns(rewards, 0.9, bootstrap=3.0)
     assert gae(rewards, values, 0.9, 0.7, bootstrap=3.0) == pytest.approx([0.0] * 4, abs=1e-12)
 
 
@@ -96,15 +96,15 @@ def test_one_value_a_reward():
 
 def test_baselines_by_hand():
     returns = [1.0, 2.0, 6.0]
-    assert baselines(returns, "group") == [3.0, 3.0, 3.0]
-    assert baselines(returns, "loo") == [4.0, 3.5, 1.5]
-    assert baselines(returns, "max") == [6.0, 6.0, 2.0]
-    assert baselines(returns, "none") == [0.0, 0.0, 0.0]
+    assert group_baselines(returns, "group") == [3.0, 3.0, 3.0]
+    assert group_baselines(returns, "loo") == [4.0, 3.5, 1.5]
+    assert group_baselines(returns, "max") == [6.0, 6.0, 2.0]
+    assert group_baselines(returns, "none") == [0.0, 0.0, 0.0]
 
 
 def test_leave_one_out_and_max_do_not_look_at_ones_own_return():
     for kind in ("loo", "max"):
-        low, high = baselines([0.0, 2.0, 3.0], kind), baselines([100.0, 2.0, 3.0], kind)
+        low, high = group_baselines([0.0, 2.0, 3.0], kind), group_baselines([100.0, 2.0, 3.0], kind)
         assert low[0] == high[0] and low[1] != high[1]
 
 
@@ -113,8 +113,8 @@ def test_leave_one_out_is_the_group_baseline_rescaled(seed):
     rng = random.Random(seed)
     returns = [rng.random() for _ in range(rng.randint(2, 8))]
     n = len(returns)
-    loo = [r - b for r, b in zip(returns, baselines(returns, "loo"), strict=True)]
-    group = [r - b for r, b in zip(returns, baselines(returns, "group"), strict=True)]
+    loo = [r - b for r, b in zip(returns, group_baselines(returns, "loo"), strict=True)]
+    group = [r - b for r, b in zip(returns, group_baselines(returns, "group"), strict=True)]
     assert loo == pytest.approx([n / (n - 1) * a for a in group])
     assert sum(group) == pytest.approx(0.0, abs=1e-12)
 
@@ -122,7 +122,7 @@ def test_leave_one_out_is_the_group_baseline_rescaled(seed):
 def test_a_group_of_one_is_refused_where_others_are_needed():
     for kind in ("group", "loo", "max"):
         with pytest.raises(ValueError, match="at least 2 episodes, got 1"):
-            baselines([1.0], kind)
-    assert baselines([1.0], "none") == [0.0]
+            group_baselines([1.0], kind)
+    assert group_baselines([1.0], "none") == [0.0]
     with pytest.raises(ValueError, match="'mean'"):
-        baselines([1.0, 2.0], "mean")
+        group_baselines([1.0, 2.0], "mean")

@@ -24,8 +24,10 @@ HELD_OUT = [1154416846, 1150910941, 1708727048]
 def algorithm_file(tmp_path, body: str) -> str:
     path = tmp_path / "own.py"
     path.write_text(
-        "from colllm_bench.objectives import critic_inputs as views\n"
-        "from colllm_bench.baselines.algorithm import ActorCritic, Algorithm\n"
+        "from colllm_bench.objectives import critic_inputs\n"
+        "from colllm_bench.baselines.actor_critic import ActorCritic\n"
+        "from colllm_bench.baselines.algorithm import Algorithm\n"
+        "from colllm_bench.options import option\n"
         + textwrap.dedent(body)
     )
     return f"{path}:Own"
@@ -50,7 +52,8 @@ def test_an_unknown_algorithm_names_the_nearest():
 @pytest.mark.parametrize(("body", "message"), [
     ("def Own(config): pass", "is a function; allowed: a class"),
     ("class Own: pass", r"not a subclass .* fix: class Own\(Algorithm\)"),
-    ("class Own(Algorithm): pass", r"lacks the method credit\(self, episodes\); fix: define it"),
+    ("class Own(Algorithm): pass",
+     r"lacks the method compute_advantages\(self, episodes\); fix: define it"),
     ("class Other(Algorithm): pass", "unknown class .*'Own'"),
     ("raise ValueError('oh')", "fails to import: ValueError"),
 ])
@@ -68,27 +71,30 @@ def test_an_algorithm_of_ones_own(tmp_path):
     name = algorithm_file(tmp_path, """
         class Own(Algorithm):
             defaults = {"lr": 0.25}
-            def credit(self, episodes):
+            def compute_advantages(self, episodes):
                 return {}
     """)
     assert load_algorithm(name).__name__ == "Own"
     config = resolve(RunConfig(algo=name))
     check_config(config)
-    assert (config.lr, config.epochs, config.group, config.critic_epochs) == (0.25, 1, 1, 0)
+    assert (config.lr, config.epochs, config.group) == (0.25, 1, 1)
+    assert "critic_epochs" not in config.algo_options
 
 
-def test_a_view_alone_is_enough_to_get_a_critic_that_learns(tmp_path):
+def test_a_critic_input_alone_is_enough_to_get_a_critic_that_learns(tmp_path):
     name = algorithm_file(tmp_path, """
         class Own(Algorithm):
-            view = views.JOINT
-            def credit(self, episodes):
+            critic_input = critic_inputs.JOINT
+            def compute_advantages(self, episodes):
                 return {}
     """)
-    config = resolve(RunConfig(algo=name, critic_warmup=2))
+    config = resolve(RunConfig.of(algo=name, critic_warmup=2))
     check_config(config)
-    assert config.critic_lr > 0 and config.critic_epochs >= 1
-    assert resolve(RunConfig(algo=name, critic_lr=0.5)).critic_lr == 0.5
-    assert "--lam 0.35 has no effect" in refusal(RunConfig(algo=name, lam=0.35))
+    assert config.algo_options["critic_lr"] > 0 and config.algo_options["critic_epochs"] >= 1
+    chosen = resolve(RunConfig.of(algo=name, critic_lr=0.5))
+    assert chosen.algo_options["critic_lr"] == 0.5
+    text = refusal(RunConfig.of(algo=name, gae_lambda=0.35))
+    assert "--gae-lambda 0.35 has no effect" in text
 
 
 # -- defaults
@@ -99,6 +105,7 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
     config = resolve(RunConfig(algo=algo))
     check_config(config)
     still_open = {key for key, value in config.to_dict().items() if value is None}
+    still_open |= {key for key, value in config.algo_options.items() if value is None}
     assert still_open <= {"critic_model", "chat_template", "micro_batch", "target_kl"}
     assert resolve(config) == config
 
@@ -116,12 +123,13 @@ def test_defaults_follow_the_model():
 
 
 @pytest.mark.parametrize(("algo", "option", "value"), [
-    ("mc", "lam", 0.35), ("mc", "lam", 0.0), ("mc", "critic_lr", 1e-3), ("mc", "critic_epochs", 2),
+    ("mc", "gae_lambda", 0.35), ("mc", "gae_lambda", 0.8), ("mc", "critic_lr", 1e-3),
+    ("mc", "critic_epochs", 2),
     ("mc", "critic_model", "some/model"), ("mc", "critic_warmup", 9), ("cc", "baseline", "loo"),
     ("dc", "baseline", "none"), ("central", "baseline", "max"),
 ])
 def test_an_option_without_effect_is_refused_not_ignored(algo, option, value):
-    text = refusal(RunConfig(algo=algo, **{option: value}))
+    text = refusal(RunConfig.of(algo=algo, **{option: value}))
     assert f"--{option.replace('_', '-')} {value} has no effect with algorithm {algo!r}" in text
     assert "fix: leave it out" in text
 
@@ -133,20 +141,22 @@ def test_an_option_without_effect_is_refused_not_ignored(algo, option, value):
     *[(name, 0) for name in ("agents", "episodes", "batch", "epochs", "group", "max_action_tokens",
                              "minibatches", "lora_rank", "checkpoint_every", "eval_episodes",
                              "micro_batch", "critic_epochs")],
-    *[(name, value) for name in ("gamma", "lam", "critic_lam") for value in (-0.1, 1.1)],
-    *[(name, 0.0) for name in ("lr", "clip", "temperature", "max_grad_norm", "lora_alpha",
+    *[(name, value) for name in ("gamma", "gae_lambda", "critic_gae_lambda")
+      for value in (-0.1, 1.1)],
+    *[(name, 0.0) for name in ("lr", "clip_range", "temperature", "max_grad_norm", "lora_alpha",
                                "target_kl", "critic_lr")],
-    *[(name, -1) for name in ("kl", "entropy", "threads", "critic_warmup", "lr", "agents")],
-    *[(name, math.nan) for name in ("lr", "gamma", "clip", "kl", "critic_lr")],
-    *[(name, "x") for name in ("tuning", "share", "ratio", "device", "dtype")],
+    *[(name, -1) for name in ("threads", "critic_warmup", "lr", "agents")],
+    *[(name, -1.0) for name in ("kl_coef", "entropy_coef")],
+    *[(name, math.nan) for name in ("lr", "gamma", "clip_range", "kl_coef", "critic_lr")],
+    *[(name, "x") for name in ("tuning", "share", "importance_ratio", "device", "dtype")],
 ])
 def test_a_value_out_of_range_is_named_with_its_range(name, value):
-    text = refusal(RunConfig(**{name: value}))
+    text = refusal(RunConfig.of(**{name: value}))
     assert text.startswith(f"{name} {value!r} is ") and "; allowed: " in text
 
 
 def test_an_unknown_baseline():
-    assert "group, loo, max, none" in refusal(RunConfig(algo="mc", baseline="mean"))
+    assert "group, loo, max, none" in refusal(RunConfig.of(algo="mc", baseline="mean"))
 
 
 def test_a_cuda_device_may_have_a_number():
@@ -161,8 +171,8 @@ def test_a_batch_is_whole_groups():
 
 def test_a_baseline_needs_a_group():
     for baseline in ("group", "loo", "max"):
-        assert "group is 1" in refusal(RunConfig(algo="mc", group=1, baseline=baseline))
-    check_config(resolve(RunConfig(algo="mc", group=1, baseline="none")))
+        assert "group is 1" in refusal(RunConfig.of(algo="mc", group=1, baseline=baseline))
+    check_config(resolve(RunConfig.of(algo="mc", group=1, baseline="none")))
     check_config(resolve(RunConfig(algo="cc", group=1)))
 
 

@@ -15,7 +15,7 @@ WORDS = "north gate holds 3 guards left fort fell send scout keep west morale".s
 
 
 def config_for(folder: str, **changes) -> RunConfig:
-    return RunConfig(model=folder, device="cpu", lora_rank=4, lora_alpha=8.0, **changes)
+    return RunConfig.of(model=folder, device="cpu", lora_rank=4, lora_alpha=8.0, **changes)
 
 
 def build_team(folder: str, agents: int = 2, seed: int = 0, roles=None, critics=0, **changes):

@@ -176,12 +176,12 @@ def tiny_config(folder: str, algo: str = "mc", **changes):
     options = dict(
         env="tiny_envs:Relay", env_options={"turns": 2, "vary": 2}, agents=3, model=folder,
         device="cpu", lora_rank=2, lora_alpha=4.0, batch=4, episodes=8, max_action_tokens=3,
-        minibatches=1, eval_episodes=4, style="brief", snr_every=0,
+        minibatches=1, eval_episodes=4, style="brief", gradient_snr_every=0,
     )
     if algo == "mc":
         options |= dict(group=2)
     else:
         options |= dict(critic_minibatches=1, critic_warmup=0)
-    config = resolve(RunConfig(algo=algo, **{**options, **changes}))
+    config = resolve(RunConfig.of(algo=algo, **{**options, **changes}))
     check_config(config)
     return config
