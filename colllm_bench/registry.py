@@ -31,8 +31,8 @@ class EnvSpec:
         random: ``"module:Class"`` of its random team, or None.
         demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
             built-in model for this environment, or None.
-        pretrain: settings of :class:`colllm_bench.pretrain.PretrainConfig` that its built-in
-            model is made with, where they differ from the defaults.
+        pretrain: settings that its built-in model is made with, where they differ from the
+            defaults of :class:`colllm_bench.models.pretraining.PretrainConfig`.
         action_tokens: longest action of the built-in model in tokens, the end token included;
             None: short orders (:data:`colllm_bench.setup.resolve.BUILT_IN_ACTION_TOKENS`).
         full_action_tokens: the same for other models, which read the ``full`` style; None:

@@ -38,13 +38,13 @@ class Turn:
     """The episode was cut off after this turn: what would follow is bootstrapped.
     Written by ``rollout._step``."""
     info: dict[str, Any] | None = None
-    """Components of the score, ``invalid``, ``notice``, ``success``.
-    Written by ``rollout._step``."""
+    """Legal actions before the turn; components of the score, ``invalid``, ``notice``, ``success``
+    after it. Written by ``rollout._next_turns``, then ``rollout._step``."""
     value: float | None = None
     """The critic's V(h_t), read before the action. Written by ``CriticLearner.write_values``."""
     values: list[float] | None = None
     """Further values of a critic that reads a turn at several places.
-    Written by such a critic's ``write_values``."""
+    Written by ``write_values`` of such a critic."""
     return_: float | None = None
     """The critic's target (or, without a critic, the return-to-go).
     Written by ``Algorithm.compute_advantages``."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 import colllm_bench
-from colllm_bench import pretrain, registry
+from colllm_bench import cli, pretrain, registry
 from colllm_bench.envs.strategy import rules
 from colllm_bench.errors import ConfigError
+from colllm_bench.models import pretraining
 
-SHORT = pretrain.PretrainConfig(
+SHORT = pretraining.PretrainConfig(
     steps=3, batch=4, longest=200, layers=1, tokenizer_chats=40, vocab=512
 )
 SHIPPED = registry.MODELS["tiny"].folder("strategy")
@@ -31,7 +32,7 @@ def tokenizer():
 def test_equal_settings_give_equal_bytes_and_another_seed_others(tmp_path, capsys):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         options = {**vars(SHORT), "seed": seed}
-        pretrain.make(pretrain.PretrainConfig(**options), tmp_path / name)
+        pretrain.make(pretraining.PretrainConfig(**options), tmp_path / name)
     first, second, third = (digests(tmp_path / name) for name in "abc")
     assert first == second
     assert first["model.safetensors"] != third["model.safetensors"]
@@ -52,10 +53,12 @@ def test_a_model_of_other_sizes_loads_like_any_other(tmp_path):
 
 def test_training_lowers_the_loss_of_what_the_model_writes(tmp_path):
     losses = []
-    config = pretrain.PretrainConfig(steps=30, batch=4, longest=120, tokenizer_chats=40, vocab=512)
-    tokenizer = pretrain.train_tokenizer(config)
-    model = pretrain.build_model(config, tokenizer)
-    pretrain.fit(config, model, tokenizer, lambda step, loss, seconds: losses.append(loss))
+    config = pretraining.PretrainConfig(
+        steps=30, batch=4, longest=120, tokenizer_chats=40, vocab=512
+    )
+    tokenizer = pretraining.train_tokenizer(config)
+    model = pretraining.build_model(config, tokenizer)
+    pretraining.fit(config, model, tokenizer, lambda step, loss, seconds: losses.append(loss))
     assert losses[-1] < losses[0] - 0.5
 
 
@@ -65,7 +68,7 @@ def test_only_the_order_and_its_end_are_written_by_the_model(tokenizer):
         {"role": "user", "content": "left=9 road=2"},
         {"role": "assistant", "content": "march"},
     ]
-    ids, wrote = pretrain.encode(tokenizer, chat, longest=100)
+    ids, wrote = pretraining.encode(tokenizer, chat, longest=100)
     assert tokenizer.decode(ids) == tokenizer.apply_chat_template(chat, tokenize=False)
     assert [tokenizer.decode(i) for i, own in zip(ids, wrote, strict=True) if own] == [
         "march", "<|end|>",
@@ -75,9 +78,9 @@ def test_only_the_order_and_its_end_are_written_by_the_model(tokenizer):
 def test_an_environment_without_demonstrations_gives_no_corpus(monkeypatch):
     monkeypatch.setitem(registry.ENVS, "bare", registry.EnvSpec("bare", "m:C"))
     with pytest.raises(ConfigError, match="demonstrations.*strategy"):
-        pretrain.settings("bare")
-    assert pretrain.main(["--env", "bare"]) == 2
-    assert pretrain.main(["--env", "stratgy"]) == 2
+        pretraining.settings("bare")
+    assert cli.execute(pretrain.main, ["--env", "bare"]) == 2
+    assert cli.execute(pretrain.main, ["--env", "stratgy"]) == 2
 
 
 def test_an_environment_without_a_model_of_its_own_gets_the_general_one():
@@ -96,7 +99,7 @@ def test_the_shipped_model_is_small_and_its_card_names_the_command(env):
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 5 * 2**20
     card = (folder / "README.md").read_text()
     assert f"python -m colllm_bench.pretrain --env {env}`" in card
-    for key, value in vars(pretrain.settings(env)).items():
+    for key, value in vars(pretraining.settings(env)).items():
         assert f"| {key} | {value} |" in card, "the shipped model was made with other settings"
 
 
@@ -113,3 +116,10 @@ def test_brief_observations_and_orders_are_a_token_a_word(tokenizer):
         observations, *_ = env.step({agent: order for agent in env.agents})
         for seen in observations.values():
             assert len(tokenizer.encode(seen["text"])) == len(seen["text"].split())
+
+
+def test_a_model_that_is_there_is_not_overwritten(capsys, tmp_path):
+    before = {path: path.read_bytes() for path in Path(SHIPPED).iterdir()}
+    assert cli.execute(pretrain.main, ["--env", "strategy", "--steps", "1"]) == 2
+    assert "holds a model; fix: --out FOLDER, or --replace" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path(SHIPPED).iterdir()} == before
