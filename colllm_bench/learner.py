@@ -16,7 +16,7 @@ import torch
 
 from colllm_bench import losses, snr, views
 from colllm_bench.baselines.base import ActionBatch, Algorithm
-from colllm_bench.batch import TokenBatch, ValueBatch, collate, padded_tokens
+from colllm_bench.batch import TokenBatch, ValueBatch, action_tokens, collate, padded_tokens
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.loading import context_length
@@ -133,7 +133,7 @@ class ActorLearner:
 
     def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
         pad, device = self.team.prompts.pad_id, self.team.device
-        size = self.micro_batch.episodes(padded_tokens(episodes))
+        size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
         return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:

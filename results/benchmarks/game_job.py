@@ -78,7 +78,8 @@ class Job:
             chat_template=case["template"],
             agents=case["agents"],
             batch=case["items"],
-            device="cpu",
+            device=case.get("device", "cpu"),
+            dtype=case.get("dtype", "float32"),
             lr=1e-4,
             critic_lr=1e-4,
             epochs=1,
@@ -107,7 +108,7 @@ class Job:
 
     def play(self, iteration: int = 0):
         """The episodes of one iteration, ``wave`` of them in lockstep at a time."""
-        generator = torch.Generator().manual_seed(iteration)
+        generator = torch.Generator(self.team.device).manual_seed(iteration)
         items = list(range(self.case["items"]))
         wave = self.case.get("wave") or len(items)
         episodes = []
