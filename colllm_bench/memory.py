@@ -26,7 +26,8 @@ def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
 
     A block keeps about 8 tensors of the model's width, 4 of the attention's (all heads together)
     and 4 of the feed-forward width: the inputs of its linear layers and norms, queries, keys,
-    values, the attention's output, and both sides of the gate. With checkpointing it keeps its input, and one block all the rest.
+    values, the attention's output, and both sides of the gate. With checkpointing it keeps its
+    input, and one block all the rest.
     """
     config = model.config.get_text_config()
     width = config.hidden_size
