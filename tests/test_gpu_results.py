@@ -1,4 +1,4 @@
-"""The GPU measurements of results/gpu: they run to their end on a CPU, and go on after a failure."""
+"""GPU measurements (results/gpu): they run to their end on a CPU, and go on after failures."""
 
 from __future__ import annotations
 

@@ -28,8 +28,10 @@ from peer import WORKLOAD
 
 AGENTS, EPISODES, REPEATS = 4, 16, 5
 SMALL = {"turns": 2, "prompt_tokens": 16, "obs_tokens": 8, "new_tokens": 4}
-LEAST_REPEATS_S = 60.0
-"""Seconds that are kept for what comes after the repeats."""
+KEPT_S = 60.0
+"""Seconds that are kept for our own repeats while the peer starts."""
+PROFILE_S = 25.0
+"""Seconds that are kept for the profile."""
 
 
 def make_case(folder: Path, tiny: bool, agents: int = AGENTS, episodes: int = EPISODES) -> dict:
@@ -169,13 +171,15 @@ def measure(report: Report) -> None:
         if importlib.util.find_spec("comlrl") is None:
             report.add("peer_about", {"absent": "comlrl is not installed"})
         else:
-            peer = Peer(case | {"items": 1})
+            place = "cuda:0" if device() == "cuda" else "cpu"
+            peer = Peer(case | {"items": 1, "device": place})
         try:
             report.add("matmul_flops", matmul_flops(256 if tiny else 8192))
             job = Job(case)
             timed_iteration(job, 0, None)  # warm
-            report.part("token", lambda: token_profile(job.team, case["items"], 33, tokens=17))
             repeats(report, job, peer)
+            # Last: a profiler that has once run may slow what follows.
+            report.part("token", lambda: token_profile(job.team, case["items"], 33, tokens=17))
         finally:
             if peer is not None:
                 peer.close()
@@ -183,7 +187,7 @@ def measure(report: Report) -> None:
 
 def repeats(report: Report, job: Job, peer: Peer | None) -> None:
     """Both sides in turn; as many repeats as fit, at least our own."""
-    keep = 0.0 if report.tiny else LEAST_REPEATS_S
+    keep = 0.0 if report.tiny else KEPT_S
     rows: dict[str, list[dict]] = {"ours": [], "peer": []}
     alive, longest = peer is not None, 0.0
     try:
@@ -193,13 +197,13 @@ def repeats(report: Report, job: Job, peer: Peer | None) -> None:
         alive = False
         report.data["errors"].append(f"peer: {error}")
     for number in range(1, 1 + (1 if report.tiny else REPEATS)):
-        if number > 1 and report.left < 1.3 * longest + 5:
+        if number > 1 and report.left < 1.3 * longest + PROFILE_S:
             break
         began = time.monotonic()
         free()  # memory for the other side's turn
         if alive:
             try:
-                rows["peer"].append(peer.run(report.left - 15))
+                rows["peer"].append(peer.run(report.left - PROFILE_S))
             except RuntimeError as error:
                 alive = False
                 report.data["errors"].append(f"peer: {error}")

@@ -142,8 +142,7 @@ def strategy(r: dict[str, Any]) -> list[str]:
                 f"| {own['iterations']} of {own['of']} | {own['iteration_s']:.2f} "
                 f"| {own['rollout_s']:.2f} | {own['learn_s']:.2f} |"
             )
-    profile = r.get("float32", {}).get("token") or r.get("bfloat16", {}).get("token")
-    return [*lines, "", *(token(profile) if profile else [])]
+    return [*lines, "", *token(r["token"])]
 
 
 def sizes(r: dict[str, Any]) -> list[str]:
