@@ -16,7 +16,13 @@ import torch
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
-from colllm_bench.objectives.batches import ActionBatch, TokenBatch, collate, padded_tokens
+from colllm_bench.objectives.batches import (
+    ActionBatch,
+    TokenBatch,
+    action_tokens,
+    collate,
+    padded_tokens,
+)
 from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode
 
@@ -123,7 +129,7 @@ class ActorLearner:
 
     def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
         pad, device = self.team.prompts.pad_id, self.team.device
-        size = self.micro_batch.episodes(padded_tokens(episodes))
+        size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
         return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:

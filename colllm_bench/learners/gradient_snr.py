@@ -51,12 +51,12 @@ def signal_and_noise(gradients: Iterable[Sequence[torch.Tensor]]) -> dict[str, f
     squares, count = 0.0, 0
     for part in gradients:
         part = [tensor.double() for tensor in part]
-        squares += sum(float((tensor**2).sum()) for tensor in part)
+        squares += float(sum((tensor**2).sum() for tensor in part))
         total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
         count += 1
     if count < 2:
         raise ValueError(f"{count} part has no variance")
-    mean = sum(float(((tensor / count) ** 2).sum()) for tensor in total)
+    mean = float(sum(((tensor / count) ** 2).sum() for tensor in total))
     # Rounding may leave less than nothing where all parts are equal.
     noise = max(0.0, squares - count * mean) / (count * (count - 1))
     signal = mean - noise

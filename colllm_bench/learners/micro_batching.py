@@ -24,17 +24,25 @@ episodes cost 5% of the time (results/benchmarks)."""
 def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
     """Bytes that the backward pass keeps for each token of a transcript.
 
-    A block keeps about 12 tensors of the model's width and 4 of the feed-forward width: the
-    inputs of its linear layers and norms, queries, keys, values, the attention's output, and
-    both sides of the gate. With checkpointing it keeps its input, and one block all the rest.
+    A block keeps about 8 tensors of the model's width, 4 of the attention's (all heads together)
+    and 4 of the feed-forward width: the inputs of its linear layers and norms, queries, keys,
+    values, the attention's output, and both sides of the gate. With checkpointing it keeps its
+    input, and one block all the rest.
     """
     config = model.config.get_text_config()
     width = config.hidden_size
+    heads, head = (getattr(config, n, None) for n in ("num_attention_heads", "head_dim"))
+    attention = heads * head if heads and head else width
     inner = getattr(config, "intermediate_size", None) or getattr(config, "ffn_dim", None)
-    block = 12 * width + 4 * (inner or 4 * width)
+    block = 8 * width + 4 * attention + 4 * (inner or 4 * width)
     layers = config.num_hidden_layers
     kept = layers * width + block if checkpointing else layers * block
     return kept * model.dtype.itemsize
+
+
+LOGIT_BYTES = 16
+"""Bytes that a loss takes for each action token and entry of the vocabulary: logits as computed
+and in float32, and their gradients (of the gathered entry, of the normalizer, as passed on)."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,14 @@ class MicroBatchSizer:
         budget: bytes that activations may take.
         tokens: most tokens at once, whatever the budget; None for no limit.
         fixed: the user's own choice of episodes, or None.
+        bytes_per_action: what the logits of an action token take (:data:`LOGIT_BYTES`).
     """
 
     bytes_per_token: int
     budget: int
     tokens: int | None = None
     fixed: int | None = None
+    bytes_per_action: int = 0
 
     @classmethod
     def for_model(cls, model: Any, config: Any, device: torch.device) -> MicroBatchSizer:
@@ -73,27 +83,32 @@ class MicroBatchSizer:
             budget=(total - weights) // 2,
             tokens=CPU_TOKENS if device.type == "cpu" else None,
             fixed=config.micro_batch,
+            bytes_per_action=LOGIT_BYTES * model.get_output_embeddings().weight.shape[0],
         )
 
-    def episodes(self, tokens_per_episode: int) -> int:
+    def episodes(self, tokens_per_episode: int, actions_per_episode: int = 0) -> int:
         """How many episodes of that many tokens (all agents together, padding included).
+
+        Args:
+            actions_per_episode: tokens whose logits are computed; 0 for a critic.
 
         Raises:
             ConfigError: not even one fits.
         """
         if self.fixed is not None:
             return self.fixed
-        limit = self.budget // self.bytes_per_token
-        if tokens_per_episode > limit:
-            need = tokens_per_episode * self.bytes_per_token / 2**30
+        need = tokens_per_episode * self.bytes_per_token
+        need += actions_per_episode * self.bytes_per_action
+        if need > self.budget:
             raise ConfigError(
-                f"one episode of {tokens_per_episode} tokens needs about {need:.1f} GiB of "
+                f"one episode of {tokens_per_episode} tokens needs about {need / 2**30:.1f} GiB of "
                 f"activations, and {self.budget / 2**30:.1f} GiB are left for them",
                 fix="--gradient-checkpointing, fewer agents or turns, or --micro-batch 1 to try",
             )
+        size = self.budget // need
         if self.tokens is not None:
-            limit = min(limit, self.tokens)
-        return max(1, limit // tokens_per_episode)
+            size = min(size, self.tokens // tokens_per_episode)
+        return max(1, size)
 
 
 def total_memory(device: torch.device) -> int:

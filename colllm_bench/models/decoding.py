@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.forward import RowGroup
 from colllm_bench.models.kv_cache import AttentionWindows, RaggedKVCache
 from colllm_bench.models.sampling import PerTurnRandom
 
@@ -70,6 +71,7 @@ class DecodingSession:
         self._carried: list[list[int]] = [[] for _ in range(rows)]
         self._lengths = [0] * rows
         self._lanes = team.row_groups(self._agent_of_row())
+        self._rows_of_lane = host_rows(self._lanes)
         self._renew_caches()
 
     @torch.no_grad()
@@ -98,7 +100,9 @@ class DecodingSession:
         longest = max(n + len(feed) for n, feed in zip(self._lengths, feeds))
         self.team.prompts.require_context(longest + self.max_action_tokens)
         if isinstance(self.generator, PerTurnRandom):
-            self.generator.turn(acting)
+            # All of the turn's numbers at once: a copy a token would make a GPU wait.
+            self._table = torch.from_numpy(self.generator.turn(acting)).to(self.device)
+            self._column = 0
         if self.reuse == "none":
             steps = self._recompute(feeds, acting)
         else:
@@ -130,28 +134,38 @@ class DecodingSession:
                 place = {row: i for i, row in enumerate(old.rows.tolist())}
                 own = [place[rows[i]] for i in lane.rows.tolist()]
             cache.keep(torch.tensor(own, device=self.device, dtype=torch.long))
+        self._rows_of_lane = host_rows(self._lanes)
 
     # -- one turn
 
     def _extend(self, feeds: list[list[int]], acting: list[bool]) -> list[tuple]:
-        """Feed and sample with the cache; a (tokens, logprobs, wrote) [rows] each step."""
+        """Feed and sample with the cache; a (tokens, logprobs, wrote) [rows] each step.
+
+        The rows' lengths are kept twice, on the device and on the host, so that a GPU is
+        waited for once a token: when the host asks which rows go on.
+        """
         if self.reuse == "turn":
             self._renew_caches()
-        starts = list(self._lengths)
+        counts = [len(feed) for feed in feeds]
+        lengths = [start + count for start, count in zip(self._lengths, counts)]
+        first = torch.tensor(self._lengths, device=self.device)
         ids = self._rectangle(feeds)
-        logits = self._cached_logits(ids, starts, [len(feed) for feed in feeds])
-        lengths = [start + len(feed) for start, feed in zip(starts, feeds)]
+        logits = self._cached_logits(ids, first, self._lengths, counts)
+        first = torch.tensor(lengths, device=self.device)
         live, steps = torch.tensor(acting, device=self.device), []
         while True:
             tokens, logprobs = self._draw(logits)
             steps.append((tokens, logprobs, live))
+            if len(steps) == self.max_action_tokens:
+                break
             live = live & ~torch.isin(tokens, self._ends)
             going = live.tolist()
-            if len(steps) == self.max_action_tokens or not any(going):
+            if not any(going):
                 break
             # Rows that have ended run along; what they write, their next turn overwrites.
-            logits = self._cached_logits(tokens[:, None], lengths, None)
+            logits = self._cached_logits(tokens[:, None], first, lengths, None)
             lengths = [n + goes for n, goes in zip(lengths, going)]
+            first = first + live
         self._lengths = lengths
         return steps
 
@@ -202,23 +216,26 @@ class DecodingSession:
         return out
 
     def _cached_logits(
-        self, ids: torch.Tensor, starts: list[int], counts: list[int] | None
+        self, ids: torch.Tensor, first: torch.Tensor, starts: list[int], counts: list[int] | None
     ) -> torch.Tensor:
         """[rows, vocabulary] logits after each row's last new token.
 
-        ``ids`` [rows, T] are right-padded, ``starts`` are the rows' lengths before them, and
-        ``counts`` says how many are real (None: all).
+        ``ids`` [rows, T] are right-padded, ``first`` [rows] and ``starts`` are the rows'
+        lengths before them, and ``counts`` says how many are real (None: all).
         """
         if counts is None:
             last = torch.full((len(starts),), ids.shape[1] - 1, device=self.device)
         else:
             last = (torch.tensor(counts, device=self.device) - 1).clamp_(min=0)
 
+        rows_of = {id(lane): rows for lane, rows in zip(self._lanes, self._rows_of_lane)}
+
         def logits_of(lane, cache, pick):
-            own = starts if lane.rows is None else [starts[row] for row in pick.tolist()]
+            rows = rows_of[id(lane)]
+            own = starts if rows is None else [starts[row] for row in rows]
             context = self.team.prompts.context_length
             return cached_forward(
-                lane, cache, ids[pick], own, last[pick], self.team.layout, context
+                lane, cache, ids[pick], first[pick], own, last[pick], self.team.layout, context
             )
 
         return self._over_lanes(logits_of)
@@ -254,16 +271,23 @@ class DecodingSession:
     def _points(self, rows: int) -> torch.Tensor:
         """[rows, 1] in [0, 1): where each row's token stands in its distribution."""
         if isinstance(self.generator, PerTurnRandom):
-            return torch.from_numpy(self.generator.points()).to(self.device)
+            self._column += 1
+            return self._table[:, self._column - 1 : self._column]
         return torch.rand(
             rows, 1, generator=self.generator, device=self.device, dtype=torch.float64
         )
+
+
+def host_rows(row_groups: Sequence[RowGroup]) -> list[list[int] | None]:
+    """Each lane's rows as Python numbers; None: all of them."""
+    return [None if lane.rows is None else lane.rows.tolist() for lane in row_groups]
 
 
 def cached_forward(
     lane: Any,
     cache: RaggedKVCache,
     ids: torch.Tensor,
+    first: torch.Tensor,
     starts: Sequence[int],
     last: torch.Tensor,
     layout: AttentionWindows,
@@ -272,12 +296,12 @@ def cached_forward(
     """Append ``ids`` [rows, T] to the rows of a cache; [rows, vocabulary] logits at ``last``.
 
     Args:
-        starts: [rows] each row's length so far: where its first new token stands.
+        first: [rows] each row's length so far: where its first new token stands.
+        starts: the same numbers on the host.
         last: [rows] the column of ``ids`` whose logits are wanted.
     """
     rows, width = ids.shape
     low, high = min(starts), max(starts)  # on the host: a GPU need not be waited for
-    first = torch.tensor(starts, device=ids.device)
     cache.place(first, width, high, low == high)
     positions = first[:, None] + torch.arange(width, device=ids.device)
     mask = layout.mask(positions, high if low == high else None, cache.stop, lane.model.dtype)
@@ -302,12 +326,12 @@ def kv_cache_matches_full_forward(
     device, width = lane.model.device, 10
     size = lane.model.get_input_embeddings().num_embeddings
     ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
-    first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
+    none, first, second = torch.tensor([[0, 0], [6, 3], [4, 2]], device=device)
     cache = RaggedKVCache(lane.model.config.get_text_config().num_hidden_layers)
-    cached_forward(lane, cache, ids[:, :6], [0, 0], first - 1, layout, context_length)
+    cached_forward(lane, cache, ids[:, :6], none, [0, 0], first - 1, layout, context_length)
     starts = first.tolist()
     piece = torch.stack([row[n : n + 4] for row, n in zip(ids, starts, strict=True)])
-    split = cached_forward(lane, cache, piece, starts, second - 1, layout, context_length)
+    split = cached_forward(lane, cache, piece, first, starts, second - 1, layout, context_length)
     rows = torch.arange(2, device=device)
     whole = lane.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
     # A wrong cache is off by the logits' own spread; rounding by far less.

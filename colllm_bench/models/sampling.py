@@ -27,21 +27,19 @@ class PerTurnRandom:
         self.seed, self.names, self.tokens = seed, list(names), tokens
         self._turns = [0] * len(self.names)
         self._table = np.zeros((len(self.names), tokens))
-        self._column = 0
 
-    def turn(self, acting: Sequence[bool]) -> None:
-        """The rows that are ``acting`` start their next turn."""
+    def turn(self, acting: Sequence[bool]) -> np.ndarray:
+        """The rows that are ``acting`` start their next turn.
+
+        Returns:
+            [rows, tokens] numbers in [0, 1), float64: column t is for the turn's token t.
+        """
         for row, acts in enumerate(acting):
             if acts:
                 key = derive(self.seed, "turn", *self.names[row], self._turns[row], bits=63)
                 self._table[row] = np.random.Generator(np.random.Philox(key)).random(self.tokens)
                 self._turns[row] += 1
-        self._column = 0
-
-    def points(self) -> np.ndarray:
-        """[rows, 1] numbers in [0, 1), float64: those of the turn's next token."""
-        self._column += 1
-        return self._table[:, self._column - 1 : self._column]
+        return self._table
 
     def keep(self, rows: Sequence[int]) -> None:
         """Only these rows go on."""

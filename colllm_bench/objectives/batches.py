@@ -93,6 +93,12 @@ def padded_tokens(episodes: Sequence[Episode]) -> int:
     return longest * len(episodes[0].trajectories)
 
 
+def action_tokens(episodes: Sequence[Episode]) -> int:
+    """Tokens that the agents of one episode wrote together, at most."""
+    turns = [[turn for x in e.trajectories for turn in x.turns] for e in episodes]
+    return max(sum(len(turn.action_ids) for turn in own) for own in turns)
+
+
 def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor, torch.Tensor]:
     """([R, L] ids, [R, L] bool mask) of ragged rows, padded on the right."""
     longest = max((len(row) for row in rows), default=0)

@@ -27,6 +27,12 @@ PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 """A chat template that adds nothing, so that prompts have as many tokens as the peer's."""
 
 
+def reward(texts: list[str]) -> float:
+    """Of the whole team: the share of its words that are distinct, from -1 to 1."""
+    sets = [set(text.split()) for text in texts]
+    return 2.0 * len(set().union(*sets)) / (sum(map(len, sets)) or 1) - 1.0
+
+
 class WordGame:
     """The peer's workload as a parallel environment: texts are functions of seed and place."""
 
@@ -52,15 +58,14 @@ class WordGame:
     def step(self, actions):
         self.turn += 1
         over = self.turn == self.turns
-        sets = [set(text.split()) for text in actions.values()]
-        reward = 2.0 * len(set().union(*sets)) / (sum(map(len, sets)) or 1) - 1.0
+        value = reward(list(actions.values()))
         own = list(self.agents)
         seen = {a: {"text": self.text(self.sizes[1], "obs", self.turn, a)} for a in own}
         if over:
             self.agents = []
         return (
             seen,
-            dict.fromkeys(own, reward),
+            dict.fromkeys(own, value),
             dict.fromkeys(own, over),
             dict.fromkeys(own, False),
             {a: {} for a in own},
@@ -78,7 +83,8 @@ class Job:
             chat_template=case["template"],
             agents=case["agents"],
             batch=case["items"],
-            device="cpu",
+            device=case.get("device", "cpu"),
+            dtype=case.get("dtype", "float32"),
             lr=1e-4,
             critic_lr=1e-4,
             epochs=1,
@@ -105,7 +111,7 @@ class Job:
 
     def play(self, iteration: int = 0):
         """The episodes of one iteration, ``wave`` of them in lockstep at a time."""
-        generator = torch.Generator().manual_seed(iteration)
+        generator = torch.Generator(self.team.device).manual_seed(iteration)
         items = list(range(self.case["items"]))
         wave = self.case.get("wave") or len(items)
         episodes = []

@@ -46,8 +46,8 @@ def medians(
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def build(model: str, agents: int) -> TeamPolicy:
-    config = RunConfig(model=model, device="cpu", agents=agents)
+def build(model: str, agents: int, device: str = "cpu", dtype: str = "float32") -> TeamPolicy:
+    config = RunConfig(model=model, device=device, dtype=dtype, agents=agents)
     names = [f"agent_{a}" for a in range(agents)]
     return TeamPolicy.build(config, names, generator=torch.Generator().manual_seed(0))
 
@@ -58,17 +58,18 @@ def shake(team: TeamPolicy) -> None:
     generator = torch.Generator().manual_seed(1)
     for tensors in team.parameters().values():
         for tensor in tensors:
-            tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.02)
+            noise = torch.randn(tensor.shape, generator=generator) * 0.02
+            tensor.add_(noise.to(tensor.device))
 
 
 class Play:
     """Episodes of random text at the sizes of the built-in game, one turn at a time."""
 
-    def __init__(self, team: TeamPolicy, episodes: int, reuse: str):
+    def __init__(self, team: TeamPolicy, episodes: int, reuse: str, temperature: float = 1.0):
         self.team, self.rng = team, random.Random(0)
         self.session = team.session(
-            episodes, generator=torch.Generator().manual_seed(0), temperature=1.0,
-            max_action_tokens=ACTION_TOKENS, reuse=reuse, end_ids=(),
+            episodes, generator=torch.Generator(team.device).manual_seed(0),
+            temperature=temperature, max_action_tokens=ACTION_TOKENS, reuse=reuse, end_ids=(),
         )
         self.episodes = [
             Episode(e, e, [Trajectory(name, a, "") for a, name in enumerate(team.agents)])
@@ -96,7 +97,7 @@ class Play:
         self.act()
 
     def batch(self) -> TokenBatch:
-        return collate(self.episodes, self.team.prompts.pad_id)
+        return collate(self.episodes, self.team.prompts.pad_id, self.team.device)
 
 
 def reuse_of_keys(model: str, rows: int, history: int, repeats: int) -> dict:

@@ -160,7 +160,7 @@ def test_it_trains_is_recorded_and_resumes_to_the_same_bytes(algo, tmp_path):
 
 def test_names_of_0_1_still_work_with_a_warning(tmp_path):
     (tmp_path / "old.py").write_text(
-        "from colllm_bench.baselines.base import ActorCritic, Algorithm\n"
+        "from colllm_bench.baselines.algorithm import ActorCritic, Algorithm\n"
         "from colllm_bench.objectives.critic_inputs import LOCAL\n"
         "class Old(ActorCritic):\n"
         "    view = LOCAL\n"
