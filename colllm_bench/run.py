@@ -195,7 +195,7 @@ def _work(folder: Any, listeners: Sequence[Any], console: Any, *, evaluate: bool
 def draw_curve(path: Path) -> None:
     """``learning_curve.png`` of a run folder; a hint instead where matplotlib is missing."""
     try:
-        from colllm_bench.leaderboard.plots import learning_curve
+        from colllm_bench.leaderboard.plots.run_curve import learning_curve
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise

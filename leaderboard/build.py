@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     thresholds = parse_thresholds(given.get("thresholds", "0.5,0.8"))
     formats = () if "no_plots" in given else parse_formats(given.get("formats", "png"))
     check_installed(plots=bool(formats))
-    from colllm_bench.leaderboard.runs import read
+    from colllm_bench.leaderboard.data.collection import read
 
     folders = given.get("folders") or ["results"]
     out = Path(given.get("out", "leaderboard/site"))
@@ -88,10 +88,10 @@ def write(
     formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """The whole report into ``out``; its data."""
-    from colllm_bench.leaderboard.data import build_data
-    from colllm_bench.leaderboard.marl_eval import write_marl_eval
+    from colllm_bench.leaderboard.export.marl_eval import write_marl_eval
+    from colllm_bench.leaderboard.export.tables import write_tables
     from colllm_bench.leaderboard.page import build_page
-    from colllm_bench.leaderboard.tables import write_tables
+    from colllm_bench.leaderboard.report_data import build_data
 
     with files.writing(out):
         for folder in (out, out / "tables", out / "plots"):
@@ -101,7 +101,7 @@ def write(
     write_marl_eval(collection, out / "marl-eval.json")
     kept = {path.name for path in write_tables(data, out / "tables")}
     if formats:
-        from colllm_bench.leaderboard.drawing import draw
+        from colllm_bench.leaderboard.plots.render import draw
 
         kept |= {path.name for path in draw(data, out / "plots", formats)}
     _sweep(out, kept)

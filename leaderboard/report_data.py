@@ -15,9 +15,10 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   (paths of ``held-out-K.json``, those of all seeds), ``budget`` (training episodes),
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``finals`` (by
   measure), ``invalid`` (share of the trained team's turns), ``curves``, ``samples``,
-  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.measures` and
-  :mod:`colllm_bench.leaderboard.variability` say what is in each.
-* **comparisons**, **aggregates**, **scaling**: :mod:`colllm_bench.leaderboard.comparisons`.
+  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.statistics.measures` and
+  :mod:`colllm_bench.leaderboard.statistics.variability` say what is in each.
+* **comparisons**, **aggregates**, **scaling**:
+  :mod:`colllm_bench.leaderboard.statistics.comparisons`.
 * **left_out**: ``path``, ``kind``, ``reason``.
 
 An estimate is ``value``, ``low``, ``high``, ``n`` (runs). Lists over seeds have the order of
@@ -33,8 +34,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import __version__
-from colllm_bench.leaderboard import comparisons, measures, stats, variability
-from colllm_bench.leaderboard.runs import Collection, Group, Run
+from colllm_bench.leaderboard.data.collection import Collection, Group, Run
+from colllm_bench.leaderboard.statistics import comparisons, estimators, measures, variability
 
 SCHEMA = 1
 THRESHOLDS = (0.5, 0.8)
@@ -52,7 +53,7 @@ def build_data(
     return {
         "schema": SCHEMA,
         "version": __version__,
-        "level": stats.LEVEL,
+        "level": estimators.LEVEL,
         "thresholds": list(thresholds),
         "profile_scores": measures.PROFILE.tolist(),
         "settings": _settings(places),
@@ -187,7 +188,7 @@ def _notes(own: Sequence[comparisons.Place]) -> list[str]:
             "references differ between runs (another number of held-out tasks, or another "
             "environment): such groups are not compared"
         )
-    few = [described["method"] for described, _ in own if len(described["seeds"]) < stats.FEW]
+    few = [described["method"] for described, _ in own if len(described["seeds"]) < estimators.FEW]
     if few:
-        notes.append(f"fewer than {stats.FEW} seeds: {', '.join(few)}")
+        notes.append(f"fewer than {estimators.FEW} seeds: {', '.join(few)}")
     return notes

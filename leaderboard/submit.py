@@ -45,11 +45,11 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     given = vars(parser().parse(argv))
     _check_options(given)
-    from colllm_bench.leaderboard import submission
+    from colllm_bench.leaderboard.submissions import schema
 
-    runs = submission.read_runs(given["runs"])
+    runs = schema.read_runs(given["runs"])
     declared = cli.parse_seeds(given["seeds"]) if "seeds" in given else None
-    body = submission.document(
+    body = schema.document(
         runs, name=given["name"], by=given.get("by", ""), note=given.get("note", ""),
         declared=declared,
     )
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check_options(given: dict[str, Any]) -> None:
-    from colllm_bench.leaderboard.submission import NAME
+    from colllm_bench.leaderboard.submissions.schema import NAME
 
     if not given.get("runs"):
         raise ConfigError("submit names no run", fix="submit RUN --name NAME")
@@ -83,7 +83,7 @@ def write(runs: Sequence[Any], body: dict[str, Any], target: Path) -> dict[str, 
         ConfigError: ``target`` is there already, or cannot be written.
         RunError: no space left.
     """
-    from colllm_bench.leaderboard.submission import DOCUMENT, agents_of, contents, sealed
+    from colllm_bench.leaderboard.submissions.schema import DOCUMENT, agents_of, contents, sealed
 
     if target.exists():
         raise ConfigError(f"{target} is there already", fix="another --name, or --out FOLDER")

@@ -95,9 +95,9 @@ def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> 
     Raises:
         Unable: this machine cannot do what was asked for.
     """
-    from colllm_bench.leaderboard.claims import read
-    from colllm_bench.leaderboard.faults import faults
-    from colllm_bench.leaderboard.strict import Refused
+    from colllm_bench.leaderboard.submissions.checks import faults
+    from colllm_bench.leaderboard.submissions.reading import read
+    from colllm_bench.leaderboard.submissions.strict_json import Refused
 
     report: dict[str, Any] = {"submission": str(path), "verdict": "refused", "refusals": [],
                               "runs": [], "result": None}
@@ -132,7 +132,7 @@ def _title(found: Any) -> str:
 
 def _play(found: Any, given: dict[str, Any], report: dict[str, Any], tell: Any) -> None:
     """Play every run again, and hold its numbers against the claim."""
-    from colllm_bench.leaderboard.submission import result_of
+    from colllm_bench.leaderboard.submissions.schema import result_of
 
     model = _base(found, given)
     for run in found.data["runs"]:
@@ -155,7 +155,7 @@ def _base(found: Any, given: dict[str, Any]) -> str:
     Raises:
         ConfigError: a foreign model that the verifier did not name; other files than claimed.
     """
-    from colllm_bench.bases import base_files
+    from colllm_bench.leaderboard.submissions.base_model import base_files
     from colllm_bench.registry import MODELS
 
     base, env = found.data["base"], found.data["config"]["env"]
@@ -190,22 +190,22 @@ def _play_run(
     found: Any, run: dict[str, Any], model: str, given: dict[str, Any], report: dict[str, Any]
 ) -> dict[str, Any]:
     from colllm_bench.evaluation import summarize_teams
-    from colllm_bench.leaderboard import replayed
-    from colllm_bench.leaderboard.claims import playable
+    from colllm_bench.leaderboard.submissions import tolerance
+    from colllm_bench.leaderboard.submissions.reading import playable
+    from colllm_bench.leaderboard.submissions.replay import play_again
     from colllm_bench.provenance import environment
-    from colllm_bench.verification import play_again
 
     seed, recorded = run["seed"], found.configs[run["seed"]]
     config = playable(recorded, found.data["execution"]).replace(model=model)
-    half = replayed.half_precision(recorded.dtype, run["environment"])
+    half = tolerance.half_precision(recorded.dtype, run["environment"])
     # "auto" is what it was there: a run of a CPU does not become one of the GPU found here.
     on_cpu = recorded.device == "auto" and not run["environment"].get("accelerators")
     device = _device(given.get("device", "cpu" if on_cpu else recorded.device))
     config = config.replace(device=device, dtype="bfloat16" if half else "float32")
     again = play_again(config, found.team(seed), found.agents)
-    machine = replayed.other_machine(run["environment"], environment())
+    machine = tolerance.other_machine(run["environment"], environment())
     claimed = run["summary"]["held_out"]
-    wrong = replayed.disagreements(claimed, again.teams, exact=not machine, half=half)
+    wrong = tolerance.disagreements(claimed, again.teams, exact=not machine, half=half)
     if run["summary"]["parameters"] != again.parameters:
         wrong.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
     if any(line.startswith("trained") for line in wrong):
@@ -220,7 +220,7 @@ def _play_run(
         "seed": seed,
         "machine": machine,
         "episodes_apart": {
-            name: len(replayed.unequal(claimed[name], results))
+            name: len(tolerance.unequal(claimed[name], results))
             for name, results in again.teams.items() if name in claimed
         },
         "again": summarize_teams(recorded, again.teams) | {"parameters": again.parameters},
@@ -234,8 +234,8 @@ def _retrain(found: Any, config: Any, iterations: int, machine: list[str]) -> li
         Unable: another machine, or an algorithm that is a stranger's code.
     """
     from colllm_bench import files
-    from colllm_bench.leaderboard.differences import difference
-    from colllm_bench.retraining import train_again, weights_of
+    from colllm_bench.leaderboard.submissions.differences import difference
+    from colllm_bench.leaderboard.submissions.retrain import train_again, weights_of
 
     if machine:
         raise Unable(f"--retrain compares to the byte, and this is another machine: {machine[0]}",

@@ -14,7 +14,7 @@ from colllm_bench import cli, crossplay
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation import play_held_out, results
 from colllm_bench.files import read_json
-from colllm_bench.leaderboard.heatmap import heatmap
+from colllm_bench.leaderboard.plots.cross_play import heatmap
 from colllm_bench.teams import load_team, team_config
 
 

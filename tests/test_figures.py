@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from made_runs import make_run
 
-from colllm_bench.leaderboard import drawing, figures, style
-from colllm_bench.leaderboard.data import build_data
-from colllm_bench.leaderboard.runs import read
-from colllm_bench.leaderboard.sample_figures import turned
+from colllm_bench.leaderboard.data.collection import read
+from colllm_bench.leaderboard.plots import render, setting_figures, style
+from colllm_bench.leaderboard.plots.sample_efficiency import turned
+from colllm_bench.leaderboard.report_data import build_data
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pictures(data):
-    return dict(drawing.pictures(data))
+    return dict(render.pictures(data))
 
 
 def texts(figure):
@@ -39,8 +39,8 @@ def texts(figure):
 
 def test_only_so_many_methods_fit_and_the_title_says_so(data, pictures):
     groups = {group["id"]: group for group in data["groups"]}
-    best = figures.shown(list(groups.values()))
-    assert len(best) == figures.MOST
+    best = setting_figures.shown(list(groups.values()))
+    assert len(best) == setting_figures.MOST
     finals = {group["method"]: group["finals"]["score"]["mean"]["value"] for group in best}
     assert {"mc", "dc"} < set(finals) and min(finals.values()) == 0.5
     for figure in pictures.values():
@@ -65,7 +65,7 @@ def test_every_seed_is_a_mark(data, pictures):
     axis = pictures["strategy-agents3-finals"].axes[0]
     hollow = [line for line in axis.lines if line.get_markerfacecolor() == "none"]
     marks = sum(len(line.get_xdata()) for line in hollow)
-    shown = figures.shown(data["groups"])
+    shown = setting_figures.shown(data["groups"])
     assert marks == sum(len(group["seeds"]) for group in shown)
 
 

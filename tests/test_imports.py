@@ -22,15 +22,14 @@ ROOMS = {
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
-    "files provenance transcripts replays checkpoints record returns losses cli bases",
+    "files provenance transcripts replays checkpoints record returns losses cli",
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "
     "checkpointing prompts session team critic snr pretrain perplexity",
     "rollout players pacing ledger completions endpoint "
     "answers screens person watching",
     "baselines",
-    "checks environments evaluation learner teams alone decentralized comparison training "
-    "verification retraining",
+    "checks environments evaluation learner teams alone decentralized comparison training",
     "leaderboard",
     "progress report board logs launch launch_local run "
     "seating play",

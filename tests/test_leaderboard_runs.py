@@ -14,9 +14,9 @@ from made_runs import make_run
 from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.data import method_labels
-from colllm_bench.leaderboard.runfolder import Run, read_columns, read_run
-from colllm_bench.leaderboard.runs import find, read
+from colllm_bench.leaderboard.data.collection import find, read
+from colllm_bench.leaderboard.data.run_reader import Run, read_columns, read_run
+from colllm_bench.leaderboard.report_data import method_labels
 
 
 def edit(path, **changes):

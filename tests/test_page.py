@@ -13,11 +13,11 @@ from made_runs import make_run
 from page_runs import ATTACKS, command_digest, keep, view_of
 
 from colllm_bench.envs.strategy.env import StrategyEnv
-from colllm_bench.leaderboard.data import build_data
-from colllm_bench.leaderboard.page import assemble, build_page, embedded, episodes, made
-from colllm_bench.leaderboard.page.view import page_view, points_that_fit, thinned
-from colllm_bench.leaderboard.runs import read
-from colllm_bench.leaderboard.style import FIRST
+from colllm_bench.leaderboard.data.collection import read
+from colllm_bench.leaderboard.page import assemble, build_page, embedded, replays, reproduction
+from colllm_bench.leaderboard.page.payload import page_view, points_that_fit, thinned
+from colllm_bench.leaderboard.plots.style import FIRST
+from colllm_bench.leaderboard.report_data import build_data
 
 
 @pytest.fixture(scope="module")
@@ -150,17 +150,17 @@ def test_every_group_gets_one_before_any_gets_two(tmp_path):
                 keep(run, name, StrategyEnv(agents=2))
         (runs[0] / "replays" / "notes.json").write_text("{}")
         groups.append({**group_of(runs[0], (0, 1)), "id": algo})
-    names = [(seed, path.stem) for seed, path in episodes.candidates(groups[0])]
+    names = [(seed, path.stem) for seed, path in replays.candidates(groups[0])]
     assert names[:5] == [(0, "held-out-0"), (0, "untrained-0"), (0, "scripted-0"),
                          (0, "iteration-00009"), (1, "held-out-0")]
     assert len(names) == 12
-    everything = episodes.choose(groups)
+    everything = replays.choose(groups)
     assert len(everything["replays"]) == everything["found"] == 24
     one = max(len(entry["gz"]) for entry in everything["replays"])
-    few = episodes.choose(groups, budget=2 * one + 100)
+    few = replays.choose(groups, budget=2 * one + 100)
     assert [entry["id"] for entry in few["replays"]] == ["cc/0/held-out-0", "mc/0/held-out-0"]
     assert few["found"] == 24
-    assert sum(len(e["gz"]) for e in episodes.choose(groups, budget=5 * one)["replays"]) <= 5 * one
+    assert sum(len(e["gz"]) for e in replays.choose(groups, budget=5 * one)["replays"]) <= 5 * one
 
 
 def test_old_runs_without_replays_have_a_page(tmp_path):
@@ -180,12 +180,12 @@ def test_the_command_makes_the_same_configuration_again(tmp_path):
 
     config = checks.resolve(cli.build_config(run.parser().parse(given), run.RUN_OPTIONS)[0])
     for seeds, said in (([3], "--seed 3"), ([0, 1, 2], "--seeds 0:3"), ([0, 4], "--seeds 0,4")):
-        command = made.command(config.to_dict(), seeds)
+        command = reproduction.command(config.to_dict(), seeds)
         assert command.startswith("python -m colllm_bench.run --env strategy --algo dc --agents 4")
         assert command.endswith(said)
         assert command_digest(shlex.split(command)[3:]) == config.digest
     mc = checks.resolve(config.replace(algo="mc", critic_lr=None, critic_epochs=None))
-    assert command_digest(shlex.split(made.command(mc.to_dict(), [0]))[3:]) == mc.digest
+    assert command_digest(shlex.split(reproduction.command(mc.to_dict(), [0]))[3:]) == mc.digest
 
 
 def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
@@ -196,9 +196,9 @@ def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
     resumed = {**part, "commit": "2" * 40, "modified": True}
     (run / "environment.json").write_text(json.dumps({**part, "resumed": [resumed, "x"]}))
     group = {**group_of(run, (0, 7)), "config": {}, "digest": "d", "version": "0"}
-    found = made.how_made(group)
+    found = reproduction.how_made(group)
     assert found["commits"] == ["1" * 12, "2" * 12 + " (modified)"]
     assert found["machines"] == ["A, 2 cores, 8 GiB, H100, Python 3.11, Linux"]
     assert found["packages"] == ["torch 2.0"]
     (run / "environment.json").write_text("{")
-    assert made.how_made(group)["machines"] == []
+    assert reproduction.how_made(group)["machines"] == []

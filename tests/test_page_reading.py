@@ -10,9 +10,9 @@ from browser import Opened, by_rows
 from made_runs import make_run
 from test_page_replays import open_replay
 
-from colllm_bench.leaderboard.data import build_data
+from colllm_bench.leaderboard.data.collection import read
 from colllm_bench.leaderboard.page import build_page
-from colllm_bench.leaderboard.runs import read
+from colllm_bench.leaderboard.report_data import build_data
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

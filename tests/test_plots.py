@@ -12,8 +12,8 @@ from PIL import Image
 from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.leaderboard import plots
-from colllm_bench.leaderboard.plots import learning_curve, smooth
+from colllm_bench.leaderboard.plots import run_curve
+from colllm_bench.leaderboard.plots.run_curve import learning_curve, smooth
 
 
 def make_run(path, seed=0, iterations=20, summary=False, success=True):
@@ -44,7 +44,7 @@ def share(path, colour: str) -> float:
 
 
 def test_smoothing_looks_back_on_so_many_episodes():
-    sizes = plots.SMOOTHING // 2
+    sizes = run_curve.SMOOTHING // 2
     rows = [{"episodes": sizes * (k + 1), "x": float(k)} for k in range(5)]
     episodes, values, smoothed = smooth(rows, "x")
     assert episodes == [sizes * (k + 1) for k in range(5)]
@@ -58,8 +58,8 @@ def test_a_curve_with_and_without_a_summary(tmp_path):
     full = learning_curve(make_run(tmp_path / "b", summary=True), tmp_path / "b.png")
     for path in (bare, full):
         assert Image.open(path).size == (1440, 570)
-        assert share(path, plots.COLOURS[0]) > 0.002
-    expert, untrained = (grey for _, grey in plots.REFERENCES.values())
+        assert share(path, run_curve.COLOURS[0]) > 0.002
+    expert, untrained = (grey for _, grey in run_curve.REFERENCES.values())
     assert share(full, expert) > share(bare, expert)
     assert share(full, untrained) > share(bare, untrained)
 
@@ -67,9 +67,9 @@ def test_a_curve_with_and_without_a_summary(tmp_path):
 def test_several_runs_have_a_line_each(tmp_path):
     folders = [make_run(tmp_path / f"s{k}", seed=k) for k in range(3)]
     path = learning_curve(folders, tmp_path / "all.png")
-    for colour in plots.COLOURS[:3]:
+    for colour in run_curve.COLOURS[:3]:
         assert share(path, colour) > 0.001
-    assert share(path, plots.COLOURS[3]) == 0
+    assert share(path, run_curve.COLOURS[3]) == 0
 
 
 def test_without_a_verdict_there_is_one_panel(tmp_path):

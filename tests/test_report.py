@@ -219,7 +219,7 @@ def test_tables_say_what_is_censored(report):
 def test_latex_escapes_what_it_must():
     import pandas
 
-    from colllm_bench.leaderboard.tables import latex, markdown
+    from colllm_bench.leaderboard.export.tables import latex, markdown
 
     frame = pandas.DataFrame([{"a_b": "50% & $x$ {y}~#\\^<>"}])
     assert r"a\_b \\" in latex(frame)

@@ -14,8 +14,8 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation import summarize_teams
 from colllm_bench.leaderboard import __main__ as leaderboard
-from colllm_bench.leaderboard import replayed, strict, submission
-from colllm_bench.leaderboard.differences import difference
+from colllm_bench.leaderboard.submissions import schema, strict_json, tolerance
+from colllm_bench.leaderboard.submissions.differences import difference
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.record import RunFolder, run_path
 
@@ -62,7 +62,7 @@ def save(folder, data, name="submission.json"):
 def seal(folder, data):
     """Write the document with digests that fit: what a forger who knows the format does."""
     body = {key: value for key, value in data.items() if key not in ("digest", "files")}
-    save(folder, submission.sealed(body, folder, list(data["files"])))
+    save(folder, schema.sealed(body, folder, list(data["files"])))
 
 
 def tell_everywhere(folder, data, seed):
@@ -73,7 +73,7 @@ def tell_everywhere(folder, data, seed):
     summary = summarize_teams(config, run["summary"]["held_out"]) | {"parameters": counts}
     run["summary"] = files.plain(summary)
     save(folder, run["summary"], f"seed{seed}/summary.json")
-    data["result"] = submission.result_of([run["summary"] for run in data["runs"]])
+    data["result"] = schema.result_of([run["summary"] for run in data["runs"]])
     seal(folder, data)
 
 
@@ -81,7 +81,7 @@ def change_setting(folder, data, **changes):
     """A setting changed in the document and in every seed's config.json, digests included."""
     data["config"].update(changes)
     data["config_digest"] = RunConfig(**data["config"]).digest
-    data["evaluation"] = submission.evaluation_of(data["config"])
+    data["evaluation"] = schema.evaluation_of(data["config"])
     for run in data["runs"]:
         kept = load(folder, f"seed{run['seed']}/config.json")
         kept["config"].update(changes)
@@ -119,7 +119,7 @@ def test_a_submission_holds_all_that_others_need_and_no_pickle(made, runs):
 
 
 def test_a_submission_is_read_as_runs_are(made):
-    from colllm_bench.leaderboard.runs import read
+    from colllm_bench.leaderboard.data.collection import read
 
     found = read(made)
     assert [run.seed for run in found.runs] == [0, 1, 2] and not found.left_out
@@ -185,17 +185,17 @@ def some_runs(runs, tmp_path):
 def test_runs_that_are_unfinished_edited_or_differ_are_not_submitted(some_runs):
     (some_runs / "seed1" / "summary.json").rename(some_runs / "kept.json")
     with pytest.raises(ConfigError, match="not finished"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
     (some_runs / "kept.json").rename(some_runs / "seed1" / "summary.json")
     kept = load(some_runs / "seed1", "config.json")
     kept["config"]["lr"] = 0.01
     save(some_runs / "seed1", kept, "config.json")
     with pytest.raises(ConfigError, match="edited"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
     kept["digest"] = RunConfig(**kept["config"]).digest
     save(some_runs / "seed1", kept, "config.json")
     with pytest.raises(ConfigError, match="other settings than .*: lr"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
 
 
 def test_a_run_without_its_team_is_not_submitted(some_runs, tmp_path):
@@ -221,7 +221,7 @@ def test_a_submission_is_never_overwritten(made, runs):
 )
 def test_settings_that_others_cannot_play_are_not_submitted(changes, says):
     with pytest.raises(ConfigError, match=says):
-        submission.require_playable({**RunConfig().to_dict(), **changes})
+        schema.require_playable({**RunConfig().to_dict(), **changes})
 
 
 # -- numbers that were edited
@@ -280,7 +280,7 @@ def test_an_edited_number_of_parameters(copy):
 
 def test_another_teams_weights(copy):
     for agent in ("front_1", "front_2"):
-        for name in submission.OF_AN_AGENT["lora"]:
+        for name in schema.OF_AN_AGENT["lora"]:
             shutil.copy(copy / f"seed1/team/{agent}/{name}", copy / f"seed0/team/{agent}/{name}")
     refused(copy, "seed0/team/front_1/adapter_model.safetensors is not the file")
     seal(copy, load(copy))
@@ -288,8 +288,8 @@ def test_another_teams_weights(copy):
 
 
 def test_numbers_of_the_development_split(copy):
-    from colllm_bench.leaderboard.claims import playable, read
-    from colllm_bench.verification import play_again
+    from colllm_bench.leaderboard.submissions.reading import playable, read
+    from colllm_bench.leaderboard.submissions.replay import play_again
 
     found, data = read(copy), load(copy)
     config = playable(found.configs[1], "decentralized")
@@ -314,7 +314,7 @@ def test_a_dropped_seed_shows(copy, seed, says):
     data = load(copy)
     data["runs"] = [run for run in data["runs"] if run["seed"] != seed]
     data["files"] = {n: x for n, x in data["files"].items() if not n.startswith(f"seed{seed}/")}
-    data["result"] = submission.result_of([run["summary"] for run in data["runs"]])
+    data["result"] = schema.result_of([run["summary"] for run in data["runs"]])
     seal(copy, data)
     refused(copy, f"'seed{seed}/config.json' lies in the folder")
     shutil.rmtree(copy / f"seed{seed}")
@@ -345,7 +345,7 @@ def test_a_dropped_seed_called_a_declaration(copy):
     ],
 )
 def test_which_seeds_will_do(seeds, declared, says):
-    found = submission.missing_seed(seeds, declared)
+    found = schema.missing_seed(seeds, declared)
     assert found is None if says is None else says in found
 
 
@@ -418,7 +418,7 @@ def test_a_strangers_algorithm_is_not_imported(copy, tmp_path):
 
 
 def trained_again(folder, seed, iterations=0):
-    from colllm_bench.leaderboard.claims import read
+    from colllm_bench.leaderboard.submissions.reading import read
     from colllm_bench.leaderboard.verify import _retrain
 
     found = read(folder)
@@ -439,7 +439,7 @@ def test_weights_that_the_training_does_not_give(copy):
 
 
 def test_training_again_compares_every_iteration_and_stops_in_time(copy):
-    from colllm_bench.retraining import train_again
+    from colllm_bench.leaderboard.submissions.retrain import train_again
 
     config = RunConfig(**load(copy)["config"], seed=0)
     rows = train_again(config.replace(episodes=24), 2).rows
@@ -648,7 +648,7 @@ def team(returns, invalid=0.0, turns=None):
 
 
 def test_another_machine_is_told_apart(made, copy):
-    assert replayed.other_machine(load(made)["runs"][0]["environment"],
+    assert tolerance.other_machine(load(made)["runs"][0]["environment"],
                                   load(made)["runs"][1]["environment"]) == []
     data = load(copy)
     for run in data["runs"]:
@@ -668,7 +668,7 @@ def test_the_tolerance_of_other_machines():
         many[k] = 0.0
 
     def check(again, exact=False, half=False, name="trained", **results):
-        return replayed.disagreements({name: team(claimed)}, {name: team(again, **results)},
+        return tolerance.disagreements({name: team(claimed)}, {name: team(again, **results)},
                                       exact=exact, half=half)
 
     assert check(claimed) == check(claimed, exact=True) == check(few) == []
@@ -681,7 +681,7 @@ def test_the_tolerance_of_other_machines():
     assert "invalid" in check(claimed, invalid=0.03)[0] and not check(claimed, invalid=0.01)
     assert "invalid" in check(claimed, invalid=0.01, exact=True)[0]
     assert "1 of 200" in check(claimed, exact=True, turns=[8] + [9] * 199)[0]
-    extra = replayed.disagreements({"trained": team(claimed), "best": team(claimed)},
+    extra = tolerance.disagreements({"trained": team(claimed), "best": team(claimed)},
                                    {"trained": team(claimed), "random": team(claimed)},
                                    exact=True, half=False)
     assert extra == ["no results of random, which plays here",
@@ -689,9 +689,9 @@ def test_the_tolerance_of_other_machines():
 
 
 def test_half_precision():
-    assert replayed.half_precision("bfloat16", {}) and not replayed.half_precision("auto", {})
-    assert replayed.half_precision("auto", {"accelerators": ["GPU"]})
-    assert not replayed.half_precision("float32", {"accelerators": ["GPU"]})
+    assert tolerance.half_precision("bfloat16", {}) and not tolerance.half_precision("auto", {})
+    assert tolerance.half_precision("auto", {"accelerators": ["GPU"]})
+    assert not tolerance.half_precision("float32", {"accelerators": ["GPU"]})
 
 
 # -- pieces
@@ -708,8 +708,9 @@ def test_differences_in_words():
 
 
 def test_the_digest_is_of_what_is_said_not_of_how():
-    assert strict.digest_of({"a": 1, "b": [2]}) == strict.digest_of(json.loads('{"b":[2], "a":1}'))
-    assert strict.digest_of({"a": 1}) != strict.digest_of({"a": 2})
+    swapped = json.loads('{"b":[2], "a":1}')
+    assert strict_json.digest_of({"a": 1, "b": [2]}) == strict_json.digest_of(swapped)
+    assert strict_json.digest_of({"a": 1}) != strict_json.digest_of({"a": 2})
 
 
 @pytest.mark.parametrize(
@@ -720,7 +721,7 @@ def test_a_saved_team_is_loaded_to_the_bit(model_folder, tmp_path, options):
     import torch
     from helpers import build_team, shake
 
-    from colllm_bench.verification import _load
+    from colllm_bench.leaderboard.submissions.replay import _load
 
     options = dict(options)
     folder = model_folder("Llama", tie_word_embeddings=options.pop("tied", False))
@@ -742,7 +743,7 @@ def test_a_saved_team_is_loaded_to_the_bit(model_folder, tmp_path, options):
 def test_a_saved_team_of_another_model_is_refused(model_folder, tmp_path):
     from helpers import build_team
 
-    from colllm_bench.verification import _load
+    from colllm_bench.leaderboard.submissions.replay import _load
 
     build_team(model_folder("Llama"), tuning="full").save(tmp_path)
     with pytest.raises(ConfigError, match="do not fit the model|cannot be loaded"):

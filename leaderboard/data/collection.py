@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.runfolder import PACE, SEED_FOLDER, LeftOut, Run, read_run
+from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, LeftOut, Run, read_run
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
 """A folder with one of these, or called ``seedK``, is looked at as a run."""

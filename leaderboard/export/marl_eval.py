@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from colllm_bench import files
-from colllm_bench.leaderboard.data import method_labels, setting_id
-from colllm_bench.leaderboard.measures import counts
-from colllm_bench.leaderboard.runs import Collection, Run
+from colllm_bench.leaderboard.data.collection import Collection, Run
+from colllm_bench.leaderboard.report_data import method_labels, setting_id
+from colllm_bench.leaderboard.statistics.measures import counts
 
 STEPS = 100
 """Most steps of a run."""

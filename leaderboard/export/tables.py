@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import files
-from colllm_bench.leaderboard.stats import FEW
+from colllm_bench.leaderboard.statistics.estimators import FEW
 
 Row = dict[str, Any]
 

@@ -1,9 +1,9 @@
 """The page: one ``index.html`` that needs no network, from the report's data alone.
 
-:func:`build_page` takes what :mod:`colllm_bench.leaderboard.data` made, and puts it, the
+:func:`build_page` takes what :mod:`colllm_bench.leaderboard.report_data` made, and puts it, the
 stylesheet and the scripts of ``assets/`` into one file that opens from a disk. What the scripts
-read is made by :mod:`colllm_bench.leaderboard.page.view`; the replays on the page are chosen by
-:mod:`colllm_bench.leaderboard.page.episodes`.
+read is made by :mod:`colllm_bench.leaderboard.page.payload`; the replays on the page are chosen by
+:mod:`colllm_bench.leaderboard.page.replays`.
 
 Everything a model wrote is untrusted. It enters the page inside a JSON data block in which no
 ``<`` stands, the scripts show it through text nodes only, and the page's content security policy
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import files
-from colllm_bench.leaderboard.page.view import page_view
+from colllm_bench.leaderboard.page.payload import page_view
 
 SCRIPTS = (
-    "dom.js", "format.js", "state.js", "axes.js", "chart.js", "rows.js", "table.js", "board.js",
-    "curves.js", "compare.js", "beyond.js", "siege.js", "frames.js", "turns.js", "replay.js",
-    "main.js",
+    "dom.js", "format.js", "state.js", "axes.js", "line_chart.js", "dot_plot.js", "table.js",
+    "leaderboard.js", "curves.js", "compare.js", "distributions.js", "strategy_frame.js",
+    "replay_frames.js", "replay_turns.js", "replay.js", "main.js",
 )
 """In the order in which they are run; they share one scope."""
 STYLES = ("base.css", "plots.css", "replay.css", "media.css")

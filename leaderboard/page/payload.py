@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any
 
-from colllm_bench.leaderboard.page import columns, episodes, made
+from colllm_bench.leaderboard import metrics
+from colllm_bench.leaderboard.page import replays, reproduction
 
 CURVE_NUMBERS = 250_000
 """Most numbers of all curves of a page: with many groups each curve has fewer points."""
@@ -27,7 +28,7 @@ AGGREGATES = (
     {"id": "median", "title": "median"}, {"id": "optimality_gap", "title": "optimality gap"},
 )
 FIRST = ("cc", "dc", "mc", "central")
-"""Methods that look the same on every page, and as in :mod:`colllm_bench.leaderboard.style`."""
+"""Methods that look the same on every page, and as in the report's pictures."""
 READING = (
     ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: 0 is "
      "the environment's random team, 1 its scripted expert. No method moves another's score."),
@@ -49,17 +50,17 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
     """The page's data from the report's.
 
     Args:
-        data: see :mod:`colllm_bench.leaderboard.data`.
+        data: see :mod:`colllm_bench.leaderboard.report_data`.
     """
     groups, level = data["groups"], data["level"]
-    chosen = episodes.choose(groups)
+    chosen = replays.choose(groups)
     points = points_that_fit(groups)
     by_id = {group["id"]: group for group in groups}
     return {
         "version": data["version"],
         "level": level,
         "methods": [*FIRST, *sorted({group["method"] for group in groups} - set(FIRST))],
-        "measures": columns.measures(data["thresholds"]),
+        "measures": metrics.measures(data["thresholds"]),
         "settings": [_setting(setting, by_id) for setting in data["settings"]],
         "groups": [_group(group, points) for group in groups],
         "curves": {"x": AXES, "y": CURVES},
@@ -110,9 +111,9 @@ def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
         "family": ", ".join([group["env"], *options, group["model"]]),
         "size": group.get("parameters"),
         "model_title": model_title(group),
-        "numbers": columns.numbers(group),
+        "numbers": metrics.numbers(group),
         "curves": thinned(group["curves"], points),
-        "made": made.how_made(group),
+        "made": reproduction.how_made(group),
     }
 
 

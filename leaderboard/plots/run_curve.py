@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from colllm_bench import files
 from colllm_bench.errors import RunError
-from colllm_bench.leaderboard.style import COLOURS, DASHES, tidy
+from colllm_bench.leaderboard.plots.style import COLOURS, DASHES, tidy
 
 REFERENCES = {
     "scripted": ("scripted expert", "#444444"),

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from colllm_bench.leaderboard import style
-from colllm_bench.leaderboard.figures import Group, below, heading, named, shown
+from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.plots.setting_figures import Group, below, heading, named, shown
 
 
 def samples(setting: dict[str, Any], groups: Sequence[Group], looks: dict,

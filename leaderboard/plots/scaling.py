@@ -9,9 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from colllm_bench.leaderboard import style
-from colllm_bench.leaderboard.figures import MEASURES, MOST, dots, limit
-from colllm_bench.leaderboard.stats import AGGREGATES
+from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.plots.setting_figures import MEASURES, MOST, dots, limit
+from colllm_bench.leaderboard.statistics.estimators import AGGREGATES
 
 TITLES = {
     "mean": "mean", "median": "median", "iqm": "interquartile mean",

@@ -1,4 +1,4 @@
-"""The report's pictures of one setting, from its data alone (:mod:`colllm_bench.leaderboard.data`).
+"""The report's pictures of one setting, from its data alone (see report_data).
 
 Every seed is a mark of its own; intervals are over seeds; what is censored is drawn as an arrow
 at the budget. Only :data:`MOST` methods fit into a picture: those with the highest final means,
@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from colllm_bench.leaderboard import style
+from colllm_bench.leaderboard.plots import style
 
 MOST = 8
 UNITS = {

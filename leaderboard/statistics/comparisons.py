@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.leaderboard import measures, stats
-from colllm_bench.leaderboard.curves import sample_ratio
-from colllm_bench.leaderboard.runs import Group
-from colllm_bench.leaderboard.stats import estimate
+from colllm_bench.leaderboard.data.collection import Group
+from colllm_bench.leaderboard.statistics import estimators, measures
+from colllm_bench.leaderboard.statistics.estimators import estimate
+from colllm_bench.leaderboard.statistics.training_curves import sample_ratio
 from colllm_bench.seeding import derive
 
 Place = tuple[dict[str, Any], Group]
-"""A described group (:mod:`colllm_bench.leaderboard.data`) and its runs."""
+"""A described group (:mod:`colllm_bench.leaderboard.report_data`) and its runs."""
 
 
 def comparable(ours: Group, theirs: Group) -> bool:
@@ -50,7 +50,7 @@ def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str
             better = None
             if finals[a["id"]] is not None and finals[b["id"]] is not None:
                 both = [(finals[a["id"]], finals[b["id"]])]
-                better = stats.probability_of_improvement(both).to_dict()
+                better = estimators.probability_of_improvement(both).to_dict()
             ratios = {}
             for threshold in thresholds:
                 one, other = (needed[group["id"], threshold] for group in (a, b))
@@ -89,10 +89,10 @@ def _aggregate(env: str | None, method: str, own: Sequence[Place]) -> dict[str, 
         "settings": [described["setting"] for described, _ in own],
         "n": sum(map(len, strata)),
     }
-    for name in stats.AGGREGATES:
+    for name in estimators.AGGREGATES:
         rng = np.random.default_rng(derive(0, "aggregate", env, method, name))
         row[name] = estimate(strata, name, rng=rng).to_dict()
-    shares = stats.performance_profile(np.concatenate(strata), measures.PROFILE)
+    shares = estimators.performance_profile(np.concatenate(strata), measures.PROFILE)
     return {**row, "profile": [float(f"{share:.6g}") for share in shares]}
 
 

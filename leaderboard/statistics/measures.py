@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.leaderboard import curves, stats
-from colllm_bench.leaderboard.runs import Group, Run
-from colllm_bench.leaderboard.stats import estimate
+from colllm_bench.leaderboard.data.collection import Group, Run
+from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics import training_curves as curves
+from colllm_bench.leaderboard.statistics.estimators import estimate
 from colllm_bench.seeding import derive
 
 POINTS = 100
@@ -110,7 +111,7 @@ def _band(smoothed: np.ndarray, measure: str) -> dict[str, Any]:
     middle, n = smoothed.mean(0), len(smoothed)
     low = high = None
     if n > 1:
-        half = stats.half_width(1.0, n - 1) * smoothed.std(0, ddof=1) / math.sqrt(n)
+        half = estimators.half_width(1.0, n - 1) * smoothed.std(0, ddof=1) / math.sqrt(n)
         low, high = middle - half, middle + half
         if measure in SHARES:
             low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
@@ -146,7 +147,7 @@ def finals(group: Group, measure: str) -> dict[str, Any] | None:
         ],
         "untrained": None if None in before else float(np.mean(before)),
     }
-    names = list(stats.AGGREGATES) if measure == "score" else ["mean"]
+    names = list(estimators.AGGREGATES) if measure == "score" else ["mean"]
     for name in names:
         made = estimate(values, name, rng=generator(group, f"{measure}/{name}"))
         result[name] = (made.clipped(0, 1) if measure in SHARES else made).to_dict()
@@ -167,8 +168,8 @@ def profile(group: Group) -> dict[str, Any] | None:
     if main_measure(group) != "score":
         return None
     values = final_values(group)
-    low, high = stats.profile_band(values, PROFILE)
-    shares = stats.performance_profile(values, PROFILE)
+    low, high = estimators.profile_band(values, PROFILE)
+    shares = estimators.performance_profile(values, PROFILE)
     return {"shares": _listed(shares), "low": _listed(low), "high": _listed(high)}
 
 

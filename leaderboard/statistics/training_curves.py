@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colllm_bench.leaderboard.stats import LEVEL, Estimate, half_width
+from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, half_width
 
 SMOOTHING = 320
 """Episodes that a smoothed point looks back on."""

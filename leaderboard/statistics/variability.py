@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.leaderboard import curves
-from colllm_bench.leaderboard.measures import (
+from colllm_bench.leaderboard.data.collection import Group, Run
+from colllm_bench.leaderboard.statistics import training_curves as curves
+from colllm_bench.leaderboard.statistics.measures import (
     curve,
     final_values,
     main_measure,
@@ -16,7 +17,6 @@ from colllm_bench.leaderboard.measures import (
     over_runs,
     seconds_of,
 )
-from colllm_bench.leaderboard.runs import Group, Run
 
 
 def variance(group: Group) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 from colllm_bench import files
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError
-from colllm_bench.leaderboard import submission
-from colllm_bench.leaderboard.claims import Submission, is_of, read_json
-from colllm_bench.leaderboard.differences import difference
-from colllm_bench.leaderboard.runfolder import PACE, short_name
-from colllm_bench.leaderboard.strict import Refused, digest_of, sha256
+from colllm_bench.leaderboard.data.run_reader import PACE, short_name
+from colllm_bench.leaderboard.submissions import schema
+from colllm_bench.leaderboard.submissions.differences import difference
+from colllm_bench.leaderboard.submissions.reading import Submission, is_of, read_json
+from colllm_bench.leaderboard.submissions.strict_json import Refused, digest_of, sha256
 
 
 def faults(found: Submission) -> list[str]:
@@ -25,7 +25,7 @@ def _faults(found: Submission) -> Iterator[str]:
     data = found.data
     body = {key: value for key, value in data.items() if key != "digest"}
     if digest_of(body) != data["digest"]:
-        yield f"{submission.DOCUMENT} was edited: its digest is not that of its content"
+        yield f"{schema.DOCUMENT} was edited: its digest is not that of its content"
     for name, entry in data["files"].items():
         if sha256(found.folder / name) != entry["sha256"]:
             yield f"{name} is not the file that was submitted: its SHA-256 differs"
@@ -40,7 +40,7 @@ def _seed_faults(data: dict[str, Any]) -> Iterator[str]:
     played, seeds = [run["seed"] for run in data["runs"]], data["seeds"]
     lacking, more = ([x for x in a if x not in set(b)] for a, b in ((seeds, played),
                                                                     (played, seeds)))
-    wrong = submission.missing_seed(seeds, seeds if data["declared"] else None)
+    wrong = schema.missing_seed(seeds, seeds if data["declared"] else None)
     if lacking:
         yield f"seed {lacking[0]} is missing: it is among the seeds, and has no run"
     elif more or len(set(played)) < len(played):
@@ -75,7 +75,7 @@ def _setting_faults(found: Submission) -> Iterator[str]:
         yield (f"evaluated on the split {data['evaluation']['split'][:40]!r}, the development's: "
                "a submission counts on held-out tasks (eval) alone")
     else:
-        yield from difference(submission.evaluation_of(first.to_dict()), data["evaluation"],
+        yield from difference(schema.evaluation_of(first.to_dict()), data["evaluation"],
                               "evaluation.", "the settings say")
     if data["colllm_bench"] != __version__:
         yield (f"made with colllm_bench {data['colllm_bench'][:40]}, and this is {__version__}: "
@@ -193,7 +193,7 @@ def _metrics_faults(found: Submission, seed: int) -> Iterator[str]:
 
 def _result_faults(data: dict[str, Any]) -> Iterator[str]:
     try:
-        again = submission.result_of([run["summary"] for run in data["runs"]])
+        again = schema.result_of([run["summary"] for run in data["runs"]])
     except (KeyError, TypeError):
         return  # the summaries' own faults say more
     yield from difference(again, data["result"], "result.", "its runs give")

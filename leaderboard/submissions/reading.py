@@ -1,7 +1,7 @@
 """Reading a submission that a stranger made: what cannot be read safely is refused.
 
 Nothing that a submission names is imported, fetched, or opened outside its folder. Whether
-what it says fits together is another question: :mod:`colllm_bench.leaderboard.faults`.
+what it says fits together is another question: :mod:`colllm_bench.leaderboard.submissions.checks`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, get_type_hints
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError
-from colllm_bench.leaderboard import submission
-from colllm_bench.leaderboard.strict import (
+from colllm_bench.leaderboard.submissions import schema
+from colllm_bench.leaderboard.submissions.strict_json import (
     JSON_LIMIT,
     MIB,
     Refused,
@@ -31,7 +31,7 @@ LIMITS = {
 }
 """Longest file of each name, in bytes."""
 WHOLE_LIMIT = 64 * 1024 * MIB
-FREE = frozenset({submission.DOCUMENT, "README.md"})
+FREE = frozenset({schema.DOCUMENT, "README.md"})
 """Files at the top that the document does not list."""
 SHAPE: dict[str, Any] = {
     "schema": int, "name": str, "by": str, "note": str, "colllm_bench": str, "env": str,
@@ -83,16 +83,16 @@ def read(path: str | Path) -> Submission:
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
-    if not path.is_dir() and path.name != submission.DOCUMENT:
-        raise Refused(f"{path.name} is no {submission.DOCUMENT}: a submission is a folder "
+    if not path.is_dir() and path.name != schema.DOCUMENT:
+        raise Refused(f"{path.name} is no {schema.DOCUMENT}: a submission is a folder "
                       "(unpack an archive first)")
-    if not (folder / submission.DOCUMENT).exists():
-        raise Refused(f"no {submission.DOCUMENT} in {folder}")
+    if not (folder / schema.DOCUMENT).exists():
+        raise Refused(f"no {schema.DOCUMENT} in {folder}")
     sizes = listing(folder)
     _check_sizes(sizes)
     data = parse_json(
-        read_bytes(folder / submission.DOCUMENT, submission.DOCUMENT, JSON_LIMIT),
-        submission.DOCUMENT,
+        read_bytes(folder / schema.DOCUMENT, schema.DOCUMENT, JSON_LIMIT),
+        schema.DOCUMENT,
     )
     _check_shape(data)
     config = _config(data["config"], data["runs"][0]["seed"], "config")
@@ -132,10 +132,10 @@ def _check_sizes(sizes: dict[str, int]) -> None:
 def _check_shape(data: Any) -> None:
     """The document's fields, each of its kind."""
     if not isinstance(data, dict) or "schema" not in data:
-        raise Refused(f"{submission.DOCUMENT} has no 'schema': not a submission of colllm_bench")
-    if type(data["schema"]) is not int or data["schema"] != submission.SCHEMA:
-        raise Refused(f"schema {data['schema']!r}: this version reads schema {submission.SCHEMA}")
-    _require_fields(data, SHAPE, submission.DOCUMENT)
+        raise Refused(f"{schema.DOCUMENT} has no 'schema': not a submission of colllm_bench")
+    if type(data["schema"]) is not int or data["schema"] != schema.SCHEMA:
+        raise Refused(f"schema {data['schema']!r}: this version reads schema {schema.SCHEMA}")
+    _require_fields(data, SHAPE, schema.DOCUMENT)
     _require_fields(data["evaluation"], {"split": str, "episodes": int, "batch": int,
                                          "temperature": float}, "evaluation")
     _require_fields(data["base"], {"model": str, "files": dict}, "base")
@@ -149,7 +149,7 @@ def _check_shape(data: Any) -> None:
         raise Refused("seeds is no list of whole numbers")
     for name, entry in data["files"].items():
         _require_fields(entry, {"bytes": int, "sha256": str}, f"files[{name!r}]")
-    if not submission.NAME.fullmatch(data["name"]):
+    if not schema.NAME.fullmatch(data["name"]):
         raise Refused(f"the name {data['name'][:80]!r} is no folder name")
     for key in ("by", "note", "env", "algo"):
         if len(data[key]) > 2000 or not data[key].isprintable():
@@ -208,7 +208,7 @@ def _config(given: dict[str, Any], seed: int, where: str) -> RunConfig:
         raise Refused(f"env_options choose the split {given['env_options']['split']!r}: held-out "
                       "tasks are for all the same")
     try:
-        submission.require_playable(given)
+        schema.require_playable(given)
     except ColllmError as error:
         raise Refused(str(error)) from None
     return RunConfig(**given, seed=seed)
@@ -238,7 +238,7 @@ def _check_names(
     data: dict[str, Any], config: RunConfig, agents: list[str], sizes: dict[str, int]
 ) -> None:
     """The files are those that belong there: none missing, none beside them."""
-    wanted = set(submission.contents(config.to_dict(), [r["seed"] for r in data["runs"]], agents))
+    wanted = set(schema.contents(config.to_dict(), [r["seed"] for r in data["runs"]], agents))
     for name in data["files"]:
         if name not in wanted:
             raise Refused(f"files names {name[:120]!r}, which is no file of a submission")

@@ -47,12 +47,12 @@ from typing import Any
 import numpy as np
 
 from colllm_bench import registry
-from colllm_bench.bases import base_files
 from colllm_bench.envs.central import MASTER
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard import stats
-from colllm_bench.leaderboard.runfolder import PACE, LeftOut, Run, read_run
-from colllm_bench.leaderboard.strict import digest_of, sha256
+from colllm_bench.leaderboard.data.run_reader import PACE, LeftOut, Run, read_run
+from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.submissions.base_model import base_files
+from colllm_bench.leaderboard.submissions.strict_json import digest_of, sha256
 
 SCHEMA = 1
 DOCUMENT = "submission.json"
@@ -241,7 +241,7 @@ def result_of(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trained teams over the runs: the normalized score, or the return where there is none."""
     measure = "score" if all("trained" in summary["score"] for summary in summaries) else "return"
     values = [summary[measure]["trained"]["mean"] for summary in summaries]
-    found = stats.estimate(np.array(values, dtype=float))
+    found = estimators.estimate(np.array(values, dtype=float))
     return {"measure": measure, "values": values, "mean": found.value, "low": found.low,
             "high": found.high}
 
