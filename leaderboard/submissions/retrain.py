@@ -11,7 +11,6 @@ from typing import Any
 
 from colllm_bench import files
 from colllm_bench.config import RunConfig
-from colllm_bench.training import train
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ def train_again(config: RunConfig, iterations: int | None = None) -> Trained:
         config: of the run, resolved.
         iterations: how many; None: all.
     """
+    from colllm_bench.training import train  # loads torch
+
     rows = _Rows(config.iterations if iterations is None else iterations)
     try:
         trainer = train(config, listener=rows)
