@@ -1,160 +1,231 @@
-"""What the page compares: a list of measures, and each group's numbers for them.
+"""Every number that a report shows of a group, in one list.
 
-A group's entry has ``mean``, ``low``, ``high``, ``seeds`` (one a seed, None where there is none),
-and where runs never got to a threshold ``censored`` (of each seed; its value is the budget)
-and ``bound`` (a sign before the mean: it is then at least that).
+:data:`METRICS` serves the Markdown, CSV and LaTeX tables, the page's columns and plots, and the
+figures. To add a metric, add a line to it::
+
+    Metric("episode_length", "episode length", "Turns of a training episode, on average.",
+           per_run(mean_of("length"), low=0.0), unit="turns", better="low"),
+
+It is then in ``data.json``, in the CSV tables, on the page (in each group's details, and to be
+chosen for the plots) and in the figure ``SETTING-variance``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-UNITS = {
-    "episodes": ("Episodes", "count"),
-    "agent_turns": ("Agent-turns", "count"),
-    "tokens": ("Generated tokens", "count"),
-    "seconds": ("Training time", "seconds"),
+from colllm_bench.leaderboard.data.collection import Group
+from colllm_bench.leaderboard.statistics import variability as v
+from colllm_bench.leaderboard.statistics.measures import final, samples_to
+from colllm_bench.leaderboard.statistics.variability import Statistic, mean_of, per_run
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of a group of runs, and how it is shown.
+
+    Attributes:
+        id: its name in ``data.json`` and the head of its CSV column.
+        title: in tables, on axes and on the page.
+        help: a sentence that says what is measured.
+        value: of a group: an estimate over its runs (a dict with ``value``, ``low``, ``high``,
+            ``n``, ``seeds``), one number of the whole group, or None.
+        unit: of the value, where its format does not say it; "" for a pure number.
+        format: of the page's cells: ``number``, ``share``, ``count``, ``seconds``, ``bytes``.
+        scale: factor from the value to what ``format`` shows (MiB to bytes).
+        digits: behind the point, in Markdown and LaTeX tables.
+        better: ``high``, ``low``, or None where neither is.
+        domain: what an axis shows at least, or None.
+        in_table: in the Markdown and LaTeX tables: ``value``, ``interval``, or ``seeds`` (interval
+            and every seed); None for no column. CSV tables have every metric.
+        in_print: also in the LaTeX table, whose page is narrow.
+        in_page: ``column`` of the page's table, ``strip`` (a column with the seeds drawn), or
+            ``detail``: below the row, and to be chosen for the plots.
+        in_plot: figures that draw it: ``finals``, ``variance``, ``scaling``.
+        references: measure (``score``, ``success``, ``return``) whose reference teams a plot
+            shows beside it, or None.
+        fallback_of: id of a metric; tables show this one only for groups without that one.
+    """
+
+    id: str
+    title: str
+    help: str
+    value: Statistic
+    unit: str = ""
+    format: str = "number"
+    scale: float = 1
+    digits: int = 3
+    better: str | None = "high"
+    domain: tuple[float, float] | None = None
+    in_table: str | None = None
+    in_print: bool = False
+    in_page: str = "detail"
+    in_plot: tuple[str, ...] = ("variance",)
+    references: str | None = None
+    fallback_of: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The title with its unit, for axes and the heads of tables."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+
+FINALS = [
+    Metric("score_mean", "held-out score",
+           "Return of the trained team on held-out tasks; 0 is the random team, 1 the scripted "
+           "expert.", final("score", "mean"), domain=(0, 1), in_table="seeds", in_print=True,
+           in_page="strip", in_plot=("finals", "scaling"), references="score"),
+    Metric("score_median", "held-out score, median", "Median of the runs' scores.",
+           final("score", "median"), domain=(0, 1), in_plot=(), references="score"),
+    Metric("score_iqm", "held-out score, IQM",
+           "Interquartile mean, of the middle half of the runs' scores: less moved by one lucky or "
+           "unlucky run.", final("score", "iqm"), domain=(0, 1), in_table="interval",
+           in_print=True, in_plot=(), references="score"),
+    Metric("score_optimality_gap", "optimality gap",
+           "How far below the expert's score runs are on average; what lies above does not make "
+           "up.", final("score", "optimality_gap"), better="low", in_plot=()),
+    Metric("success_mean", "held-out win rate",
+           "Share of held-out tasks that the trained team wins.", final("success", "mean"),
+           format="share", domain=(0, 1), in_table="interval", in_page="column",
+           in_plot=("finals", "scaling"), references="success"),
+    Metric("return_mean", "held-out return",
+           "Return of the trained team on held-out tasks, as the environment pays it.",
+           final("return", "mean"), in_table="seeds", in_print=True,
+           in_plot=("finals", "scaling"), references="return", fallback_of="score_mean"),
+]
+"""The trained teams on held-out tasks. One of the means ranks a group (its ``measure``)."""
+
+METRICS = [
+    Metric("area_under_curve", "area under the curve",
+           "Mean over all training episodes: high for those that learn early and keep it.",
+           v.area_under_curve, domain=(0, 1), in_table="interval", in_page="column"),
+    Metric("dispersion_across_time", "dispersion over time",
+           "Interquartile range of the steps from iteration to iteration, in a sliding window.",
+           v.dispersion_across_time, better="low"),
+    Metric("short_term_risk", "short-term risk",
+           "Mean of the worst 5% of the steps from iteration to iteration: how bad a sudden loss "
+           "is.", v.short_term_risk),
+    Metric("long_term_risk", "long-term risk",
+           "Mean of the worst 5% of the drawdowns: how far a run falls below its best so far.",
+           v.long_term_risk),
+    Metric("dispersion_across_runs", "dispersion over runs",
+           "Interquartile range over runs at each iteration, averaged.",
+           v.dispersion_across_runs, better="low", in_plot=()),
+    Metric("risk_across_runs", "risk over runs",
+           "Mean of the worst 5% of the runs' final scores; of fewer than 20 runs, the worst one.",
+           v.risk_across_runs, in_plot=()),
+    Metric("std_across_runs", "deviation over runs",
+           "Standard deviation of the runs' final scores.", v.std_across_runs, better="low",
+           in_plot=()),
+    Metric("std_error_of_episodes", "error of the episodes",
+           "How far runs would differ only because each plays so many held-out episodes.",
+           v.std_error_of_episodes, better="low", in_plot=()),
+    Metric("gradient_snr", "gradient signal to noise",
+           "Signal over noise of the policy gradient, from parts of the batch at frozen "
+           "parameters.", per_run(v.gradient_snr), in_table="interval"),
+    Metric("advantage_variance", "advantage variance",
+           "Variance of the advantages, before they are normalized.",
+           per_run(mean_of("advantage_variance"), low=0.0), better=None),
+    Metric("explained_variance", "explained variance",
+           "Share of the return's variance that the critic explains; median over iterations.",
+           v.explained_variance, digits=2, in_table="interval", in_plot=()),
+    Metric("invalid", "invalid actions",
+           "Share of the trained team's held-out turns whose text the environment did not "
+           "understand.", v.invalid_share, format="share", better="low", domain=(0, 1),
+           in_table="interval", in_plot=()),
+    Metric("seconds_per_iteration", "time per iteration",
+           "Wall time of an iteration, median; compare only on equal machines.",
+           per_run(v.seconds_per_iteration, low=0.0), unit="s", format="seconds", digits=2,
+           better="low", in_table="interval", in_plot=("scaling",)),
+    Metric("peak_memory_mib", "peak memory",
+           "Largest memory of a run: on a GPU its own, else the process's.",
+           per_run(v.peak_memory, low=0.0), unit="MiB", format="bytes", scale=2**20,
+           better="low", in_table="value", in_plot=("scaling",)),
+    Metric("bytes_exchanged", "bytes between learners",
+           "What the agents' learners have to send each other in an iteration.",
+           per_run(mean_of("bytes_exchanged"), low=0.0), unit="bytes per iteration",
+           format="bytes", better="low", in_plot=("scaling",)),
+]
+"""What varies, what it costs. A new metric belongs here."""
+
+
+# -- samples to a threshold, and the measures of curves
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an axis or a sample count is in: id in ``data.json``, title, format of its numbers, the
+    range that an axis shows at least, and the unit where a bare number does not say it."""
+
+    id: str
+    title: str
+    format: str = "number"
+    domain: tuple[float, float] | None = None
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+
+UNITS = [
+    Scale("episodes", "training episodes", "count"),
+    Scale("agent_turns", "agent-turns", "count"),
+    Scale("tokens", "generated tokens", "count"),
+    Scale("seconds", "training time", "seconds", unit="s"),
+]
+"""What samples are counted in."""
+CURVES = [
+    Scale("score", "training score", domain=(0, 1)),
+    Scale("success", "training win rate", "share", (0, 1)),
+    Scale("return", "training return"),
+]
+"""What learning curves show; the same names are a group's possible main measures."""
+AGGREGATES = {
+    "mean": "mean", "median": "median", "iqm": "IQM", "optimality_gap": "optimality gap",
 }
-FINALS = (
-    ("score", "mean", "Score", "number", "high",
-     "Return of the trained team on held-out tasks; 0 is the random team, 1 the scripted expert."),
-    ("score", "iqm", "Score, interquartile mean", "number", "high",
-     "Mean of the middle half of the runs' scores: less moved by one lucky or unlucky run."),
-    ("score", "median", "Score, median", "number", "high", "Median of the runs' scores."),
-    ("score", "optimality_gap", "Optimality gap", "number", "low",
-     "How far below the expert's score runs are on average; what lies above does not make up."),
-    ("success", "mean", "Win rate", "share", "high",
-     "Share of held-out tasks that the trained team wins."),
-    ("return", "mean", "Return", "number", "high",
-     "Return of the trained team on held-out tasks, as the environment pays it."),
-)
-VARIANCE = (
-    ("area_under_curve", "Area under the curve", "number", "high",
-     "Mean over all training episodes: who learns early and keeps it stands high."),
-    ("dispersion_across_time", "Dispersion over time", "number", "low",
-     "Interquartile range of the steps from iteration to iteration, in a sliding window."),
-    ("short_term_risk", "Short-term risk", "number", "high",
-     "Mean of the worst 5% of the steps from iteration to iteration: how bad a sudden loss is."),
-    ("long_term_risk", "Long-term risk", "number", "high",
-     "Mean of the worst 5% of the drawdowns: how far a run falls below its best so far."),
-    ("dispersion_across_runs", "Dispersion over runs", "number", "low",
-     "Interquartile range over runs at each iteration, averaged."),
-    ("risk_across_runs", "Risk over runs", "number", "high",
-     "Mean of the worst 5% of the runs' final scores; of fewer than 20 runs, the worst one."),
-    ("std_across_runs", "Deviation over runs", "number", "low",
-     "Standard deviation of the runs' final scores."),
-    ("std_error_of_episodes", "Error of the episodes", "number", "low",
-     "How far runs would differ only because each plays so many held-out episodes."),
-    ("gradient_snr", "Gradient signal to noise", "number", "high",
-     "Signal over noise of the policy gradient, from parts of the batch at frozen parameters."),
-    ("advantage_variance", "Advantage variance", "number", None,
-     "Variance of the advantages, before they are normalized."),
-    ("explained_variance", "Explained variance", "number", "high",
-     "Share of the return's variance that the critic explains; median over iterations."),
-)
-COST = (
-    ("seconds_per_iteration", "Seconds an iteration", "seconds", "low", 1,
-     "Wall time of an iteration, median; compare only on equal machines."),
-    ("peak_memory_mib", "Peak memory", "bytes", "low", 2**20,
-     "Largest memory of a run: on a GPU its own, else the process's."),
-    ("bytes_exchanged", "Bytes between learners", "bytes", "low", 1,
-     "What the agents' learners have to send each other in an iteration."),
-)
+"""Titles of the aggregates over several settings."""
 
 
-def measures(thresholds: list[float]) -> list[dict[str, Any]]:
-    """What there is to compare, in the order of the page.
+def sample_metrics(thresholds: Sequence[float]) -> list[Metric]:
+    """Samples to each threshold, in each unit."""
+    last = max(thresholds, default=None)
+    return [
+        Metric(
+            f"{unit.id}_to_{threshold:g}", f"{unit.title} to {threshold:g}",
+            f"{unit.title.capitalize()} until the smoothed training curve is at {threshold:g}; "
+            "geometric mean over runs. Runs that never got there count as more than their budget.",
+            samples_to(threshold, unit.id), format=unit.format, better="low",
+            in_table="seeds" if unit.id == "episodes" else None, in_print=unit.id == "episodes",
+            in_page="column" if (unit.id, threshold) == ("episodes", last) else "detail",
+            in_plot=("scaling",) if (unit.id, threshold) == ("episodes", last) else (),
+        )
+        for threshold in thresholds for unit in UNITS
+    ]
+
+
+def all_metrics(thresholds: Sequence[float]) -> list[Metric]:
+    """Every metric of a report, in the order of its tables."""
+    return [*FINALS, *sample_metrics(thresholds), *METRICS]
+
+
+def main_metric(group: dict[str, Any]) -> str:
+    """Id of the metric that ranks a described group."""
+    return f"{group['measure']}_mean"
+
+
+def measured(group: Group, thresholds: Sequence[float]) -> dict[str, dict[str, Any] | None]:
+    """A group's value of every metric, by id.
 
     Returns:
-        ``id``, ``title``, ``help``, ``format``, ``better`` (``high``, ``low``, None), ``domain``
-        (what an axis shows at least, or None), ``main`` (a column of the table), ``strip`` (drawn
-        small in the table), ``lines`` (of which a setting's references can be drawn beside it).
+        Estimates (``value``, ``low``, ``high``, ``n``, ``seeds``; samples also ``reached`` and
+        ``bound``). A number of the whole group has no interval, and None as ``seeds``.
     """
-    found = [
-        _measure(f"{kind}-{name}", title, text, form, better,
-                 domain=[0, 1] if kind != "return" and name != "optimality_gap" else None,
-                 main=name == "mean" and kind != "return", strip=(kind, name) == ("score", "mean"),
-                 lines=kind if name != "optimality_gap" else None)
-        for kind, name, title, form, better, text in FINALS
-    ]
-    for threshold in sorted(thresholds, reverse=True):
-        for unit, (title, form) in UNITS.items():
-            found.append(_measure(
-                f"samples-{threshold:g}-{unit}", f"{title} to {threshold:g}",
-                f"{title} until the smoothed training curve is at {threshold:g}; geometric mean "
-                "over runs. Runs that never got there count as more than their budget.",
-                form, "low", main=unit == "episodes" and threshold == max(thresholds),
-            ))
-    found += [
-        _measure(name, title, text, form, better, main=name == "area_under_curve",
-                 domain=[0, 1] if name == "area_under_curve" else None)
-        for name, title, form, better, text in VARIANCE
-    ]
-    found.append(_measure(
-        "invalid", "Invalid actions", "Share of the trained team's held-out turns whose text the "
-        "environment did not understand.", "share", "low", domain=[0, 1],
-    ))
-    return found + [
-        _measure(name, title, text, form, better)
-        for name, title, form, better, _, text in COST
-    ]
-
-
-def _measure(name: str, title: str, text: str, form: str, better: str | None, *,
-             domain: list | None = None, main: bool = False, strip: bool = False,
-             lines: str | None = None) -> dict[str, Any]:
+    values = {metric.id: metric.value(group) for metric in all_metrics(thresholds)}
     return {
-        "id": name, "title": title, "help": text, "format": form, "better": better,
-        "domain": domain, "main": main, "strip": strip, "lines": lines,
+        name: {"value": value, "low": None, "high": None, "n": len(group.runs), "seeds": None}
+        if isinstance(value, float) else value
+        for name, value in values.items()
     }
-
-
-def numbers(group: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """A group's entry for each measure that it has."""
-    n = len(group["seeds"])
-    found: dict[str, dict[str, Any] | None] = {}
-    for kind, name, *_ in FINALS:
-        own = group["finals"].get(kind)
-        if own and name in own:
-            values = [seed["value"] for seed in own["seeds"]]
-            if name == "optimality_gap":
-                values = [1.0 - min(value, 1.0) for value in values]
-            found[f"{kind}-{name}"] = _entry(own[name], values)
-    for threshold, units in group["samples"].items():
-        for unit, needed in units.items():
-            if needed is not None:
-                found[f"samples-{threshold}-{unit}"] = _samples(needed)
-    for name, *_ in VARIANCE:
-        found[name] = _estimate(group["variance"].get(name), n)
-    found["invalid"] = _estimate(group["invalid"], n)
-    for name, _, _, _, scale, _ in COST:
-        found[name] = _estimate(group["cost"].get(name), n, scale)
-    return {name: entry for name, entry in found.items() if entry is not None}
-
-
-def _entry(estimate: dict[str, Any], seeds: list, scale: float = 1) -> dict[str, Any]:
-    def scaled(value: float | None) -> float | None:
-        return None if value is None else float(f"{value * scale:.6g}")  # the page shows four
-
-    return {
-        "mean": scaled(estimate["value"]), "low": scaled(estimate["low"]),
-        "high": scaled(estimate["high"]), "seeds": [scaled(value) for value in seeds],
-    }
-
-
-def _estimate(found: Any, n: int, scale: float = 1) -> dict[str, Any] | None:
-    """Of an estimate with its seeds, or of one number of the whole group."""
-    if found is None:
-        return None
-    if isinstance(found, dict):
-        return _entry(found, found["seeds"], scale)
-    return {"mean": float(f"{found * scale:.6g}"), "low": None, "high": None, "seeds": [None] * n}
-
-
-def _samples(needed: dict[str, Any]) -> dict[str, Any]:
-    entry = _entry(needed, [seed["value"] for seed in needed["seeds"]])
-    censored = [not seed["reached"] for seed in needed["seeds"]]
-    if any(censored):
-        entry["censored"] = censored
-        entry["bound"] = ">"
-    return entry

@@ -13,17 +13,17 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   model; None where the run did not say), ``algo``, ``name``,
   ``digest``, ``version``, ``config`` (without the seed), ``seeds``, ``folders``, ``replays``
   (paths of ``held-out-K.json``, those of all seeds), ``budget`` (training episodes),
-  ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``finals`` (by
-  measure), ``invalid`` (share of the trained team's turns), ``curves``, ``samples``,
-  ``profile``, ``variance``, ``cost``: :mod:`colllm_bench.leaderboard.statistics.measures` and
-  :mod:`colllm_bench.leaderboard.statistics.variability` say what is in each.
+  ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``metrics`` (by id:
+  :mod:`colllm_bench.leaderboard.metrics` has the list), ``finals`` (by measure: each seed's
+  held-out result with the interval over its episodes, and the untrained team's), ``curves`` and
+  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures`), ``hardware``.
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
 * **left_out**: ``path``, ``kind``, ``reason``.
 
-An estimate is ``value``, ``low``, ``high``, ``n`` (runs). Lists over seeds have the order of
-``seeds``. A number that is not there is None. Nothing depends on the day or the machine: equal
-run folders give equal bytes.
+An estimate is ``value``, ``low``, ``high``, ``n`` (runs), and mostly ``seeds`` (one a run). Lists
+over seeds have the order of ``seeds``. A number that is not there is None. Equal run folders give
+equal bytes, on any day and machine.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import __version__
+from colllm_bench.leaderboard import metrics
 from colllm_bench.leaderboard.data.collection import Collection, Group, Run
 from colllm_bench.leaderboard.statistics import comparisons, estimators, measures, variability
 
-SCHEMA = 1
+SCHEMA = 2
 THRESHOLDS = (0.5, 0.8)
 """Normalized scores that samples are counted to."""
 
@@ -71,7 +72,6 @@ def build_data(
 def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str, Any]:
     """A group with all its numbers."""
     run = group.first
-    invalid = [own.summary.get("invalid", {}).get("trained") for own in group.runs]
     return {
         "id": slug(f"{setting_id(run)}-{label}"),
         "setting": setting_id(run),
@@ -92,14 +92,14 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "budget": run.budget,
         "measure": measures.main_measure(group),
         "finals": {
-            measure: measures.finals(group, measure) for measure in ("score", "success", "return")
+            kind.id: measures.final_seeds(group, kind.id) for kind in metrics.CURVES
         },
-        "invalid": measures.over_runs(invalid, low=0.0, high=1.0),
-        "curves": measures.group_curves(group),
-        "samples": measures.group_samples(group, thresholds),
+        "metrics": metrics.measured(group, thresholds),
+        "curves": measures.group_curves(
+            group, [unit.id for unit in metrics.UNITS], [kind.id for kind in metrics.CURVES]
+        ),
         "profile": measures.profile(group),
-        "variance": variability.variance(group),
-        "cost": variability.cost(group),
+        "hardware": variability.hardware(group),
     }
 
 

@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pictures(data):
-    return dict(render.pictures(data))
+    return dict(render.figures(data))
 
 
 def texts(figure):
@@ -41,7 +41,7 @@ def test_only_so_many_methods_fit_and_the_title_says_so(data, pictures):
     groups = {group["id"]: group for group in data["groups"]}
     best = setting_figures.shown(list(groups.values()))
     assert len(best) == setting_figures.MOST
-    finals = {group["method"]: group["finals"]["score"]["mean"]["value"] for group in best}
+    finals = {group["method"]: group["metrics"]["score_mean"]["value"] for group in best}
     assert {"mc", "dc"} < set(finals) and min(finals.values()) == 0.5
     for figure in pictures.values():
         assert any("(the best 8 of 11 methods)" in text for text in texts(figure))

@@ -16,7 +16,7 @@ from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.leaderboard.data.collection import read
 from colllm_bench.leaderboard.page import assemble, build_page, embedded, replays, reproduction
 from colllm_bench.leaderboard.page.payload import page_view, points_that_fit, thinned
-from colllm_bench.leaderboard.plots.style import FIRST
+from colllm_bench.leaderboard.palette import BUILT_IN
 from colllm_bench.leaderboard.report_data import build_data
 
 
@@ -50,33 +50,33 @@ def test_no_text_can_end_the_data_block(view):
 def test_numbers_are_those_of_the_report(data, view):
     for group, shown in zip(data["groups"], view["groups"], strict=True):
         assert shown["id"] == group["id"] and shown["seeds"] == group["seeds"]
-        final = group["finals"]["score"]
+        final = group["metrics"]["score_mean"]
         if final:
-            mine = shown["numbers"]["score-mean"]
-            theirs = {**final["mean"], "mean": final["mean"]["value"]}
+            mine = shown["numbers"]["score_mean"]
+            theirs = {**final, "mean": final["value"]}
             for key in ("mean", "low", "high"):
                 assert (mine[key] is None) == (theirs[key] is None)
                 assert mine[key] is None or mine[key] == pytest.approx(theirs[key], rel=1e-5)
-            assert mine["seeds"] == pytest.approx([s["value"] for s in final["seeds"]], rel=1e-5)
-            gap = shown["numbers"]["score-optimality_gap"]
+            assert mine["seeds"] == pytest.approx(final["seeds"], rel=1e-5)
+            gap = shown["numbers"]["score_optimality_gap"]
             mean = sum(gap["seeds"]) / len(gap["seeds"])
             assert mean == pytest.approx(gap["mean"], abs=1e-5), "seeds of a gap are gaps"
         memory = shown["numbers"]["peak_memory_mib"]
-        expected = group["cost"]["peak_memory_mib"]["value"] * 2**20
+        expected = group["metrics"]["peak_memory_mib"]["value"] * 2**20
         assert memory["mean"] == pytest.approx(expected, rel=1e-5)
-    assert view["methods"][: len(FIRST)] == list(FIRST), "the looks of the report's pictures"
-    ids = {measure["id"] for measure in view["measures"]}
+    assert list(view["looks"])[: len(BUILT_IN)] == list(BUILT_IN), "the looks of the figures"
+    ids = {metric["id"] for metric in view["metrics"]}
     assert all(set(group["numbers"]) <= ids for group in view["groups"])
 
 
 def test_runs_that_never_got_there_are_bounds(data, view):
     censored = 0
     for group, shown in zip(data["groups"], view["groups"], strict=True):
-        needed = group["samples"]["0.8"]["episodes"]
+        needed = group["metrics"]["episodes_to_0.8"]
         if needed is None:
             continue
-        entry = shown["numbers"]["samples-0.8-episodes"]
-        reached = [seed["reached"] for seed in needed["seeds"]]
+        entry = shown["numbers"]["episodes_to_0.8"]
+        reached = needed["reached"]
         assert entry.get("censored", [False] * len(reached)) == [not one for one in reached]
         assert entry.get("bound") == (None if all(reached) else ">")
         censored += not all(reached)

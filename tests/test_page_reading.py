@@ -67,7 +67,7 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(browser, built, view)
             seen.add(name)
         else:
             raise AssertionError("the focus is caught")
-        assert {"theme", "filter-env-all", "filter-model-0", "compare-measure", "curve-x",
+        assert {"theme", "filter-env-all", "filter-model-0", "compare-metric", "curve-x",
                 "curve-bands", "replay-group", "play", "turn", "speed"} <= seen
 
 

@@ -306,9 +306,9 @@ def test_an_environment_without_references_is_ranked_by_what_it_has(tmp_path):
     assert done.returncode == 0, done.stderr
     (group,) = json.loads((tmp_path / "out" / "data.json").read_text())["groups"]
     assert group["measure"] == "return" and group["finals"]["score"] is None
-    assert group["samples"]["0.5"]["episodes"] is None
+    assert group["metrics"]["score_mean"] is None and group["metrics"]["episodes_to_0.5"] is None
     assert group["curves"]["x"]["seconds"] is None
-    assert "| return |" in (tmp_path / "out" / "tables" / "rendezvous.md").read_text()
+    assert "| held-out return |" in (tmp_path / "out" / "tables" / "rendezvous.md").read_text()
 
 
 def test_one_run_is_a_report_without_intervals(tmp_path):
@@ -316,8 +316,8 @@ def test_one_run_is_a_report_without_intervals(tmp_path):
     done = build(tmp_path / "in", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     (group,) = json.loads((tmp_path / "out" / "data.json").read_text())["groups"]
-    assert group["finals"]["score"]["mean"]["low"] is None
-    assert group["variance"]["dispersion_across_runs"] is None
+    assert group["metrics"]["score_mean"]["low"] is None
+    assert group["metrics"]["dispersion_across_runs"] is None
 
 
 def test_a_report_is_quick(tmp_path):

@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import files
+from colllm_bench.leaderboard.metrics import (
+    AGGREGATES,
+    FINALS,
+    Metric,
+    all_metrics,
+    main_metric,
+)
 from colllm_bench.leaderboard.statistics.estimators import FEW
 
 Row = dict[str, Any]
+UNTRAINED = "untrained"
+FINAL_IDS = frozenset(metric.id for metric in FINALS)
+"""Their seeds have columns of their own, with intervals over episodes."""
 
 
 def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
@@ -24,6 +34,8 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
     import pandas
 
     written = []
+    metrics = all_metrics(data["thresholds"])
+    wide = {metric.label for metric in metrics if not metric.in_print} | {UNTRAINED, "version"}
     settings = {setting["id"]: setting for setting in data["settings"]}
     made: dict[str, tuple[list[Row], list[Row], list[str]]] = {}
     for env in sorted({group["env"] for group in data["groups"]}):
@@ -33,7 +45,7 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
             if setting["env"] == env for note in setting["notes"]
         ]
         made[env] = (
-            [reading(group, settings, data["thresholds"]) for group in own],
+            [reading(group, settings, metrics) for group in own],
             [machine(group) for group in own],
             [*EXPLAINED, *notes],
         )
@@ -55,7 +67,7 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
         frame = pandas.DataFrame(shown).fillna("")
         texts = {
             "md": "\n\n".join([markdown(frame), *notes]) + "\n",
-            "tex": latex(frame[[column for column in frame.columns if column not in WIDE]]),
+            "tex": latex(frame[[column for column in frame.columns if column not in wide]]),
             "csv": pandas.DataFrame(numbers).to_csv(index=False),
         }
         for kind, text in texts.items():
@@ -73,9 +85,6 @@ EXPLAINED = [
     "episodes; `>` where a run did not get there within its budget, so that the number is a "
     "lower bound.",
 ]
-WIDE = ("win rate", "untrained", "area under curve", "gradient SNR", "explained variance",
-        "invalid", "s / iteration", "peak MiB", "version")
-"""Columns that a printed page has no room for."""
 COMPARED = [
     "P(better): how often a run of the first has a higher held-out score than one of the second. "
     "Ratios: training episodes that the first needs, as a multiple of the second's; `>` and `<` "
@@ -87,8 +96,8 @@ COMPARED = [
 def ranked(groups: Any) -> list[dict[str, Any]]:
     """By setting, then best first."""
     def key(group: dict[str, Any]) -> tuple:
-        found = group["finals"][group["measure"]]
-        value = found["mean"]["value"] if found else -math.inf
+        main = group["metrics"][main_metric(group)]
+        value = main["value"] if main else -math.inf
         return group["agents"], group["setting"], -value, group["method"]
 
     return sorted(groups, key=key)
@@ -114,15 +123,21 @@ def interval(found: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any]
     return said + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
 
 
-def samples_cell(found: dict[str, Any] | None) -> str:
-    """``1727 (1532 to 1947) [1664, 1728, 1792]``, or ``>2200 [2010, >2560]``."""
-    if not found:
-        return ""
-    each = [("" if seed["reached"] else ">") + text(seed["value"]) for seed in found["seeds"]]
-    if not any(seed["reached"] for seed in found["seeds"]):
-        return f">{text(found['value'])} [no run]"
-    bound = ">" if found["bound"] == "at least" else ""
-    return f"{bound}{interval(found)} [{', '.join(each)}]"
+def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
+    """A metric's text: ``1727 (1532 to 1947) [1664, 1728, 1792]``, ``>2200 [2010, >2560]``."""
+    if not estimate or metric.in_table == "value":
+        return text(estimate and estimate["value"], metric.digits)
+    if not estimate.get("reached"):
+        seeds = estimate["seeds"] if metric.in_table == "seeds" else ()
+        return interval(estimate, metric.digits, seeds)
+    if not any(estimate["reached"]):
+        return f">{text(estimate['value'])} [no run]"
+    bound = ">" if estimate["bound"] == "at least" else ""
+    seeds = [
+        ("" if reached else ">") + text(value)
+        for value, reached in zip(estimate["seeds"], estimate["reached"])
+    ]
+    return f"{bound}{interval(estimate)} [{', '.join(seeds)}]"
 
 
 def ratio_cell(found: dict[str, Any] | None) -> str:
@@ -137,33 +152,21 @@ def ratio_cell(found: dict[str, Any] | None) -> str:
 # -- rows
 
 
-def reading(group: dict[str, Any], settings: dict[str, Any], thresholds: Sequence[float]) -> Row:
+def reading(
+    group: dict[str, Any], settings: dict[str, Any], metrics: Sequence[Metric]
+) -> Row:
+    """A group's line in the Markdown and LaTeX tables."""
     few = "*" if len(group["seeds"]) < FEW else ""
     row: Row = {
         "setting": settings[group["setting"]]["title"], "method": group["method"],
         "n": f"{len(group['seeds'])}{few}",
     }
-    score, success = group["finals"]["score"], group["finals"]["success"]
-    if score:
-        row["score"] = interval(score["mean"], seeds=[seed["value"] for seed in score["seeds"]])
-        row["IQM"] = interval(score["iqm"])
-    if success:
-        row["win rate"] = interval(success["mean"])
-    if not score:
-        found = group["finals"]["return"]
-        if found:
-            row["return"] = interval(found["mean"], seeds=[s["value"] for s in found["seeds"]])
+    values = group["metrics"]
+    for metric in metrics:
+        if metric.in_table and not values.get(metric.fallback_of):
+            row[metric.label] = cell(metric, values[metric.id])
     main = group["finals"][group["measure"]]
-    row["untrained"] = text(main["untrained"]) if main else ""
-    for threshold in thresholds:
-        units = group["samples"].get(f"{threshold:g}") or {}
-        row[f"episodes to {threshold:g}"] = samples_cell(units.get("episodes"))
-    row["area under curve"] = interval(group["variance"]["area_under_curve"])
-    row["gradient SNR"] = interval(group["variance"]["gradient_snr"])
-    row["explained variance"] = interval(group["variance"]["explained_variance"], 2)
-    row["invalid"] = interval(group["invalid"])
-    row["s / iteration"] = interval(group["cost"]["seconds_per_iteration"], 2)
-    row["peak MiB"] = text((group["cost"]["peak_memory_mib"] or {}).get("value"))
+    row[UNTRAINED] = text(main["untrained"]) if main else ""
     row["version"] = group["version"]
     return row
 
@@ -179,24 +182,16 @@ def machine(group: dict[str, Any]) -> Row:
     row["env_options"] = json.dumps(group["env_options"], sort_keys=True)
     row["n"] = len(group["seeds"])
     row["seeds"] = " ".join(map(str, group["seeds"]))
-    for measure, found in group["finals"].items():
-        for name, made in (found or {}).items():
-            if name == "untrained":
-                row[f"{measure}_untrained"] = made
-            elif name != "seeds":
-                _spread(row, f"{measure}_{name}", made)
-    _spread(row, "invalid", group["invalid"])
-    for threshold, units in group["samples"].items():
-        for unit, found in units.items():
-            _spread(row, f"{unit}_to_{threshold}", found)
-            row[f"{unit}_to_{threshold}_bound"] = found and found["bound"]
-    for key, found in {**group["variance"], **group["cost"]}.items():
-        if isinstance(found, list):
-            row[key] = "; ".join(found)
-        elif isinstance(found, dict) or found is None:
-            _spread(row, key, found)
-        else:
-            row[key] = found
+    for measure, final in group["finals"].items():
+        row[f"{measure}_untrained"] = final and final["untrained"]
+    for name, estimate in group["metrics"].items():
+        if estimate and estimate["seeds"] is None:
+            row[name] = estimate["value"]  # of the whole group: it has no interval
+            continue
+        _spread(row, name, estimate)
+        if estimate and "bound" in estimate:
+            row[f"{name}_bound"] = estimate["bound"]
+    row["hardware"] = "; ".join(group["hardware"])
     return row
 
 
@@ -212,18 +207,15 @@ def seeds(data: dict[str, Any]) -> list[Row]:
         for k, seed in enumerate(group["seeds"]):
             row: Row = {"group": group["id"], "setting": group["setting"],
                         "method": group["method"], "seed": seed, "folder": group["folders"][k]}
-            for measure, found in group["finals"].items():
+            for measure, final in group["finals"].items():
                 for key in ("value", "low", "high", "n"):
                     name = measure if key == "value" else f"{measure}_{key}"
-                    row[name] = found and found["seeds"][k][key]
-            for threshold, units in group["samples"].items():
-                for unit, found in units.items():
-                    own = found["seeds"][k] if found else {"value": None, "reached": None}
-                    row[f"{unit}_to_{threshold}"] = own["value"]
-                    row[f"{unit}_to_{threshold}_reached"] = own["reached"]
-            for key, found in {**group["variance"], **group["cost"]}.items():
-                if isinstance(found, dict):
-                    row[key] = found["seeds"][k]
+                    row[name] = final and final["seeds"][k][key]
+            for name, estimate in group["metrics"].items():
+                if estimate and estimate["seeds"] and name not in FINAL_IDS:
+                    row[name] = estimate["seeds"][k]
+                    if "reached" in estimate:
+                        row[f"{name}_reached"] = estimate["reached"][k]
             rows.append(row)
     return rows
 
@@ -249,11 +241,9 @@ def aggregated(found: dict[str, Any], *, rounded: bool) -> Row:
     row: Row = {"env": found["env"] or "all", "method": found["method"], "n": found["n"]}
     if rounded:
         row["settings"] = len(found["settings"])
-        titles = {"mean": "mean", "median": "median", "iqm": "IQM",
-                  "optimality_gap": "optimality gap"}
-        return row | {title: interval(found[key]) for key, title in titles.items()}
+        return row | {title: interval(found[key]) for key, title in AGGREGATES.items()}
     row["settings"] = " ".join(found["settings"])
-    for key in ("mean", "median", "iqm", "optimality_gap"):
+    for key in AGGREGATES:
         _spread(row, key, found[key])
     return row
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
 from colllm_bench.leaderboard import metrics
+from colllm_bench.leaderboard.metrics import Metric
 from colllm_bench.leaderboard.page import replays, reproduction
+from colllm_bench.leaderboard.palette import Look, looks
 
 CURVE_NUMBERS = 250_000
 """Most numbers of all curves of a page: with many groups each curve has fewer points."""
 MOST, LEAST = 100, 24
 """Points of a curve."""
-AXES = (
-    {"id": "episodes", "title": "training episodes", "format": "count"},
-    {"id": "agent_turns", "title": "agent-turns", "format": "count"},
-    {"id": "tokens", "title": "generated tokens", "format": "count"},
-    {"id": "seconds", "title": "training time", "format": "seconds"},
-)
-CURVES = (
-    {"id": "score", "title": "score", "format": "number", "domain": [0, 1]},
-    {"id": "success", "title": "win rate", "format": "share", "domain": [0, 1]},
-    {"id": "return", "title": "return", "format": "number", "domain": None},
-)
-AGGREGATES = (
-    {"id": "iqm", "title": "interquartile mean"}, {"id": "mean", "title": "mean"},
-    {"id": "median", "title": "median"}, {"id": "optimality_gap", "title": "optimality gap"},
-)
-FIRST = ("cc", "dc", "mc", "central")
-"""Methods that look the same on every page, and as in the report's pictures."""
+LINE_WIDTH = 2.4
+"""Of a curve, in CSS pixels (``plots.css``)."""
 READING = (
     ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: 0 is "
-     "the environment's random team, 1 its scripted expert. No method moves another's score."),
+     "the environment's random team, 1 its scripted expert. No method moves another's score. The "
+     "expert is no upper bound: a team, and an interval, can lie above 1. The training score is "
+     "the same of the episodes that a team was trained on."),
     ("Held-out tasks", "The same for every run of a setting, and never among those of training. "
      "The final parameters play them; no best episode or best checkpoint is picked."),
     ("Seeds and intervals", "n is the number of runs, which differ in nothing but their seed. "
@@ -55,20 +45,28 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
     groups, level = data["groups"], data["level"]
     chosen = replays.choose(groups)
     points = points_that_fit(groups)
+    listed = metrics.all_metrics(data["thresholds"])
     by_id = {group["id"]: group for group in groups}
     return {
         "version": data["version"],
         "level": level,
-        "methods": [*FIRST, *sorted({group["method"] for group in groups} - set(FIRST))],
-        "measures": metrics.measures(data["thresholds"]),
+        "looks": {
+            name: _look(look) for name, look in looks(group["method"] for group in groups).items()
+        },
+        "metrics": [_metric(metric) for metric in listed],
         "settings": [_setting(setting, by_id) for setting in data["settings"]],
-        "groups": [_group(group, points) for group in groups],
-        "curves": {"x": AXES, "y": CURVES},
+        "groups": [_group(group, listed, points) for group in groups],
+        "curves": {
+            "x": [_scale(unit) for unit in metrics.UNITS],
+            "y": [_scale(kind) for kind in metrics.CURVES],
+        },
         "profile_scores": data["profile_scores"],
         "pairs": data["comparisons"],
         "thresholds": [f"{threshold:g}" for threshold in data["thresholds"]],
         "aggregates": data["aggregates"],
-        "aggregate_titles": AGGREGATES,
+        "aggregate_titles": [
+            {"id": name, "title": _capital(title)} for name, title in metrics.AGGREGATES.items()
+        ],
         "replays": chosen["replays"],
         "replay_note": _replay_note(chosen),
         "reading": [(title, text.format(level=level)) for title, text in READING],
@@ -78,13 +76,57 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "id": metric.id, "title": _capital(metric.title), "help": metric.help,
+        "format": metric.format, "better": metric.better, "domain": metric.domain,
+        "column": metric.in_page in ("column", "strip"), "strip": metric.in_page == "strip",
+        "lines": metric.references,
+    }
+
+
+def _scale(scale: metrics.Scale) -> dict[str, Any]:
+    return {"id": scale.id, "title": scale.title, "format": scale.format, "domain": scale.domain}
+
+
+def _look(look: Look) -> dict[str, str]:
+    """A method's look, as SVG attributes have it."""
+    light, dark = look.colours
+    return {
+        "colour": f"light-dark({light}, {dark})", "mark": look.marker[0],
+        "dash": " ".join(f"{LINE_WIDTH * length:g}" for length in look.dash),
+    }
+
+
+def _entry(metric: Metric, estimate: dict[str, Any], seeds: int) -> dict[str, Any]:
+    """A metric's numbers as the page shows them.
+
+    Returns:
+        ``mean``, ``low``, ``high``, ``seeds`` (None where the number is of the whole group), and
+        where runs never got to a threshold ``censored`` (of each seed; its value is the budget)
+        and ``bound`` (a sign before the mean, which is then a lower bound).
+    """
+    def shown(value: float | None) -> float | None:
+        return None if value is None else float(f"{value * metric.scale:.6g}")
+
+    entry: dict[str, Any] = {
+        "mean": shown(estimate["value"]), "low": shown(estimate["low"]),
+        "high": shown(estimate["high"]),
+        "seeds": [shown(value) for value in estimate["seeds"] or [None] * seeds],
+    }
+    if not all(estimate.get("reached", ())):
+        entry["censored"] = [not reached for reached in estimate["reached"]]
+        entry["bound"] = ">"
+    return entry
+
+
 def _setting(setting: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
     keys = ("id", "title", "env", "agents", "model", "notes")
     own = [groups[name] for name in setting["groups"]]
     return {
         **{key: setting[key] for key in keys},
         "lines": {kind: _lines(kind, setting["references"], own) for kind in
-                  ("score", "success", "return")},
+                  (curve.id for curve in metrics.CURVES)},
     }
 
 
@@ -101,7 +143,9 @@ def _lines(kind: str, references: dict[str, Any], own: list[dict[str, Any]]) -> 
     return found + ([("untrained model", fmean(before))] if before else [])
 
 
-def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
+def _group(
+    group: dict[str, Any], listed: Sequence[Metric], points: int
+) -> dict[str, Any]:
     keys = ("id", "setting", "method", "algo", "env", "agents", "model", "seeds", "folders",
             "budget", "measure", "profile")
     options = [f"{key}={value}" for key, value in sorted(group["env_options"].items())]
@@ -111,7 +155,10 @@ def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
         "family": ", ".join([group["env"], *options, group["model"]]),
         "size": group.get("parameters"),
         "model_title": model_title(group),
-        "numbers": metrics.numbers(group),
+        "numbers": {
+            metric.id: _entry(metric, estimate, len(group["seeds"]))
+            for metric in listed if (estimate := group["metrics"][metric.id]) is not None
+        },
         "curves": thinned(group["curves"], points),
         "made": reproduction.how_made(group),
     }
@@ -123,7 +170,7 @@ def _group(group: dict[str, Any], points: int) -> dict[str, Any]:
 def points_that_fit(groups: list[dict[str, Any]]) -> int:
     """How many points each curve may have, so that a page of many runs stays small."""
     lists = sum(
-        len(AXES) + len(group["curves"]["measures"]) * (len(group["seeds"]) + 3)
+        len(metrics.UNITS) + len(group["curves"]["measures"]) * (len(group["seeds"]) + 3)
         for group in groups
     )
     return max(LEAST, min(MOST, CURVE_NUMBERS // max(1, lists)))
@@ -158,6 +205,10 @@ def _brief(value: float) -> float:
 
 
 # -- words
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def model_title(group: dict[str, Any]) -> str:

@@ -6,27 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from colllm_bench import files
 from colllm_bench.errors import RunError
-from colllm_bench.leaderboard.plots.style import COLOURS, DASHES, tidy
+from colllm_bench.leaderboard import palette
+from colllm_bench.leaderboard.data.run_reader import read_columns
+from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.statistics.training_curves import smooth
 
 REFERENCES = {
     "scripted": ("scripted expert", "#444444"),
     "untrained": ("untrained model", "#888888"),
 }
-SMOOTHING = 320
-"""Episodes that a smoothed point looks back on."""
 
 
 def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path) -> Path:
     """Win rate and return against training episodes, from ``metrics.jsonl`` alone.
 
     The faint line is each iteration's mean, the strong one the mean of the last
-    :data:`SMOOTHING` episodes. Where ``summary.json`` exists, the held-out results of the
+    320 episodes. Where ``summary.json`` exists, the held-out results of the
     expert and the untrained model are lines across, and the trained team's a point with its
     95% interval at the end.
 
@@ -43,7 +45,7 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
     folders = [folders] if isinstance(folders, (str, Path)) else list(folders)
     runs = [_read(Path(folder)) for folder in folders]
     panels = [("return", "return")]
-    if any("success" in row for run in runs for row in run["rows"]):
+    if any("success" in run["metrics"] for run in runs):
         panels.insert(0, ("success", "win rate"))
     # Agg by name: nothing here touches pyplot's global state or asks for a display.
     figure = Figure(figsize=(4.8 * len(panels), 3.8), dpi=150, layout="constrained")
@@ -62,46 +64,35 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    rows = files.read_lines(folder / "metrics.jsonl")
-    if not rows:
+    metrics = read_columns(folder / "metrics.jsonl")
+    if not metrics:
         raise RunError(f"{folder} has no metrics to draw yet")
     summary = folder / "summary.json"
     config = files.read_json(folder / "config.json")["config"]
     return {
-        "rows": rows,
+        "metrics": metrics,
         "summary": files.read_json(summary) if summary.exists() else None,
         "config": config,
     }
 
 
-def smooth(rows: Sequence[dict[str, Any]], key: str) -> tuple[list[int], list[float], list[float]]:
-    """(episodes, values, values smoothed over the last :data:`SMOOTHING` episodes)."""
-    episodes, values, smoothed, sizes = [], [], [], []
-    before = 0
-    for row in rows:
-        size, before = row["episodes"] - before, row["episodes"]
-        if row.get(key) is None:
-            continue
-        episodes.append(row["episodes"])
-        values.append(row[key])
-        sizes.append(size)
-        total = weighted = 0.0
-        for value, weight in zip(reversed(values), reversed(sizes)):
-            weighted, total = weighted + weight * value, total + weight
-            if total >= SMOOTHING:
-                break
-        smoothed.append(weighted / total)
-    return episodes, values, smoothed
+def known(metrics: dict[str, np.ndarray], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """(episodes, values) of the iterations that have a value."""
+    values = metrics.get(key, np.full(len(metrics["episodes"]), np.nan))
+    kept = np.isfinite(values)
+    return metrics["episodes"][kept], values[kept]
 
 
 def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> None:
     for i, run in enumerate(runs):
-        colour, dash = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
-        episodes, values, smoothed = smooth(run["rows"], key)
+        look = style.properties(palette.look(i))
+        colour, dash = look["color"], look["linestyle"]
+        episodes, values = known(run["metrics"], key)
+        smoothed = smooth(episodes, values)
         axis.plot(episodes, values, color=colour, alpha=0.25, linewidth=0.8)
         name = "training" if len(runs) == 1 else _label(runs, run)
         axis.plot(episodes, smoothed, color=colour, linestyle=dash, linewidth=1.8, label=name)
-        _final(axis, run, key, episodes[-1] if episodes else 0, colour)
+        _final(axis, run, key, episodes[-1] if len(episodes) else 0, colour)
     summary = next((run["summary"] for run in runs if run["summary"]), None)
     for team, (name, grey) in REFERENCES.items():
         if summary and team in summary.get(key, {}):
@@ -114,7 +105,7 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
     axis.set_xlim(left=0)
     axis.set_xlabel("training episodes")
     axis.set_ylabel(title)
-    tidy(axis)
+    style.tidy(axis)
 
 
 def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:

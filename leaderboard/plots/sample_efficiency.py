@@ -13,13 +13,12 @@ from colllm_bench.leaderboard.plots.setting_figures import Group, below, heading
 
 
 def samples(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
-            comparisons: Sequence[dict]) -> Figure | None:
+            comparisons: Sequence[dict], thresholds: Sequence[str]) -> Figure | None:
     """For each threshold: the share of runs that got there by so many episodes, and the ratios
     of samples to one method's (Monte-Carlo's, where it was run)."""
     groups = [group for group in shown(groups) if group["measure"] != "return"]
     if not groups:
         return None
-    thresholds = list(groups[0]["samples"])
     base = next((group for group in groups if group["method"] == "mc"), groups[0])
     others = [group for group in groups if group is not base]
     room = max(
@@ -39,11 +38,13 @@ def samples(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
 
 def _arrivals(axis: Any, groups: Sequence[Group], threshold: str, looks: dict, handles: dict):
     for group in groups:
-        found = (group["samples"][threshold] or {}).get("episodes")
+        found = group["metrics"][f"episodes_to_{threshold}"]
         if found is None:
             continue
         look, n, budget = looks[group["method"]], len(found["seeds"]), group["budget"]
-        times = sorted(seed["value"] for seed in found["seeds"] if seed["reached"])
+        times = sorted(
+            value for value, reached in zip(found["seeds"], found["reached"]) if reached
+        )
         x = [0.0, *times, float(budget)]
         y = [k / n for k in range(len(times) + 1)] + [len(times) / n]
         (line,) = axis.plot(

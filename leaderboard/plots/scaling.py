@@ -9,14 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from colllm_bench.leaderboard.metrics import AGGREGATES, Metric, main_metric
 from colllm_bench.leaderboard.plots import style
-from colllm_bench.leaderboard.plots.setting_figures import MEASURES, MOST, dots, limit
-from colllm_bench.leaderboard.statistics.estimators import AGGREGATES
-
-TITLES = {
-    "mean": "mean", "median": "median", "iqm": "interquartile mean",
-    "optimality_gap": "optimality gap (smaller is better)",
-}
+from colllm_bench.leaderboard.plots.setting_figures import MOST, dots, limit
 
 
 def scaling_lines(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -28,41 +23,40 @@ def scaling_lines(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return dict(together)
 
 
-def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], looks: dict
-            ) -> Figure:
-    """Score, samples to a threshold, memory, time and exchanged bytes by number of agents."""
+def scaling(
+    title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], looks: dict,
+    metrics: Sequence[Metric],
+) -> Figure:
+    """Every metric that is drawn here (``in_plot``) by the number of agents."""
     groups = {group["id"]: group for group in data["groups"]}
     lines = list(lines)[:MOST]
-    threshold = f"{data['thresholds'][-1]:g}" if data["thresholds"] else None
-    measure = groups[lines[0]["points"][0]["group"]]["measure"]
-    wanted = [
-        (MEASURES[measure], lambda g: _final(g, measure)),
-        (f"episodes to {threshold}", lambda g: _samples(g, threshold)),
-        ("peak memory, MiB", lambda g: g["cost"]["peak_memory_mib"]),
-        ("seconds an iteration", lambda g: g["cost"]["seconds_per_iteration"]),
-        ("bytes exchanged an iteration", lambda g: g["cost"]["bytes_exchanged"]),
-    ]
+    there = [groups[point["group"]] for line in lines for point in line["points"]]
+    main = main_metric(there[0])
     drawn = [
-        want for want in wanted
-        if any(want[1](groups[point["group"]]) for line in lines for point in line["points"])
+        metric for metric in metrics if "scaling" in metric.in_plot
+        and (metric.references is None or metric.id == main)
+        and any(group["metrics"][metric.id] for group in there)
     ]
     names = [style.brief(line["method"]) for line in lines]
     figure, axes = style.panels(-(-len(drawn) // 3), min(3, len(drawn)), width=2.4, height=2.1,
                                 below=style.legend_shape(names, 2.4 * min(3, len(drawn)))[1])
     handles: dict[str, Any] = {}
-    for axis, (label, read) in zip(axes, drawn):
+    for axis, metric in zip(axes, drawn):
         for i, line in enumerate(lines):
             aside = 2 ** (0.05 * (i - (len(lines) - 1) / 2))  # so that marks do not cover others
-            handles.setdefault(names[i], _line(axis, line, groups, read, looks, aside))
-        axis.set_ylabel(label)
+            handles.setdefault(names[i], _line(axis, line, groups, metric, looks, aside))
+        axis.set_ylabel(metric.label)
         axis.set_xlabel("agents")
         axis.set_xscale("log", base=2)
         sizes = sorted({point["agents"] for line in lines for point in line["points"]})
         axis.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
         axis.set_xticks(sizes, map(str, sizes))
         axis.minorticks_off()
-        if label == MEASURES[measure]:
-            limit(axis, measure)
+        if metric.id == main:
+            limit(axis, there[0]["measure"], [
+                seed for group in there if group["metrics"][main]
+                for seed in group["metrics"][main]["seeds"]
+            ])
         else:
             axis.set_ylim(bottom=0)
             axis.yaxis.set_major_formatter(style.short)
@@ -73,21 +67,13 @@ def scaling(title: str, lines: Sequence[dict[str, Any]], data: dict[str, Any], l
     return figure
 
 
-def _final(group: dict[str, Any], measure: str) -> dict[str, Any] | None:
-    found = group["finals"].get(measure)
-    return found and {**found["mean"], "seeds": [seed["value"] for seed in found["seeds"]]}
-
-
-def _samples(group: dict[str, Any], threshold: str | None) -> dict[str, Any] | None:
-    found = group["samples"].get(threshold, {}).get("episodes") if threshold else None
-    return found and {**found, "seeds": [seed["value"] for seed in found["seeds"]]}
-
-
-def _line(axis: Any, line: dict, groups: dict, read: Any, looks: dict, aside: float) -> Any:
+def _line(
+    axis: Any, line: dict, groups: dict, metric: Metric, looks: dict, aside: float
+) -> Any:
     """Means joined by a line, intervals, every seed; an arrow up where runs are censored."""
     look, xs, ys = looks[line["method"]], [], []
     for point in line["points"]:
-        found = read(groups[point["group"]])
+        found = groups[point["group"]]["metrics"][metric.id]
         if not found:
             continue
         x = point["agents"] * aside
@@ -95,7 +81,8 @@ def _line(axis: Any, line: dict, groups: dict, read: Any, looks: dict, aside: fl
         ys.append(found["value"])
         if found["low"] is not None:
             axis.plot([x, x], [found["low"], found["high"]], color=look["color"], lw=1.2)
-        axis.plot([x] * len(found["seeds"]), found["seeds"], linestyle="none", markersize=3.5,
+        seeds = found["seeds"] or ()
+        axis.plot([x] * len(seeds), seeds, linestyle="none", markersize=3.5,
                   marker=look["marker"], markerfacecolor="none", markeredgewidth=0.7,
                   markeredgecolor=look["color"])
         if found.get("bound") == "at least":
@@ -121,11 +108,11 @@ def aggregates(env: str | None, rows: Sequence[dict[str, Any]], data: dict[str, 
     )
     for k, (axis, name) in enumerate(zip(axes, AGGREGATES)):
         dots(axis, [
-            {"label": label if k == 0 else "", "look": looks[row["method"]], "seeds": [],
+            {"label": label if k == 0 else "", "look": looks[row["method"]],
              "estimate": row[name]}
             for label, row in zip(labels, rows)
         ], numbers=True)
-        axis.set_xlabel(TITLES[name])
+        axis.set_xlabel(AGGREGATES[name])
         axis.locator_params(axis="x", nbins=4)
     for row in rows:
         look = looks[row["method"]]

@@ -14,30 +14,30 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from colllm_bench.leaderboard.metrics import CURVES, UNITS, Metric, main_metric
 from colllm_bench.leaderboard.plots import style
 
 MOST = 8
-UNITS = {
-    "episodes": "training episodes", "agent_turns": "agent-turns", "tokens": "tokens written",
-    "seconds": "wall seconds",
-}
-MEASURES = {"score": "normalized score", "success": "win rate", "return": "return"}
+CURVE_TITLES = {curve.id: curve.title for curve in CURVES}
 
 Group = dict[str, Any]
 
 
 def shown(groups: Sequence[Group]) -> list[Group]:
-    """The groups that go into a picture: of one measure, the best :data:`MOST`, by name."""
+    """The groups that go into a figure: of one measure, the best :data:`MOST`, by name."""
     measure = main_measure(groups)
-    fit = [group for group in groups if group["measure"] == measure and group["finals"][measure]]
-    best = sorted(fit, key=lambda group: -group["finals"][measure]["mean"]["value"])[:MOST]
-    return sorted(best, key=lambda group: group["method"])
+    ranked = [
+        group for group in groups
+        if group["measure"] == measure and group["metrics"][main_metric(group)]
+    ]
+    ranked.sort(key=lambda group: -group["metrics"][main_metric(group)]["value"])
+    return sorted(ranked[:MOST], key=lambda group: group["method"])
 
 
 def main_measure(groups: Sequence[Group]) -> str:
     """What most of the groups are ranked by."""
     measures = [group["measure"] for group in groups]
-    return max(MEASURES, key=measures.count)
+    return max(CURVE_TITLES, key=measures.count)
 
 
 def heading(setting: dict[str, Any], groups: Sequence[Group], what: str) -> str:
@@ -70,17 +70,21 @@ def learning_curves(setting: dict[str, Any], groups: Sequence[Group], looks: dic
     measure = groups[0]["measure"]
     figure, axes = style.panels(2, 2, below=below(groups, 8.0, REFERENCES))
     handles: dict[str, Any] = {}
-    for axis, (unit, label) in zip(axes, UNITS.items()):
+    for axis, unit in zip(axes, UNITS):
         for group in groups:
-            drawn = _curve(axis, group, measure, unit, looks[group["method"]])
+            drawn = _curve(axis, group, measure, unit.id, looks[group["method"]])
             if drawn is not None:
                 handles.setdefault(named(group), drawn)
         _references(axis, groups, measure, handles)
-        axis.set_xlabel(label)
-        axis.set_ylabel(MEASURES[measure])
+        axis.set_xlabel(unit.label)
+        axis.set_ylabel(CURVE_TITLES[measure])
         axis.set_xlim(left=0)
         axis.xaxis.set_major_formatter(style.short)
-        limit(axis, measure)
+        limit(axis, measure, [
+            value for group in groups
+            for seed in group["curves"]["measures"].get(measure, {}).get("seeds", ())
+            for value in seed
+        ])
     style.title(figure, heading(setting, groups, "learning curves"))
     style.legend(figure, handles)
     return figure
@@ -111,58 +115,88 @@ def _references(axis: Any, groups: Sequence[Group], measure: str, handles: dict)
         handles[REFERENCES[1]] = axis.axhline(level, color="#888888", lw=1, ls=(0, (1, 2)))
 
 
-def limit(axis: Any, measure: str) -> None:
+def limit(axis: Any, measure: str, values: Sequence[float] = ()) -> None:
+    """The range of the y axis. The values decide; a band of few seeds that is wider is cut."""
     if measure == "score":
-        low, high = axis.get_ylim()
-        axis.set_ylim(max(low, -0.6), min(high, 1.6))  # a band of three seeds may be very wide
+        low, high = min(0.0, *values, 0.0), max(1.0, *values, 1.0)
+        axis.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
     if measure == "success":
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-# -- final scores
+# -- metrics, method beside method
 
 
-def final_scores(setting: dict[str, Any], groups: Sequence[Group], looks: dict) -> Figure | None:
-    """Held-out results: every seed, their mean and its interval, the untrained model."""
+def metric_panels(
+    name: str, setting: dict[str, Any], groups: Sequence[Group], looks: dict,
+    metrics: Sequence[Metric],
+) -> Figure | None:
+    """The figure ``name``: a panel for each metric that is drawn in it (``in_plot``); in a panel
+    every seed, their mean and its interval, a line a method."""
     groups = shown(groups)
     if not groups:
         return None
-    measure = groups[0]["measure"]
-    rows = [
-        {
-            "label": named(group), "look": looks[group["method"]],
-            "seeds": [seed["value"] for seed in group["finals"][measure]["seeds"]],
-            "estimate": group["finals"][measure]["mean"],
-        }
-        for group in groups
+    main = {f"{curve}_mean" for curve in CURVE_TITLES} - {main_metric(groups[0])}
+    kept = [
+        metric for metric in metrics
+        if name in metric.in_plot and metric.id not in main
+        and any(group["metrics"][metric.id] for group in groups)
     ]
-    figure, (axis,) = style.panels(
-        1, 1, width=5.0, height=0.45 + 0.36 * len(rows), left=_room(rows)
+    if not kept:
+        return None
+    columns = 2 if len(kept) == 4 else min(3, len(kept))
+    labels = [named(group) for group in groups]
+    figure, axes = style.panels(
+        -(-len(kept) // columns), columns, width=5.0 if columns == 1 else 2.1,
+        height=0.45 + 0.36 * len(groups), left=0.3 + 0.068 * max(map(len, labels)), wide=0.22,
     )
-    dots(axis, rows)
-    handles: dict[str, Any] = {}
-    before = {group["finals"][measure]["untrained"] for group in groups} - {None}
-    for level in before if len(before) == 1 else ():
-        handles["untrained"] = axis.axvline(level, color="#888888", lw=1.2, ls=(0, (1, 2)))
+    for k, (axis, metric) in enumerate(zip(axes, kept)):
+        dots(axis, [
+            {"label": label if k % columns == 0 else "", "look": looks[group["method"]],
+             "estimate": group["metrics"][metric.id] or MISSING}
+            for label, group in zip(labels, groups)
+        ])
+        axis.set_xlabel(metric.label)
+        if columns > 1:
+            axis.locator_params(axis="x", nbins=4)
+        if metric.format == "share":
+            axis.xaxis.set_major_formatter(PercentFormatter(1.0))
+        _untrained(axis, groups, metric)
+    for axis in axes[len(kept):]:
+        axis.set_visible(False)
+    what = f"{name} (each run a hollow mark; mean and 95% interval)"
+    style.title(figure, heading(setting, groups, what))
+    return figure
+
+
+MISSING = {"value": float("nan"), "low": None, "high": None, "seeds": None}
+"""Stands for a metric that a group lacks."""
+
+
+def _untrained(axis: Any, groups: Sequence[Group], metric: Metric) -> None:
+    """The untrained team as a line across, beside the results of trained ones."""
+    if "finals" not in metric.in_plot or metric.references is None:
+        return
+    finals = [group["finals"][metric.references] for group in groups]
+    levels = {final["untrained"] for final in finals if final} - {None}
+    if len(levels) == 1:
+        level = levels.pop()
+        axis.axvline(level, color="#888888", lw=1.2, ls=(0, (1, 2)))
         axis.annotate(" untrained", (level, 1), xycoords=("data", "axes fraction"), fontsize=7,
                       color="#666666", va="top")
-    axis.set_xlabel(f"{MEASURES[measure]} on held-out tasks (mean over seeds, 95% interval)")
-    if measure == "success":
-        axis.xaxis.set_major_formatter(PercentFormatter(1.0))
-    style.title(figure, heading(setting, groups, "final results"))
-    return figure
 
 
 def dots(axis: Any, rows: Sequence[dict[str, Any]], *, numbers: bool = False) -> None:
     """A line a row: each seed a hollow mark, the estimate a filled one with its interval."""
     for y, row in enumerate(rows):
         look = row["look"]
+        found = row["estimate"]
+        seeds = found.get("seeds") or ()
         axis.plot(
-            row["seeds"], [y + 0.18] * len(row["seeds"]), linestyle="none", markersize=4.5,
+            seeds, [y + 0.18] * len(seeds), linestyle="none", markersize=4.5,
             marker=look["marker"], markerfacecolor="none", markeredgecolor=look["color"],
         )
-        found = row["estimate"]
         if found["low"] is not None:
             axis.plot([found["low"], found["high"]], [y - 0.12] * 2, color=look["color"], lw=1.6)
         axis.plot(
@@ -177,10 +211,6 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]], *, numbers: bool = False) ->
     axis.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axis.set_ylim(len(rows) - 0.45, -0.6)
     axis.grid(False, axis="y")
-
-
-def _room(rows: Sequence[dict[str, Any]]) -> float:
-    return 0.3 + 0.068 * max(len(row["label"]) for row in rows)
 
 
 # -- profiles
@@ -208,44 +238,4 @@ def profiles(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
     axis.set_ylabel("share of runs above it")
     style.title(figure, heading(setting, groups, "performance profiles"))
     style.legend(figure, handles)
-    return figure
-
-
-# -- variance
-
-VARIANCE = {
-    "dispersion_across_time": "dispersion across time",
-    "short_term_risk": "worst 5% of steps",
-    "long_term_risk": "worst 5% of drawdowns",
-    "area_under_curve": "area under the curve",
-    "advantage_variance": "variance of advantages",
-    "gradient_snr": "gradient signal / noise",
-}
-
-
-def variance(setting: dict[str, Any], groups: Sequence[Group], looks: dict) -> Figure | None:
-    """What varies over time, over runs and in the gradient; each run a mark."""
-    groups = shown(groups)
-    kept = [key for key in VARIANCE if any(group["variance"][key] for group in groups)]
-    if not groups or not kept:
-        return None
-    columns = 2 if len(kept) == 4 else min(3, len(kept))
-    labels = [{"label": style.brief(group["method"])} for group in groups]
-    figure, axes = style.panels(
-        -(-len(kept) // columns), columns, width=2.1, height=0.35 + 0.3 * len(groups),
-        left=_room(labels), wide=0.22,
-    )
-    for k, (axis, key) in enumerate(zip(axes, kept)):
-        rows = []
-        for group in groups:
-            found = group["variance"][key] or {"seeds": [], "value": float("nan"), "low": None}
-            label = style.brief(group["method"]) if k % columns == 0 else ""
-            rows.append({"label": label, "look": looks[group["method"]],
-                         "seeds": found["seeds"], "estimate": found})
-        dots(axis, rows)
-        axis.set_xlabel(VARIANCE[key])
-        axis.locator_params(axis="x", nbins=4)
-    for axis in axes[len(kept):]:
-        axis.set_visible(False)
-    style.title(figure, heading(setting, groups, "variance (each run a mark, mean and interval)"))
     return figure

@@ -1,4 +1,4 @@
-"""How every picture looks: told apart by the colour-blind, and in black and white.
+"""What every figure shares: panels, titles, legends, and how they are saved.
 
 Nothing touches pyplot's global state or asks for a display.
 """
@@ -13,27 +13,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from colllm_bench import files
+from colllm_bench.leaderboard.palette import Look, looks
 
-# Okabe and Ito (2008): told apart by the colour-blind; the dashes tell them apart in print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-FIRST = ("cc", "dc", "mc", "central")
-"""The built-in algorithms look the same in every report."""
 DPI = 130
 INK, FAINT = "#222222", "#dddddd"
 
 
 def styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour, dashes and marker of each method; no two alike up to 36."""
-    others = sorted(set(methods) - set(FIRST))
-    looks = {}
-    for i, name in enumerate([*FIRST, *others]):
-        looks[name] = {
-            "color": COLOURS[i % 6], "linestyle": DASHES[(i + i // 6) % 6],
-            "marker": MARKERS[i % 7],
-        }
-    return looks
+    """Each method's look (:mod:`colllm_bench.leaderboard.palette`) as matplotlib's properties."""
+    return {name: properties(look) for name, look in looks(methods).items()}
+
+
+def properties(look: Look) -> dict[str, Any]:
+    return {
+        "color": look.colours[0], "marker": look.marker[1],
+        "linestyle": (0, look.dash) if look.dash else "-",
+    }
 
 
 def panels(
@@ -103,9 +98,9 @@ def legend(figure: Figure, handles: dict[str, Any]) -> None:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write the picture; its name says the format (png, pdf or svg)."""
+    """Write the figure; its name says the format (png, pdf or svg)."""
     kind = path.suffix.removeprefix(".")
-    # Without its date a picture of equal data is of equal bytes.
+    # Without its date, a figure of equal data has equal bytes.
     metadata = {"png": None, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
     # Best compression takes three times as long as this, for a tenth of the size.
     options = {"pil_kwargs": {"compress_level": 4}} if kind == "png" else {}

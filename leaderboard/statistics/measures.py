@@ -7,7 +7,7 @@ its value), and *runs* within the group (every estimate here, n being the number
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,7 @@ POINTS = 100
 """Most points of a curve in ``data.json``."""
 PROFILE = np.round(np.linspace(0.0, 1.0, 51), 2)
 """Scores at which performance profiles are taken."""
-UNITS = ("episodes", "agent_turns", "tokens", "seconds")
-"""What samples are counted in."""
+
 SHARES = frozenset({"success"})
 """Measures that lie between 0 and 1."""
 
@@ -81,12 +80,22 @@ def seconds_of(run: Run, cumulative: bool = False) -> np.ndarray | None:
     return np.cumsum(both) if cumulative else both
 
 
-def group_curves(group: Group) -> dict[str, Any]:
-    """Smoothed learning curves: ``x`` by unit (mean over seeds), and for each measure ``mean``,
-    ``low``, ``high`` (over seeds) and ``seeds``. At most :data:`POINTS` points, the last kept."""
+def group_curves(
+    group: Group, units: Sequence[str], kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Smoothed learning curves, of at most :data:`POINTS` points, the last kept.
+
+    Args:
+        units: of the x axis: ``episodes``, ``agent_turns``, ``tokens``, ``seconds``.
+        kinds: of the y axis: ``score``, ``success``, ``return``.
+
+    Returns:
+        ``x``: by unit, the mean over seeds, None where a run did not record it. ``measures``: by
+        kind, ``mean``, ``low`` and ``high`` (over seeds) and ``seeds``.
+    """
     size = min(len(run.metrics["episodes"]) for run in group.runs)
     picks = np.unique(np.linspace(0, size - 1, min(size, POINTS)).round().astype(int))
-    xs = {unit: [counts(run, unit) for run in group.runs] for unit in UNITS}
+    xs = {unit: [counts(run, unit) for run in group.runs] for unit in units}
     found: dict[str, Any] = {
         "x": {
             unit: None if any(x is None for x in each)
@@ -95,7 +104,7 @@ def group_curves(group: Group) -> dict[str, Any]:
         },
         "measures": {},
     }
-    for measure in ("score", "success", "return"):
+    for measure in kinds:
         raw = [curve(run, measure) for run in group.runs]
         if any(values is None or not np.isfinite(values).all() for values in raw):
             continue
@@ -128,39 +137,58 @@ def _listed(values: np.ndarray | None) -> list[float] | None:
 # -- finals
 
 
-def finals(group: Group, measure: str) -> dict[str, Any] | None:
+def final_seeds(group: Group, measure: str) -> dict[str, Any] | None:
     """The trained teams on held-out tasks.
 
     Returns:
-        ``seeds`` (value, low, high, n of each run: over its episodes), ``untrained`` (mean over
-        runs), and an estimate over runs for each aggregate; None where a run lacks the measure.
+        ``seeds`` (``value``, ``low``, ``high``, ``n`` of each run: over its episodes) and
+        ``untrained`` (mean over runs of the untrained team); None where a run lacks the measure.
     """
-    found = [run.summary.get(measure, {}).get("trained") for run in group.runs]
-    if any(own is None or number(own.get("mean")) is None for own in found):
+    trained = _trained(group, measure)
+    if trained is None:
         return None
-    values = np.array([own["mean"] for own in found], dtype=float)
-    before = [run.summary[measure].get("untrained", {}).get("mean") for run in group.runs]
-    result: dict[str, Any] = {
+    untrained = [run.summary[measure].get("untrained", {}).get("mean") for run in group.runs]
+    return {
         "seeds": [
-            {"value": own["mean"], **{key: own.get(key) for key in ("low", "high", "n")}}
-            for own in found
+            {"value": result["mean"], **{key: result.get(key) for key in ("low", "high", "n")}}
+            for result in trained
         ],
-        "untrained": None if None in before else float(np.mean(before)),
+        "untrained": None if None in untrained else float(np.mean(untrained)),
     }
-    names = list(estimators.AGGREGATES) if measure == "score" else ["mean"]
-    for name in names:
-        made = estimate(values, name, rng=generator(group, f"{measure}/{name}"))
-        result[name] = (made.clipped(0, 1) if measure in SHARES else made).to_dict()
-    return result
+
+
+def final(measure: str, aggregate: str) -> Callable[[Group], dict[str, Any] | None]:
+    """The statistic: an aggregate over runs of the trained teams' held-out results."""
+
+    def statistic(group: Group) -> dict[str, Any] | None:
+        trained = _trained(group, measure)
+        if trained is None:
+            return None
+        values = np.array([result["mean"] for result in trained], dtype=float)
+        found = estimate(values, aggregate, rng=generator(group, f"{measure}/{aggregate}"))
+        if measure in SHARES:
+            found = found.clipped(0, 1)
+        if aggregate == "optimality_gap":
+            values = 1.0 - np.minimum(values, 1.0)  # each run's own gap
+        return {**found.to_dict(), "seeds": values.tolist()}
+
+    return statistic
+
+
+def _trained(group: Group, measure: str) -> list[dict[str, Any]] | None:
+    """Each run's summary of its trained team; None where a run has none."""
+    trained = [run.summary.get(measure, {}).get("trained") for run in group.runs]
+    if any(result is None or number(result.get("mean")) is None for result in trained):
+        return None
+    return trained
 
 
 def final_values(group: Group) -> np.ndarray | None:
     """[n] each run's held-out value of :func:`main_measure`."""
-    measure = main_measure(group)
-    found = [run.summary.get(measure, {}).get("trained") for run in group.runs]
-    if any(own is None or number(own.get("mean")) is None for own in found):
+    trained = _trained(group, main_measure(group))
+    if trained is None:
         return None
-    return np.array([own["mean"] for own in found], dtype=float)
+    return np.array([result["mean"] for result in trained], dtype=float)
 
 
 def profile(group: Group) -> dict[str, Any] | None:
@@ -192,28 +220,27 @@ def samples(group: Group, threshold: float, unit: str) -> curves.Samples | None:
     return curves.Samples(tuple(used), tuple(got_there))
 
 
-def group_samples(group: Group, thresholds: Sequence[float]) -> dict[str, Any]:
-    """By threshold, by unit: ``seeds`` (value, and whether it got there), the estimate, and
-    ``bound`` (``exact``, or ``at least`` where runs are censored)."""
-    found: dict[str, Any] = {}
-    for threshold in thresholds:
-        units = {}
-        for unit in UNITS:
-            needed = samples(group, threshold, unit)
-            units[unit] = None if needed is None else {
-                "seeds": [
-                    {"value": value, "reached": got}
-                    for value, got in zip(needed.values, needed.reached)
-                ],
-                "bound": "exact" if needed.exact else "at least",
-                **needed.estimate().to_dict(),
-            }
-        found[f"{threshold:g}"] = units
-    return found
+def samples_to(threshold: float, unit: str) -> Callable[[Group], dict[str, Any] | None]:
+    """The statistic: what runs used of ``unit`` until they were at the threshold.
+
+    An estimate with ``reached`` (of each seed: where it did not get there, its value is the
+    budget) and ``bound``: ``exact``, or ``at least`` where a run did not get there.
+    """
+
+    def statistic(group: Group) -> dict[str, Any] | None:
+        needed = samples(group, threshold, unit)
+        return needed and {
+            **needed.estimate().to_dict(),
+            "seeds": list(needed.values),
+            "reached": list(needed.reached),
+            "bound": "exact" if needed.exact else "at least",
+        }
+
+    return statistic
 
 
 def over_runs(
-    values: Sequence[float | None], low: float = -math.inf, high: float = math.inf
+    values: Iterable[float | None], low: float = -math.inf, high: float = math.inf
 ) -> dict[str, Any] | None:
     """Each run's value and their mean with its interval, between what is possible at all; None
     where a run has none."""

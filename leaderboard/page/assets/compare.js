@@ -1,46 +1,46 @@
-// A measure: method beside method, and against the number of agents.
+// A metric: method beside method, and against the number of agents.
 
-// -- a measure, method beside method
+// -- a metric, method beside method
 
-const compareState = { measure: null };
+const compareState = { metric: null };
 
 function drawCompare(box) {
-  put(box, el("h2", { id: "compare-title" }, "Every seed, every measure"));
+  put(box, el("h2", { id: "compare-title" }, "Every seed, every metric"));
   const entries = visibleSettings();
-  const measures = data.measures.filter((m) => entries.some((e) => e.groups.some((g) => g.numbers[m.id])));
-  if (!measures.length) return void box.append(nothing());
-  if (!measures.some((m) => m.id === compareState.measure)) compareState.measure = measures[0].id;
-  const measure = measuresById.get(compareState.measure);
+  const metrics = data.metrics.filter((m) => entries.some((e) => e.groups.some((g) => g.numbers[m.id])));
+  if (!metrics.length) return void box.append(nothing());
+  if (!metrics.some((m) => m.id === compareState.metric)) compareState.metric = metrics[0].id;
+  const metric = metricsById.get(compareState.metric);
   box.append(
     el(
       "div",
       { class: "controls" },
       select(
-        "compare-measure",
-        "Measure",
-        measures.map((m) => [m.id, m.title]),
-        compareState.measure,
+        "compare-metric",
+        "Metric",
+        metrics.map((m) => [m.id, m.title]),
+        compareState.metric,
         (value) => {
-          compareState.measure = value;
+          compareState.metric = value;
           drawCompare(box);
-          byId("compare-measure").focus();
+          byId("compare-metric").focus();
         },
       ),
     ),
-    el("p", { class: "lead" }, measure.help, betterText(measure)),
+    el("p", { class: "lead" }, metric.help, betterText(metric)),
   );
-  const drawn = entries.filter((entry) => entry.groups.some((group) => group.numbers[measure.id]));
+  const drawn = entries.filter((entry) => entry.groups.some((group) => group.numbers[metric.id]));
   perSetting(box, drawn, ({ setting, groups }) =>
     rowChart({
       title: setting.title,
       note: null,
-      format: measure.format,
-      domain: measure.domain,
-      references: (setting.lines[measure.lines] || []).map(([name, at]) => ({ name, x: at })),
+      format: metric.format,
+      domain: metric.domain,
+      references: (setting.lines[metric.lines] || []).map(([name, at]) => ({ name, x: at })),
       rows: groups
-        .filter((group) => group.numbers[measure.id])
+        .filter((group) => group.numbers[metric.id])
         .map((group) => ({
-          ...group.numbers[measure.id],
+          ...group.numbers[metric.id],
           name: group.method,
           note: seedNote(group),
           look: look(group.method),
@@ -49,12 +49,12 @@ function drawCompare(box) {
   );
 }
 
-const betterText = (measure) =>
-  measure.better === "high" ? " Higher is better." : measure.better === "low" ? " Lower is better." : "";
+const betterText = (metric) =>
+  metric.better === "high" ? " Higher is better." : metric.better === "low" ? " Lower is better." : "";
 
 // -- more agents
 
-const scalingState = { measure: null };
+const scalingState = { metric: null };
 
 function drawScaling(box) {
   put(box, el("h2", { id: "scaling-title" }, "More agents"));
@@ -75,30 +75,30 @@ function drawScaling(box) {
       ),
     );
   }
-  const measures = data.measures.filter((m) =>
+  const metrics = data.metrics.filter((m) =>
     scaled.some(([, groups]) => groups.some((g) => g.numbers[m.id])),
   );
-  if (!measures.some((m) => m.id === scalingState.measure)) scalingState.measure = measures[0].id;
-  const measure = measuresById.get(scalingState.measure);
+  if (!metrics.some((m) => m.id === scalingState.metric)) scalingState.metric = metrics[0].id;
+  const metric = metricsById.get(scalingState.metric);
   box.append(
     el(
       "div",
       { class: "controls" },
       select(
-        "scaling-measure",
-        "Measure",
-        measures.map((m) => [m.id, m.title]),
-        scalingState.measure,
+        "scaling-metric",
+        "Metric",
+        metrics.map((m) => [m.id, m.title]),
+        scalingState.metric,
         (value) => {
-          scalingState.measure = value;
+          scalingState.metric = value;
           drawScaling(box);
-          byId("scaling-measure").focus();
+          byId("scaling-metric").focus();
         },
       ),
     ),
-    el("p", { class: "lead" }, measure.help, betterText(measure)),
+    el("p", { class: "lead" }, metric.help, betterText(metric)),
   );
-  perSetting(box, scaled, ([family, groups]) => scalingPlot(family, groups, measure));
+  perSetting(box, scaled, ([family, groups]) => scalingPlot(family, groups, metric));
 }
 
 /** Groups of those methods that were run with more than one number of agents. */
@@ -107,15 +107,15 @@ const severalSizes = (groups) =>
     groups.some((other) => other.method === group.method && other.agents !== group.agents),
   );
 
-function scalingPlot(family, groups, measure) {
+function scalingPlot(family, groups, metric) {
   const there = groups.filter(
-    (group) => group.numbers[measure.id] && group.numbers[measure.id].mean !== null,
+    (group) => group.numbers[metric.id] && group.numbers[metric.id].mean !== null,
   );
   const at = [...new Set(there.map((group) => group.agents))].sort((a, b) => a - b);
   const names = [...new Set(there.map((group) => group.method))];
   const series = names.map((name) => {
     const own = there.filter((group) => group.method === name).sort((a, b) => a.agents - b.agents);
-    const of = (group) => group.numbers[measure.id];
+    const of = (group) => group.numbers[metric.id];
     return {
       name,
       ...look(name),
@@ -134,7 +134,7 @@ function scalingPlot(family, groups, measure) {
     title: family,
     note: null,
     x: { label: "agents", format: "count", at, domain: [at[0], at.at(-1)] },
-    y: { label: measure.title, format: measure.format, domain: measure.domain, floor: 0 },
+    y: { label: metric.title, format: metric.format, domain: metric.domain, floor: 0 },
     references: [],
     series,
   });

@@ -1,6 +1,6 @@
 // The leaderboard: a row a group, and under each row every number and how it was made.
 
-const MAIN = data.measures.filter((measure) => measure.main);
+const COLUMNS = data.metrics.filter((metric) => metric.column);
 
 function drawBoard(box) {
   const groups = visible();
@@ -12,7 +12,7 @@ function drawBoard(box) {
           el(
             "p",
             { class: "lead" },
-            "One row is one configuration, averaged over its seeds. ",
+            "One row is one configuration, averaged over its seeds; the best of each setting stands first. ",
             "Score 0 is the random team, 1 the scripted expert, on held-out tasks. ",
             "The small plot has every seed as a dot, the mean as a bar and the 95% interval as a line.",
           ),
@@ -48,15 +48,22 @@ function settingNotes(groups) {
   );
 }
 
+/** Setting by setting, within each the best first: only groups of one setting compare. */
+function ranked(groups) {
+  const place = new Map(data.settings.map((setting, i) => [setting.id, i]));
+  const value = (group) => (group.numbers[`${group.measure}_mean`] || {}).mean ?? -Infinity;
+  return [...groups].sort((a, b) => place.get(a.setting) - place.get(b.setting) || value(b) - value(a));
+}
+
 function boardTable(groups) {
   const text = (id, title, value, cellOf) => ({ id, title, value, cell: cellOf });
   return {
     id: "leaderboard",
     caption: "Results by configuration. The heads sort.",
-    rows: groups,
+    rows: ranked(groups),
     key: (group) => group.id,
     detail: groupDetail,
-    sort: MAIN.length ? { column: MAIN[0].id, descending: MAIN[0].better !== "low" } : { column: "method" },
+    sort: { column: "env", descending: false },
     columns: [
       text(
         "method",
@@ -75,19 +82,19 @@ function boardTable(groups) {
         value: (group) => group.seeds.length,
         cell: seedsCell,
       },
-      ...MAIN.map(measureColumn),
+      ...COLUMNS.map(metricColumn),
     ],
   };
 }
 
-const measureColumn = (measure) => ({
-  id: measure.id,
-  title: measure.title,
-  help: measure.help,
+const metricColumn = (metric) => ({
+  id: metric.id,
+  title: metric.title,
+  help: metric.help,
   numeric: true,
-  descending: measure.better !== "low",
-  value: (group) => (group.numbers[measure.id] || {}).mean ?? null,
-  cell: (group) => measureCell(group.numbers[measure.id], measure, look(group.method).colour),
+  descending: metric.better !== "low",
+  value: (group) => (group.numbers[metric.id] || {}).mean ?? null,
+  cell: (group) => metricCell(group.numbers[metric.id], metric, look(group.method).colour),
 });
 
 function methodCell(group) {
@@ -102,32 +109,32 @@ function seedsCell(group) {
 }
 
 /** Mean, interval and (for scores) the strip of seeds. */
-function measureCell(found, measure, colour) {
+function metricCell(found, metric, colour) {
   if (!found) return MISSING;
-  const text = bounded(found, measure.format);
-  const around = interval(found.low, found.high, measure.format);
+  const text = bounded(found, metric.format);
+  const around = interval(found.low, found.high, metric.format);
   return el(
     "span",
     { class: "measure" },
     el("span", { class: "mean" }, text),
     around ? el("span", { class: "interval" }, around) : null,
-    measure.strip ? strip(found, measure.domain, colour) : null,
+    metric.strip ? strip(found, metric.domain, colour) : null,
   );
 }
 
-/** Everything about a group: all measures with every seed, and how they were made. */
+/** Everything about a group: all metrics with every seed, and how they were made. */
 function groupDetail(group) {
-  const rows = data.measures
-    .filter((measure) => group.numbers[measure.id])
-    .map((measure) => {
-      const found = group.numbers[measure.id];
+  const rows = data.metrics
+    .filter((metric) => group.numbers[metric.id])
+    .map((metric) => {
+      const found = group.numbers[metric.id];
       return el(
         "tr",
         {},
-        el("th", { scope: "row", title: measure.help || null }, measure.title),
-        el("td", {}, bounded(found, measure.format)),
-        el("td", {}, interval(found.low, found.high, measure.format) || MISSING),
-        found.seeds.map((value, i) => el("td", {}, seedText(found, value, i, measure.format))),
+        el("th", { scope: "row", title: metric.help || null }, metric.title),
+        el("td", {}, bounded(found, metric.format)),
+        el("td", {}, interval(found.low, found.high, metric.format) || MISSING),
+        found.seeds.map((value, i) => el("td", {}, seedText(found, value, i, metric.format))),
       );
     });
   const heads = ["", "mean", "95% interval", ...group.seeds.map((seed) => `seed ${seed}`)];

@@ -75,7 +75,7 @@ function start() {
   const links = [
     ["board", "Leaderboard"],
     ["curves", "Curves"],
-    ["compare", "Measures"],
+    ["compare", "Metrics"],
     ["scaling", "Agents"],
     ["more", "Profiles"],
     ["replays", "Replays"],

@@ -2,7 +2,7 @@
 
 const data = JSON.parse(byId("data").textContent);
 const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
-const measuresById = new Map(data.measures.map((measure) => [measure.id, measure]));
+const metricsById = new Map(data.metrics.map((metric) => [metric.id, metric]));
 
 /** What rows can be filtered by: [key, title, value of a group]. */
 const FILTERS = [
@@ -44,15 +44,9 @@ function visibleSettings() {
 
 // -- one look for each method, wherever it appears
 
-const DASHES = ["", "7 4", "9 3 2 3", "2 3", "9 3 2 3 2 3", "1 2"];
-const MARKS = ["circle", "square", "triangle", "diamond", "wedge", "plus", "cross"];
-
-/** {colour, dash, mark} of a method, as in the report's pictures: in print and for the
+/** {colour, dash, mark} of a method, as in the report's figures: in print and for the
  * colour-blind dashes and marks tell them apart. */
-function look(method) {
-  const i = data.methods.indexOf(method);
-  return { colour: `var(--c${i % 6})`, dash: DASHES[(i + Math.floor(i / 6)) % 6], mark: MARKS[i % 7] };
-}
+const look = (method) => data.looks[method];
 
 // -- the address: filters and the replay that is open can be sent to somebody
 
