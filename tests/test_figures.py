@@ -7,6 +7,7 @@ from made_runs import make_run
 
 from colllm_bench.leaderboard.data.collection import read
 from colllm_bench.leaderboard.plots import render, setting_figures, style
+from colllm_bench.leaderboard.plots.cross_play import matrix_figure
 from colllm_bench.leaderboard.plots.sample_efficiency import turned
 from colllm_bench.leaderboard.report_data import build_data
 
@@ -61,6 +62,16 @@ def test_nothing_runs_out_of_a_picture(pictures):
                 assert extent.y0 >= box.y0 - 1 and extent.y1 <= box.y1 + 1, (name, part)
 
 
+def test_bands_of_scores_are_cut_where_lines_end(data, pictures):
+    """Two runs have a very wide band: the axis shows the lines and the range of 0 to 1."""
+    for axis in pictures["strategy-agents3-curves"].axes:
+        seeds = [y for group in data["groups"]
+                 for line in group["curves"]["measures"]["score"]["seeds"] for y in line]
+        low, high = axis.get_ylim()
+        assert low == pytest.approx(min(0.0, *seeds), abs=0.05)
+        assert high == pytest.approx(max(1.0, *seeds), abs=0.05)
+
+
 def test_every_seed_is_a_mark(data, pictures):
     axis = pictures["strategy-agents3-finals"].axes[0]
     hollow = [line for line in axis.lines if line.get_markerfacecolor() == "none"]
@@ -106,3 +117,25 @@ def test_formats(tmp_path, pictures, kind):
     start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[kind]
     path = style.save(figure, tmp_path / f"a.{kind}")
     assert path.read_bytes().startswith(start)
+
+
+# -- cross-play
+
+
+@pytest.mark.parametrize("label", ["cc", "results/strategy/a-long-name-of-a-run/agents4/seed10"])
+def test_no_text_of_a_cross_play_matrix_reaches_into_another_cell(label):
+    """Wide intervals around small means, and labels that would narrow the cells."""
+    teams = {f"{label} {k}": {} for k in range(4)}
+    cell = {"score": {"mean": 0.01, "low": -1.2, "high": 1.22, "n": 3}}
+    figure = matrix_figure({
+        "teams": teams, "matrix": [[cell] * 4] * 4, "value": "score", "agents": 2, "row_seats": 1,
+        "env": "strategy", "episodes": 3, "self_play": 0.0, "cross_play": 0.0, "gap": 0.0,
+    })
+    figure.canvas.draw()
+    axis, renderer = figure.axes[0], figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in axis.texts]
+    assert len(boxes) == 2 * 16
+    width = axis.get_window_extent(renderer).width / 4
+    assert max(box.width for box in boxes) < 0.9 * width
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert not any("-" in text.get_text() for text in axis.texts), "no interval below 0"

@@ -53,6 +53,23 @@ def test_the_table_has_a_row_a_group_and_sorts_by_every_head(browser, built, vie
             assert page.evaluate("document.activeElement.textContent").startswith(title)
 
 
+def test_at_first_the_best_of_each_setting_stands_first(browser, built, view):
+    """Scores of different settings do not compare: the first order is not by score alone."""
+    with Opened(browser, built) as page:
+        shown = by_rows(page, view)
+        places = [group["setting"] for group in shown]
+        assert len(set(places)) > 3
+        assert len([a for a, b in zip(places, places[1:]) if a != b]) == len(set(places)) - 1
+        for a, b in zip(shown, shown[1:]):
+            if a["setting"] == b["setting"] and "score_mean" in a["numbers"]:
+                scores = [group["numbers"]["score_mean"]["mean"] for group in (a, b)]
+                assert scores == sorted(scores, reverse=True)
+        assert page.locator("label[for=curve-x] span").inner_text() == "x axis"
+        assert page.locator("label[for=curve-y] span").inner_text() == "y axis"
+        axis = page.locator("#curves figure .axes .label").all_text_contents()
+        assert "training score" in axis and "score" not in axis
+
+
 def test_few_seeds_are_flagged_and_every_seed_is_a_dot(browser, built, view):
     with Opened(browser, built) as page:
         for text, group in zip(column(page, "Seeds"), by_rows(page, view), strict=True):

@@ -1,4 +1,4 @@
-"""The picture of a cross-play matrix, from its record alone."""
+"""The figure of a cross-play matrix, from its record alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from colllm_bench import files
+from colllm_bench.leaderboard.plots import style
+
+CELL, LETTER = 1.0, 0.062
+"""Inches: the side of a cell, the width of a letter of a label."""
 
 
 def heatmap(record: str | Path, path: str | Path) -> Path:
-    """Draw ``crossplay.json`` as a matrix: a mean in each cell, and its 95% interval below.
+    """Draw ``crossplay.json`` as a matrix: in each cell a mean and half its 95% interval.
 
     Args:
         record: the file.
@@ -21,12 +25,22 @@ def heatmap(record: str | Path, path: str | Path) -> Path:
     Returns:
         ``path``.
     """
-    data = files.read_json(Path(record))
-    labels, matrix, value = list(data["teams"]), data["matrix"], data["value"]
+    figure = matrix_figure(files.read_json(Path(record)))
+    files.atomic_write(Path(path), lambda file: figure.savefig(file, format="png"))
+    return Path(path)
+
+
+def matrix_figure(data: dict[str, Any]) -> Figure:
+    """The figure of a record."""
+    labels = [style.brief(label, 40) for label in data["teams"]]
+    matrix, value = data["matrix"], data["value"]
     means = [[cell[value]["mean"] for cell in line] for line in matrix]
     size = len(labels)
+    # Room for the labels, so that long ones do not narrow the cells until numbers overlap.
+    room = LETTER * max(map(len, labels))
     figure = Figure(
-        figsize=(2.6 + 1.05 * size, 2.0 + 0.95 * size), dpi=150, layout="constrained"
+        figsize=(max(5.0, 2.2 + room + CELL * size), 2.0 + 0.6 * room + CELL * size), dpi=150,
+        layout="constrained",
     )
     FigureCanvasAgg(figure)
     axis = figure.subplots()
@@ -51,23 +65,23 @@ def heatmap(record: str | Path, path: str | Path) -> Path:
     figure.colorbar(image, ax=axis, shrink=0.8, label=value)
     figure.suptitle(
         f"Cross-play, {data['env']}, {data['agents']} agents, {data['episodes']} tasks a cell\n"
+        "mean, and half its 95% interval\n"
         f"self-play {data['self_play']:.3f}, cross-play {data['cross_play']:.3f}, "
         f"gap {data['gap']:+.3f}",
         fontsize=9,
     )
-    files.atomic_write(Path(path), lambda file: figure.savefig(file, format="png"))
-    return Path(path)
+    return figure
 
 
 def _seats(which: str, number: int) -> str:
     return f"{which} seat" if number == 1 else f"{which} {number} seats"
 
 
-def _write(axis: Any, i: int, j: int, found: dict, brightness: float, own: bool) -> None:
+def _write(axis: Any, i: int, j: int, result: dict, brightness: float, self_play: bool) -> None:
     ink = "black" if brightness > 0.5 else "white"
-    weight = "bold" if own else "normal"
-    axis.text(j, i - 0.08, f"{found['mean'] + 0.0:.3f}", ha="center", va="center", color=ink,
+    weight = "bold" if self_play else "normal"
+    axis.text(j, i - 0.08, f"{result['mean'] + 0.0:.3f}", ha="center", va="center", color=ink,
               fontsize=10, fontweight=weight)
-    if found["low"] is not None:
-        axis.text(j, i + 0.22, f"{found['low']:.2f} to {found['high']:.2f}", ha="center",
-                  va="center", color=ink, fontsize=6.5)
+    if result["low"] is not None:  # Student's interval, the same on both sides
+        axis.text(j, i + 0.22, f"± {result['high'] - result['mean']:.2f}", ha="center",
+                  va="center", color=ink, fontsize=8)

@@ -109,9 +109,9 @@ function drawLines(spec, series, width, readout) {
       { id: clip },
       svg("rect", {
         x: box.left,
-        y: box.top - 5,
+        y: box.top,
         width: box.right - box.left,
-        height: box.bottom - box.top + 10,
+        height: box.bottom - box.top,
       }),
     ),
   );
