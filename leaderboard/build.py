@@ -23,58 +23,58 @@ Writes index.html, data.json (everything that it shows), marl-eval.json, tables/
 FORMATS = ("png", "pdf", "svg")
 
 
-def parser() -> cli.Parser:
-    made = cli.Parser(
+def make_parser() -> cli.Parser:
+    parser = cli.Parser(
         prog="python -m colllm_bench.leaderboard build",
         usage="python -m colllm_bench.leaderboard build [FOLDER ...] [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    made.add_argument(
+    parser.add_argument(
         "folders", metavar="FOLDER", nargs="*",
         help="where run folders lie, at any depth (default: results)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--out", metavar="FOLDER", help="where the report goes (default: leaderboard/site)"
     )
-    made.add_argument(
+    parser.add_argument(
         "--thresholds", metavar="X,Y",
         help="normalized scores to count samples to (default: 0.5,0.8)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
     )
-    made.add_argument("--no-plots", action="store_true", help="tables, data and page only")
-    made.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    made.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
+    parser.add_argument("--no-plots", action="store_true", help="tables, data and page only")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    given = vars(parser().parse(argv))
-    thresholds = parse_thresholds(given.get("thresholds", "0.5,0.8"))
-    formats = () if "no_plots" in given else parse_formats(given.get("formats", "png"))
+    options = vars(make_parser().parse(argv))
+    thresholds = parse_thresholds(options.get("thresholds", "0.5,0.8"))
+    formats = () if "no_plots" in options else parse_formats(options.get("formats", "png"))
     check_installed(plots=bool(formats))
     from colllm_bench.leaderboard.data.collection import read
 
-    folders = given.get("folders") or ["results"]
-    out = Path(given.get("out", "leaderboard/site"))
+    folders = options.get("folders") or ["results"]
+    out = Path(options.get("out", "leaderboard/site"))
     collection = read(folders)
-    tell: Callable[[str], None] = (lambda line: None) if "quiet" in given else cli.say
-    for item in collection.left_out:
-        tell(f"left out: {item.path}: {item.reason}")
+    tell: Callable[[str], None] = (lambda line: None) if "quiet" in options else cli.say
+    for item in collection.excluded:
+        tell(f"excluded: {item.path}: {item.reason}")
     if not collection.groups:
-        left = f" ({len(collection.left_out)} left out)" if collection.left_out else ""
+        excluded = f" ({len(collection.excluded)} excluded)" if collection.excluded else ""
         raise ConfigError(
-            f"no complete run below {', '.join(map(str, folders))}{left}",
+            f"no complete run below {', '.join(map(str, folders))}{excluded}",
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
     write(collection, out, thresholds, formats)
-    kinds = Counter(item.kind for item in collection.left_out)
+    kinds = Counter(item.kind for item in collection.excluded)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     tell(f"{counted(len(collection.runs), 'run')} in {counted(len(collection.groups), 'group')}"
-         + (f"; left out: {named}" if named else ""))
-    if "quiet" not in given:
+         + (f"; excluded: {named}" if named else ""))
+    if "quiet" not in options:
         print(out / "index.html")
     return 0
 

@@ -2,7 +2,7 @@
 
 Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``,
 ``profile_scores``, ``settings``, ``groups``, ``comparisons``, ``aggregates``, ``scaling``,
-``left_out``.
+``excluded``.
 
 * A **setting** is what is played: environment, its options, number of agents, model. Only
   groups of one setting are compared. Keys: ``id``, ``title``, ``env``, ``env_options``,
@@ -19,7 +19,7 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures`), ``hardware``.
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
-* **left_out**: ``path``, ``kind``, ``reason``.
+* **excluded**: ``path``, ``kind``, ``reason``.
 
 An estimate is ``value``, ``low``, ``high``, ``n`` (runs), and mostly ``seeds`` (one a run). Lists
 over seeds have the order of ``seeds``. A number that is not there is None. Equal run folders give
@@ -62,9 +62,9 @@ def build_data(
         "comparisons": comparisons.pairs(places, thresholds),
         "aggregates": comparisons.aggregates(places),
         "scaling": comparisons.scaling(places),
-        "left_out": [
+        "excluded": [
             {"path": str(item.path), "kind": item.kind, "reason": item.reason}
-            for item in collection.left_out
+            for item in collection.excluded
         ],
     }
 

@@ -8,7 +8,7 @@ from made_runs import make_run
 from colllm_bench.leaderboard.data.collection import read
 from colllm_bench.leaderboard.plots import render, setting_figures, style
 from colllm_bench.leaderboard.plots.cross_play import matrix_figure
-from colllm_bench.leaderboard.plots.sample_efficiency import turned
+from colllm_bench.leaderboard.plots.sample_efficiency import inverted
 from colllm_bench.leaderboard.report_data import build_data
 
 
@@ -91,11 +91,11 @@ def test_a_censored_run_is_an_arrow_at_the_budget(data, pictures):
 
 def test_ratios_turn_round():
     found = {"value": 4.0, "bound": "at least", "low": None, "high": None}
-    assert turned(found) == {"value": 0.25, "bound": "at most", "low": None, "high": None}
+    assert inverted(found) == {"value": 0.25, "bound": "at most", "low": None, "high": None}
     exact = {"value": 4.0, "bound": "exact", "low": 2.0, "high": 8.0}
-    assert turned(exact) == {"value": 0.25, "bound": "exact", "low": 0.125, "high": 0.5}
+    assert inverted(exact) == {"value": 0.25, "bound": "exact", "low": 0.125, "high": 0.5}
     unknown = {"value": None, "bound": "unknown", "low": None, "high": None}
-    assert turned(unknown) == unknown and turned(None) is None
+    assert inverted(unknown) == unknown and inverted(None) is None
 
 
 def test_no_two_methods_look_alike():

@@ -22,7 +22,7 @@ ROOMS = {
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
     "types errors config registry seeding spaces intervals fielddocs",
-    "files provenance transcripts replays checkpoints record returns losses cli",
+    "files provenance transcripts replays checkpoints record returns losses cli run_arguments",
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "
     "checkpointing prompts session team critic snr pretrain perplexity",
@@ -111,7 +111,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "sys.argv[1:] = ['--help']\n"
         "try: runpy.run_module('colllm_bench.run', run_name='__main__')\n"
         "except SystemExit: pass\n"
-        "heavy = ('torch', 'transformers', 'pettingzoo', 'gymnasium', 'numpy', 'rich')\n"
+        "heavy = ('torch', 'transformers', 'pettingzoo', 'gymnasium', 'numpy', 'scipy', 'rich')\n"
         "sys.exit(', '.join(m for m in heavy if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -135,7 +135,7 @@ def test_replays_travel_whole(data, view):
 
 
 def test_a_torn_replay_is_named_and_no_more(view):
-    (torn,) = [item for item in view["left_out"] if item["kind"] == "replay"]
+    (torn,) = [item for item in view["excluded"] if item["kind"] == "replay"]
     assert torn["path"].endswith("cc/default/seed2/replays/held-out-0.json")
     assert "cannot read" in torn["reason"]
 
@@ -196,9 +196,26 @@ def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
     resumed = {**part, "commit": "2" * 40, "modified": True}
     (run / "environment.json").write_text(json.dumps({**part, "resumed": [resumed, "x"]}))
     group = {**group_of(run, (0, 7)), "config": {}, "digest": "d", "version": "0"}
-    found = reproduction.how_made(group)
+    found = reproduction.provenance_of(group)
     assert found["commits"] == ["1" * 12, "2" * 12 + " (modified)"]
     assert found["machines"] == ["A, 2 cores, 8 GiB, H100, Python 3.11, Linux"]
     assert found["packages"] == ["torch 2.0"]
     (run / "environment.json").write_text("{")
-    assert reproduction.how_made(group)["machines"] == []
+    assert reproduction.provenance_of(group)["machines"] == []
+
+
+@pytest.mark.parametrize("changes", [
+    {"kl": 0.25}, {"env_options": {"level": 2, "word": "3", "text": "a b", "flag": True}},
+    {"style": "full", "temperature": 0.5}, {"normalize_advantages": False},
+    {"chat_template": "-odd.jinja", "share": "role", "group": 4},
+])
+def test_a_command_line_is_read_back_as_the_same_configuration(changes):
+    from colllm_bench import cli, run
+    from colllm_bench.config import RunConfig
+    from colllm_bench.run_arguments import run_arguments
+
+    config = RunConfig(**changes)
+    argv = run_arguments(config.to_dict())
+    assert cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)[0] == config
+    assert run_arguments(RunConfig().to_dict(), always=()) == []
+    assert run_arguments({"critic_lr": 0.0}, always=(), ignored={"critic_lr": 0.0}) == []

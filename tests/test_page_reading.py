@@ -88,4 +88,4 @@ def test_a_report_of_one_old_run_has_a_page(browser, tmp_path):
     with Opened(browser, path) as page:
         assert "recorded no replays" in page.locator("#replays").inner_text()
         assert "several numbers of agents" in page.locator("#scaling").inner_text()
-        assert "Nothing: every run folder" in page.locator("#left-out").inner_text()
+        assert "Nothing: every run folder" in page.locator("#excluded").inner_text()

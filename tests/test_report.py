@@ -193,14 +193,14 @@ def test_adding_an_algorithm_moves_no_other(results, report, tmp_path):
 # -- what is said
 
 
-def test_what_is_left_out_is_named(report):
+def test_what_is_excluded_is_named(report):
     _, done, data = report
-    assert {(item["kind"], Path(item["path"]).name) for item in data["left_out"]} == {
+    assert {(item["kind"], Path(item["path"]).name) for item in data["excluded"]} == {
         ("torn", "seed8"), ("mixed", "seed9")
     }
     lines = done.stderr.splitlines()
-    assert sum(line.startswith("left out: ") for line in lines) == 2
-    assert lines[-1] == "16 runs in 5 groups; left out: 1 mixed, 1 torn"
+    assert sum(line.startswith("excluded: ") for line in lines) == 2
+    assert lines[-1] == "16 runs in 5 groups; excluded: 1 mixed, 1 torn"
     assert done.stdout.strip().endswith("index.html")
 
 

@@ -15,7 +15,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation import summarize_teams
 from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.submissions import schema, strict_json, tolerance
-from colllm_bench.leaderboard.submissions.differences import difference
+from colllm_bench.leaderboard.submissions.differences import describe_differences
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.record import RunFolder, run_path
 
@@ -62,7 +62,7 @@ def save(folder, data, name="submission.json"):
 def seal(folder, data):
     """Write the document with digests that fit: what a forger who knows the format does."""
     body = {key: value for key, value in data.items() if key not in ("digest", "files")}
-    save(folder, schema.sealed(body, folder, list(data["files"])))
+    save(folder, schema.with_digests(body, folder, list(data["files"])))
 
 
 def tell_everywhere(folder, data, seed):
@@ -122,7 +122,7 @@ def test_a_submission_is_read_as_runs_are(made):
     from colllm_bench.leaderboard.data.collection import read
 
     found = read(made)
-    assert [run.seed for run in found.runs] == [0, 1, 2] and not found.left_out
+    assert [run.seed for run in found.runs] == [0, 1, 2] and not found.excluded
 
 
 def test_the_same_runs_make_the_same_submission(made, runs, tmp_path):
@@ -390,7 +390,7 @@ def test_a_setting_changed_in_one_seed(copy):
         ({"lora_rank": 4}, "r says 8, the settings say 4"), ({"episodes": 16}, "metrics.jsonl has"),
         ({"batch": 4, "episodes": 4}, "of another batch"),
         ({"agents": 3}, "lacks seed0/team/front_3"),
-        ({"env_options": {"split": "train"}}, "held-out tasks are for all the same"),
+        ({"env_options": {"split": "train"}}, "held-out tasks are the same for everybody"),
         ({"model": "gpt2"}, "base.model says 'tiny'"),
         ({"env": "./evil.py:Game"}, "code that no verifier runs"), ({"env": "chess"}, "unknown"),
         ({"eval_episodes": 10**8}, "allowed: 1 to 10000"), ({"lora_rank": 10**6}, "allowed"),
@@ -581,15 +581,16 @@ def test_json_with_surprises(copy, text, says):
 @pytest.mark.parametrize(
     "path, value, says",
     [
-        (["name"], 7, "name in submission.json is 7"), (["name"], "../x", "no folder name"),
+        (["name"], 7, "name is 7"), (["name"], "../x", "no folder name"),
         (["runs"], [], "0 runs"), (["runs", 0], 5, "runs[0] is no object"),
-        (["runs", 0, "seed"], True, "seed in runs[0] is True"), (["seeds"], ["0"], "whole numbers"),
-        (["extra"], 1, "does not know"), (["files"], [], "files in submission.json"),
+        (["runs", 0, "seed"], True, "runs[0].seed is True"),
+        (["seeds"], ["0"], "seeds[0] is '0', no int"),
+        (["extra"], 1, "does not know"), (["files"], [], "files is []"),
         (["runs", 0, "summary"], {}, "held_out lacks"), (["execution"], "magic", "execution"),
         (["execution"], "centralized", "no file of a submission"),
         (["note"], "\x1b[2J", "no line"), (["config", "boost"], 1, "does not know"),
-        (["runs", 0, "summary", "held_out", "trained", "returns"], "x", "no numbers"),
-        (["runs", 0, "summary", "held_out", "trained", "more"], 1, "other results"),
+        (["runs", 0, "summary", "held_out", "trained", "returns"], "x", "returns is 'x'"),
+        (["runs", 0, "summary", "held_out", "trained", "more"], 1, "does not know"),
         (["runs", 0, "summary", "held_out", "best"], {}, "has a team 'best'"),
         (["runs", 0, "environment", "cpu"], "another", "its file says"),
         (["evaluation", "episodes"], 100, "the settings say 6"),
@@ -699,12 +700,13 @@ def test_half_precision():
 
 def test_differences_in_words():
     one = {"a": {"b": [1, 2.0]}, "c": True, "d": 1}
-    assert list(difference(one, {"a": {"b": [1, 2]}, "c": True, "d": 1.0}, "")) == []
-    assert list(difference(one, {"a": {"b": [1, 3]}, "c": 1, "d": 1}, "x: ", "y gives")) == [
+    assert list(describe_differences(one, {"a": {"b": [1, 2]}, "c": True, "d": 1.0}, "")) == []
+    other = {"a": {"b": [1, 3]}, "c": 1, "d": 1}
+    assert list(describe_differences(one, other, "x: ", "y gives")) == [
         "x: a.b[1] says 3, y gives 2.0", "x: c says 1, y gives True",
     ]
-    assert list(difference([1], [1, 2], "x ")) == ["x the length of  says 2, expected 1"]
-    assert len(list(difference(list(range(9)), [0] * 9, ""))) == 4
+    assert list(describe_differences([1], [1, 2], "x ")) == ["x the length of  says 2, expected 1"]
+    assert len(list(describe_differences(list(range(9)), [0] * 9, ""))) == 4
 
 
 def test_the_digest_is_of_what_is_said_not_of_how():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, LeftOut, Run, read_run
+from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, ExcludedRun, Run, read_run
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
 """A folder with one of these, or called ``seedK``, is looked at as a run."""
@@ -48,11 +48,11 @@ class Collection:
 
     Attributes:
         groups: complete runs, those of one configuration and version together.
-        left_out: everything else that looks like a run.
+        excluded: everything else that looks like a run.
     """
 
     groups: list[Group] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    excluded: list[ExcludedRun] = field(default_factory=list)
 
     @property
     def runs(self) -> list[Run]:
@@ -75,21 +75,21 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
                 f"{root} is no folder", allowed="folders with runs (results, or part of it)",
                 fix="check the path",
             )
-    left_out: list[LeftOut] = []
+    excluded: list[ExcludedRun] = []
     runs: list[Run] = []
     for path in find(roots):
         found = read_run(path)
-        (runs if isinstance(found, Run) else left_out).append(found)
-    runs = list(_unmixed(runs, left_out))
+        (runs if isinstance(found, Run) else excluded).append(found)
+    runs = list(_unmixed(runs, excluded))
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)
     for run in runs:
         first = grouped[group_key(run)].setdefault(run.seed, run)
         if first is not run:
             reason = f"the same configuration and seed as {first.path}"
-            left_out.append(LeftOut(run.path, "duplicate", reason))
+            excluded.append(ExcludedRun(run.path, "duplicate", reason))
     groups = [Group([seeds[seed] for seed in sorted(seeds)]) for seeds in grouped.values()]
     groups.sort(key=lambda group: group.key)
-    return Collection(groups, sorted(left_out, key=lambda item: str(item.path)))
+    return Collection(groups, sorted(excluded, key=lambda item: str(item.path)))
 
 
 def group_key(run: Run) -> tuple[str, str, str, str, str]:
@@ -112,7 +112,7 @@ def find(roots: Iterable[str | Path]) -> Iterator[Path]:
                 yield Path(folder)
 
 
-def _unmixed(runs: list[Run], left_out: list[LeftOut]) -> Iterator[Run]:
+def _unmixed(runs: list[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
     """Runs, those left out whose version or settings differ from most seeds beside them."""
     folders: dict[Path, list[Run]] = defaultdict(list)
     for run in runs:
@@ -132,7 +132,7 @@ def _unmixed(runs: list[Run], left_out: list[LeftOut]) -> Iterator[Run]:
             else:
                 yield run
                 continue
-            left_out.append(LeftOut(run.path, "mixed", reason))
+            excluded.append(ExcludedRun(run.path, "mixed", reason))
 
 
 def _in_place(run: Run) -> bool:

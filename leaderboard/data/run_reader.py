@@ -25,7 +25,7 @@ learned."""
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedRun:
     """A folder that is in no number.
 
     Attributes:
@@ -111,15 +111,15 @@ class Run:
         return float(floor.mean()), float(ceiling.mean())
 
 
-def read_run(path: str | Path) -> Run | LeftOut:
+def read_run(path: str | Path) -> Run | ExcludedRun:
     """The run in a folder, or why it is in no number."""
     path = Path(path)
     try:
         return _read_run(path)
     except _Unfit as error:
-        return LeftOut(path, error.kind, str(error))
+        return ExcludedRun(path, error.kind, str(error))
     except (RunError, OSError) as error:  # a file vanished, or may not be read
-        return LeftOut(path, "torn", " ".join(str(error).split()))
+        return ExcludedRun(path, "torn", " ".join(str(error).split()))
 
 
 class _Unfit(Exception):

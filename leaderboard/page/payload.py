@@ -70,7 +70,7 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
         "replays": chosen["replays"],
         "replay_note": _replay_note(chosen),
         "reading": [(title, text.format(level=level)) for title, text in READING],
-        "left_out": [*data["left_out"], *(
+        "excluded": [*data["excluded"], *(
             {"path": path, "kind": "replay", "reason": reason} for path, reason in chosen["unread"]
         )],
     }
@@ -160,7 +160,7 @@ def _group(
             for metric in listed if (estimate := group["metrics"][metric.id]) is not None
         },
         "curves": thinned(group["curves"], points),
-        "made": reproduction.how_made(group),
+        "made": reproduction.provenance_of(group),
     }
 
 

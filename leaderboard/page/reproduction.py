@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
 
 from colllm_bench import files
-from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
+from colllm_bench.run_arguments import run_arguments
 
 SHOWN = ("torch", "transformers", "peft", "numpy", "pettingzoo")
 """Packages that the page names."""
-NONE = {"critic_lr": 0.0, "critic_epochs": 0}
+NO_CRITIC = {"critic_lr": 0.0, "critic_epochs": 0}
 """What an algorithm without a critic is resolved to; it refuses to be given it."""
 FIRST = ("env", "algo", "agents")
 """Options that the command always names."""
 
 
-def how_made(group: dict[str, Any]) -> dict[str, Any]:
+def provenance_of(group: dict[str, Any]) -> dict[str, Any]:
     """``command``, ``digest``, ``version``, ``commits``, ``machines``, ``packages``.
 
     Args:
@@ -53,28 +52,14 @@ def command(config: dict[str, Any], seeds: list[int]) -> str:
     Settings at their defaults are left out, but not those whose default is the algorithm's or
     the model's own: another version may fill in another value.
     """
-    defaults = RunConfig().to_dict()
+    settings = {key: value for key, value in config.items() if key != "seed"}
     parts = ["python", "-m", "colllm_bench.run"]
-    for key in (*FIRST, *(key for key in config if key not in FIRST)):
-        value = config.get(key)
-        if key in FIRST or (key != "seed" and value not in (defaults.get(key), NONE.get(key))):
-            parts += _option(key, value)
-    run = seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
+    parts += run_arguments(settings, always=FIRST, ignored=NO_CRITIC)
     if len(seeds) == 1:
-        parts += ["--seed", str(seeds[0])]
-    else:
-        parts += ["--seeds", f"{seeds[0]}:{seeds[-1] + 1}" if run else ",".join(map(str, seeds))]
-    return shlex.join(parts)
-
-
-def _option(key: str, value: Any) -> list[str]:
-    flag = "--" + key.replace("_", "-")
-    if isinstance(value, dict):
-        pairs = [f"{name}={json.dumps(one)}" for name, one in value.items()]
-        return [part for pair in pairs for part in ("--env-option", pair)]
-    if isinstance(value, bool):
-        return [flag if value else "--no-" + key.replace("_", "-")]
-    return [] if value is None else [flag, str(value)]
+        return shlex.join([*parts, "--seed", str(seeds[0])])
+    in_a_row = seeds == list(range(seeds[0], seeds[-1] + 1))
+    listed = f"{seeds[0]}:{seeds[-1] + 1}" if in_a_row else ",".join(map(str, seeds))
+    return shlex.join([*parts, "--seeds", listed])
 
 
 def _commit(noted: dict[str, Any]) -> str | None:

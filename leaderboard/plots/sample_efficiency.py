@@ -96,16 +96,16 @@ def _ratios(axis: Any, others: Sequence[Group], base: Group, threshold: str, loo
 
 
 def ratio_to(group: Group, base: Group, threshold: str, comparisons: Sequence[dict]) -> dict | None:
-    """The comparison's ratio, turned round if it was made the other way."""
+    """The comparison's ratio, inverted round if it was made the other way."""
     for found in comparisons:
         if (found["a"], found["b"]) == (group["id"], base["id"]):
             return found["sample_ratio"][threshold]
         if (found["a"], found["b"]) == (base["id"], group["id"]):
-            return turned(found["sample_ratio"][threshold])
+            return inverted(found["sample_ratio"][threshold])
     return None
 
 
-def turned(ratio: dict[str, Any] | None) -> dict[str, Any] | None:
+def inverted(ratio: dict[str, Any] | None) -> dict[str, Any] | None:
     """The ratio of b to a from that of a to b."""
     if ratio is None or ratio["value"] is None:
         return ratio

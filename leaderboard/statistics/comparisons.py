@@ -43,7 +43,7 @@ def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str
             (described["id"], threshold): measures.samples(group, threshold, "episodes")
             for described, group in own for threshold in thresholds
         }
-        finals = {described["id"]: measures.final_values(group) for described, group in own}
+        finals = {described["id"]: measures.final_scores(group) for described, group in own}
         for (a, ours), (b, theirs) in combinations(own, 2):
             if not comparable(ours, theirs):
                 continue
@@ -84,7 +84,7 @@ def aggregates(places: Sequence[Place]) -> list[dict[str, Any]]:
 
 
 def _aggregate(env: str | None, method: str, own: Sequence[Place]) -> dict[str, Any]:
-    strata = [measures.final_values(group) for _, group in own]
+    strata = [measures.final_scores(group) for _, group in own]
     row: dict[str, Any] = {
         "settings": [described["setting"] for described, _ in own],
         "n": sum(map(len, strata)),

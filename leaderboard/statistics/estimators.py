@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import betaincinv
 
 from colllm_bench.intervals import t_quantile
 
@@ -143,14 +144,9 @@ def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> tuple[float
     """The exact interval for a share (Clopper and Pearson 1934): never covers less than it says,
     for any n."""
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else _solve(lambda p: _at_least(successes, n, p) - tail)
-    high = 1.0 if successes == n else _solve(lambda p: _at_least(successes + 1, n, p) - 1 + tail)
-    return low, high
-
-
-def _at_least(k: int, n: int, p: float) -> float:
-    """Probability of k or more of n; grows with p."""
-    return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
+    low = 0.0 if successes == 0 else betaincinv(successes, n - successes + 1, tail)
+    high = 1.0 if successes == n else betaincinv(successes + 1, n - successes, 1 - tail)
+    return float(low), float(high)
 
 
 def _solve(function: Callable[[float], float], low: float = 0.0, high: float = 1.0) -> float:

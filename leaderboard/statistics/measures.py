@@ -183,7 +183,7 @@ def _trained(group: Group, measure: str) -> list[dict[str, Any]] | None:
     return trained
 
 
-def final_values(group: Group) -> np.ndarray | None:
+def final_scores(group: Group) -> np.ndarray | None:
     """[n] each run's held-out value of :func:`main_measure`."""
     trained = _trained(group, main_measure(group))
     if trained is None:
@@ -195,7 +195,7 @@ def profile(group: Group) -> dict[str, Any] | None:
     """Share of runs whose held-out score is above each of :data:`PROFILE`, with its band."""
     if main_measure(group) != "score":
         return None
-    values = final_values(group)
+    values = final_scores(group)
     low, high = estimators.profile_band(values, PROFILE)
     shares = estimators.performance_profile(values, PROFILE)
     return {"shares": _listed(shares), "low": _listed(low), "high": _listed(high)}
@@ -239,7 +239,7 @@ def samples_to(threshold: float, unit: str) -> Callable[[Group], dict[str, Any] 
     return statistic
 
 
-def over_runs(
+def aggregate_over_runs(
     values: Iterable[float | None], low: float = -math.inf, high: float = math.inf
 ) -> dict[str, Any] | None:
     """Each run's value and their mean with its interval, between what is possible at all; None

@@ -1,8 +1,8 @@
 """What varies in a group, and what it costs: over time, runs and episodes, and in the gradient.
 
 Every public function takes a group and returns an estimate over its runs (see
-:func:`~colllm_bench.leaderboard.statistics.measures.over_runs`), a single number of the whole
-group, or None where the runs do not record what it needs.
+:func:`~colllm_bench.leaderboard.statistics.measures.aggregate_over_runs`), a single number of
+the whole group, or None where the runs do not record what it needs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from colllm_bench.leaderboard.data.collection import Group
 from colllm_bench.leaderboard.data.run_reader import Run
 from colllm_bench.leaderboard.statistics import training_curves
 from colllm_bench.leaderboard.statistics.measures import (
+    aggregate_over_runs,
     curve,
-    final_values,
+    final_scores,
     main_measure,
     number,
-    over_runs,
     seconds_of,
 )
 
@@ -37,7 +37,7 @@ def per_run(
         value: the number of one run, None where the run does not record it.
         low, high: what is possible at all; the interval is cut there.
     """
-    return lambda group: over_runs([value(run) for run in group.runs], low, high)
+    return lambda group: aggregate_over_runs([value(run) for run in group.runs], low, high)
 
 
 def mean_of(key: str) -> Callable[[Run], float | None]:
@@ -71,17 +71,18 @@ def smoothed_curves(group: Group) -> list[np.ndarray] | None:
 
 def dispersion_across_time(group: Group) -> dict[str, Any] | None:
     lines = curves_of(group)
-    return lines and over_runs(map(training_curves.dispersion_across_time, lines), low=0.0)
+    steps = lines and map(training_curves.dispersion_across_time, lines)
+    return lines and aggregate_over_runs(steps, low=0.0)
 
 
 def short_term_risk(group: Group) -> dict[str, Any] | None:
     lines = curves_of(group)
-    return lines and over_runs(map(training_curves.short_term_risk, lines), high=0.0)
+    return lines and aggregate_over_runs(map(training_curves.short_term_risk, lines), high=0.0)
 
 
 def long_term_risk(group: Group) -> dict[str, Any] | None:
     lines = smoothed_curves(group)
-    return lines and over_runs(map(training_curves.long_term_risk, lines), high=0.0)
+    return lines and aggregate_over_runs(map(training_curves.long_term_risk, lines), high=0.0)
 
 
 def dispersion_across_runs(group: Group) -> float | None:
@@ -91,7 +92,7 @@ def dispersion_across_runs(group: Group) -> float | None:
 
 def area_under_curve(group: Group) -> dict[str, Any] | None:
     lines = curves_of(group)
-    return lines and over_runs([
+    return lines and aggregate_over_runs([
         training_curves.area_under(run.metrics["episodes"], line)
         for run, line in zip(group.runs, lines)
     ])
@@ -101,12 +102,12 @@ def area_under_curve(group: Group) -> dict[str, Any] | None:
 
 
 def risk_across_runs(group: Group) -> float | None:
-    final = final_values(group)
+    final = final_scores(group)
     return None if final is None else number(training_curves.risk_across_runs(final))
 
 
 def std_across_runs(group: Group) -> float | None:
-    final = final_values(group)
+    final = final_scores(group)
     return number(final.std(ddof=1)) if final is not None and len(final) > 1 else None
 
 
@@ -128,7 +129,7 @@ def std_error_of_episodes(group: Group) -> float | None:
 
 def invalid_share(group: Group) -> dict[str, Any] | None:
     shares = [run.summary.get("invalid", {}).get("trained") for run in group.runs]
-    return over_runs(shares, low=0.0, high=1.0)
+    return aggregate_over_runs(shares, low=0.0, high=1.0)
 
 
 # -- the gradient and the critic
@@ -144,7 +145,7 @@ def explained_variance(group: Group) -> dict[str, Any] | None:
     """Of the critic: each run's median over the iterations whose curve lies between 0.2 and 0.8.
     Where nearly all episodes end alike there is nothing to explain, and the ratio is noise."""
     measure = main_measure(group)
-    return over_runs([_explained(run, curve(run, measure)) for run in group.runs])
+    return aggregate_over_runs([_explained(run, curve(run, measure)) for run in group.runs])
 
 
 def _explained(run: Run, line: np.ndarray | None) -> float | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.leaderboard.submissions.strict_json import sha256
 from colllm_bench.registry import MODELS, env_spec
 
 OF_A_MODEL = (
@@ -13,7 +13,7 @@ OF_A_MODEL = (
     "tokenizer*.json", "tokenizer.model", "vocab.*", "merges.txt", "special_tokens_map.json",
     "added_tokens.json", "chat_template.jinja",
 )
-"""Files that decide what a model says; weights in pickles are no such."""
+"""Files that determine the model's output. Pickled weights are not accepted."""
 
 
 def model_folder(model: str, env: str) -> Path:
@@ -57,12 +57,4 @@ def base_files(model: str, env: str) -> dict[str, str]:
     if not any(path.suffix == ".safetensors" for path in paths):
         raise ConfigError(f"model {model!r} has no weights in safetensors in {folder}",
                           fix="save_pretrained writes them")
-    return {path.name: _sha256(path) for path in paths}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+    return {path.name: sha256(path) for path in paths}

@@ -6,18 +6,24 @@ what it says fits together is another question: :mod:`colllm_bench.leaderboard.s
 
 from __future__ import annotations
 
-import math
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError
 from colllm_bench.leaderboard.submissions import schema
+from colllm_bench.leaderboard.submissions.document import (
+    DOCUMENT,
+    SCHEMA,
+    Document,
+    check_type,
+)
 from colllm_bench.leaderboard.submissions.strict_json import (
     JSON_LIMIT,
     MIB,
-    Refused,
+    InvalidSubmission,
     listing,
     parse_json,
     read_bytes,
@@ -31,14 +37,8 @@ LIMITS = {
 }
 """Longest file of each name, in bytes."""
 WHOLE_LIMIT = 64 * 1024 * MIB
-FREE = frozenset({schema.DOCUMENT, "README.md"})
+FREE = frozenset({DOCUMENT, "README.md"})
 """Files at the top that the document does not list."""
-SHAPE: dict[str, Any] = {
-    "schema": int, "name": str, "by": str, "note": str, "colllm_bench": str, "env": str,
-    "algo": str, "execution": str, "agents": int, "config": dict, "config_digest": str,
-    "seeds": list, "declared": bool, "evaluation": dict, "base": dict, "runs": list,
-    "result": dict, "files": dict, "digest": str,
-}
 RANGES = {
     "agents": (1, 256), "eval_episodes": (1, 10_000), "batch": (1, 4096),
     "episodes": (1, 10**9), "max_action_tokens": (1, 8192), "lora_rank": (1, 1024),
@@ -79,22 +79,22 @@ def read(path: str | Path) -> Submission:
     """A submission, from its folder or its ``submission.json``.
 
     Raises:
-        Refused: with the reason, if it cannot be read as one.
+        InvalidSubmission: with the reason, if it cannot be read as one.
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
-    if not path.is_dir() and path.name != schema.DOCUMENT:
-        raise Refused(f"{path.name} is no {schema.DOCUMENT}: a submission is a folder "
+    if not path.is_dir() and path.name != DOCUMENT:
+        raise InvalidSubmission(f"{path.name} is no {DOCUMENT}: a submission is a folder "
                       "(unpack an archive first)")
-    if not (folder / schema.DOCUMENT).exists():
-        raise Refused(f"no {schema.DOCUMENT} in {folder}")
+    if not (folder / DOCUMENT).exists():
+        raise InvalidSubmission(f"no {DOCUMENT} in {folder}")
     sizes = listing(folder)
     _check_sizes(sizes)
     data = parse_json(
-        read_bytes(folder / schema.DOCUMENT, schema.DOCUMENT, JSON_LIMIT),
-        schema.DOCUMENT,
+        read_bytes(folder / DOCUMENT, DOCUMENT, JSON_LIMIT),
+        DOCUMENT,
     )
-    _check_shape(data)
+    _check_document(data)
     config = _config(data["config"], data["runs"][0]["seed"], "config")
     agents = _agents(data, config)
     _check_names(data, config, agents, sizes)
@@ -109,14 +109,14 @@ def _config_of(folder: Path, seed: int) -> RunConfig:
     data = read_json(folder, where)
     config = data.get("config") if isinstance(data, dict) else None
     if not isinstance(config, dict) or type(config.get("seed")) is not int:
-        raise Refused(f"{where} is no config.json of a run")
+        raise InvalidSubmission(f"{where} is no config.json of a run")
     if config["seed"] != seed:
-        raise Refused(f"{where} is of seed {config['seed']}")
+        raise InvalidSubmission(f"{where} is of seed {config['seed']}")
     return _config({k: v for k, v in config.items() if k != "seed"}, seed, where)
 
 
 def read_json(folder: Path, name: str) -> Any:
-    """A JSON file of a submission. Raises Refused if it cannot be taken."""
+    """A JSON file of a submission. Raises InvalidSubmission if it cannot be taken."""
     return parse_json(read_bytes(folder / name, name, LIMITS[name.rpartition("/")[2]]), name)
 
 
@@ -124,94 +124,69 @@ def _check_sizes(sizes: dict[str, int]) -> None:
     for name, size in sizes.items():
         limit = LIMITS.get(name.rpartition("/")[2])
         if limit is not None and size > limit:
-            raise Refused(f"{name} has {size} bytes; at most {limit} are taken")
+            raise InvalidSubmission(f"{name} has {size} bytes; at most {limit} are taken")
     if sum(sizes.values()) > WHOLE_LIMIT:
-        raise Refused(f"{sum(sizes.values())} bytes in all; at most {WHOLE_LIMIT} are taken")
+        raise InvalidSubmission(
+            f"{sum(sizes.values())} bytes in all; at most {WHOLE_LIMIT} are taken"
+        )
 
 
-def _check_shape(data: Any) -> None:
-    """The document's fields, each of its kind."""
+def _check_document(data: Any) -> None:
+    """The document's fields: each there, of its type, and within limits."""
     if not isinstance(data, dict) or "schema" not in data:
-        raise Refused(f"{schema.DOCUMENT} has no 'schema': not a submission of colllm_bench")
-    if type(data["schema"]) is not int or data["schema"] != schema.SCHEMA:
-        raise Refused(f"schema {data['schema']!r}: this version reads schema {schema.SCHEMA}")
-    _require_fields(data, SHAPE, schema.DOCUMENT)
-    _require_fields(data["evaluation"], {"split": str, "episodes": int, "batch": int,
-                                         "temperature": float}, "evaluation")
-    _require_fields(data["base"], {"model": str, "files": dict}, "base")
-    if not data["runs"] or len(data["runs"]) > 1000:
-        raise Refused(f"{len(data['runs'])} runs; allowed: 1 to 1000")
+        raise InvalidSubmission(f"{DOCUMENT} has no 'schema': not a submission of colllm_bench")
+    if type(data["schema"]) is not int or data["schema"] != SCHEMA:
+        raise InvalidSubmission(
+            f"schema {data['schema']!r:.60}: this version reads schema {SCHEMA}"
+        )
+    check_type(data, Document, DOCUMENT)
+    if not 1 <= len(data["runs"]) <= 1000:
+        raise InvalidSubmission(f"{len(data['runs'])} runs; allowed: 1 to 1000")
     for k, run in enumerate(data["runs"]):
-        _require_fields(run, {"seed": int, "environment": dict, "summary": dict}, f"runs[{k}]")
         if not 0 <= run["seed"] < 2**63:
-            raise Refused(f"runs[{k}] has the seed {run['seed']}")
-    if not data["seeds"] or any(type(seed) is not int for seed in data["seeds"]):
-        raise Refused("seeds is no list of whole numbers")
-    for name, entry in data["files"].items():
-        _require_fields(entry, {"bytes": int, "sha256": str}, f"files[{name!r}]")
+            raise InvalidSubmission(f"runs[{k}] has the seed {run['seed']}")
+    if not data["seeds"]:
+        raise InvalidSubmission("seeds is empty; allowed: the seed of every run")
     if not schema.NAME.fullmatch(data["name"]):
-        raise Refused(f"the name {data['name'][:80]!r} is no folder name")
+        raise InvalidSubmission(f"the name {data['name'][:80]!r} is no folder name")
     for key in ("by", "note", "env", "algo"):
         if len(data[key]) > 2000 or not data[key].isprintable():
-            raise Refused(f"{key} is no line of at most 2000 characters")
+            raise InvalidSubmission(f"{key} is no line of at most 2000 characters")
 
 
-def _require_fields(data: Any, shape: dict[str, Any], where: str) -> None:
-    if not isinstance(data, dict):
-        raise Refused(f"{where} is no object")
-    for key, kind in shape.items():
-        if key not in data:
-            raise Refused(f"{where} lacks {key!r}")
-        if not is_of(data[key], kind):
-            raise Refused(f"{key} in {where} is {data[key]!r:.60}, no {kind.__name__}")
-    more = sorted(data.keys() - shape.keys())
-    if more:
-        raise Refused(f"{where} has {more[0][:60]!r}, which this version does not know")
-
-
-def is_of(value: Any, kind: type) -> bool:
-    """Whether a value of JSON is of a kind; a whole number is a float too, true is no number."""
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is kind
-
-
-def _config(given: dict[str, Any], seed: int, where: str) -> RunConfig:
-    """The settings, each of its kind and within what a verifier can afford."""
+def _config(settings: dict[str, Any], seed: int, where: str) -> RunConfig:
+    """The settings, each of its type and within what a verifier can afford."""
     hints = get_type_hints(RunConfig)
-    known = {field.name: field for field in fields(RunConfig) if field.name != "seed"}
-    more = sorted(given.keys() - known.keys())
-    if more:
-        raise Refused(f"{where} has {more[0][:60]!r}, which this version does not know")
-    for name, field in known.items():
-        if name not in given:
-            if field.default is MISSING and name != "env_options":
-                raise Refused(f"{where} lacks {name!r}")
-            continue  # a setting that came later than the run: it had its default
-        kinds = [kind for kind in (int, float, str, bool) if kind.__name__ in str(hints[name])]
-        value = given[name]
-        plain = value is None and "None" in str(hints[name])
-        if name == "env_options":
-            plain = isinstance(value, dict) and all(
-                isinstance(item, (str, int, float, bool)) for item in value.values()
-            )
-        if not plain and not any(is_of(value, kind) for kind in kinds):
-            raise Refused(f"{where}: {name} is {value!r:.60}")
+    unknown = sorted(settings.keys() - hints.keys() | settings.keys() & {"seed"})
+    if unknown:
+        raise InvalidSubmission(
+            f"{where} has {unknown[0][:60]!r}, which this version does not know"
+        )
+    # A setting that is missing came later than the run, which had its default.
+    for name, value in settings.items():
+        check_type(value, hints[name], f"{where}: {name}")
+    for key, option in settings.get("env_options", {}).items():
+        if not isinstance(option, (str, int, float, bool)):
+            raise InvalidSubmission(f"{where}: env_options[{key!r:.60}] is {option!r:.60}")
     for name, (low, high) in RANGES.items():
-        value = given.get(name)
+        value = settings.get(name)
         if value is not None and not low <= value <= high:
-            raise Refused(f"{where}: {name} is {value}; allowed: {low} to {high}")
-    for name, allowed in CHOICES.items():
-        if name in given and given[name] not in allowed:
-            raise Refused(f"{where}: {name} is {given[name]!r}; allowed: {', '.join(allowed)}")
-    if "split" in given.get("env_options", {}):
-        raise Refused(f"env_options choose the split {given['env_options']['split']!r}: held-out "
-                      "tasks are for all the same")
+            raise InvalidSubmission(f"{where}: {name} is {value}; allowed: {low} to {high}")
+    for name, choices in CHOICES.items():
+        if settings.get(name, choices[0]) not in choices:
+            raise InvalidSubmission(
+                f"{where}: {name} is {settings[name]!r:.60}; allowed: {', '.join(choices)}"
+            )
+    if "split" in settings.get("env_options", {}):
+        raise InvalidSubmission(
+            f"{where}: env_options choose the split {settings['env_options']['split']!r:.60}; "
+            "held-out tasks are the same for everybody"
+        )
     try:
-        schema.require_playable(given)
+        schema.require_playable({**RunConfig().to_dict(), **settings})
     except ColllmError as error:
-        raise Refused(str(error)) from None
-    return RunConfig(**given, seed=seed)
+        raise InvalidSubmission(str(error)) from None
+    return RunConfig(**settings, seed=seed)
 
 
 def _agents(data: dict[str, Any], config: RunConfig) -> list[str]:
@@ -219,19 +194,29 @@ def _agents(data: dict[str, Any], config: RunConfig) -> list[str]:
     from colllm_bench.environments import make_env
 
     if data["execution"] not in ("decentralized", "centralized"):
-        raise Refused(f"execution {data['execution']!r:.60}; allowed: decentralized, centralized")
+        raise InvalidSubmission(
+            f"execution {data['execution']!r:.60}; allowed: decentralized, centralized"
+        )
     try:
         env = make_env(playable(config, data["execution"]), split="eval")
     except ColllmError as error:
-        raise Refused(f"its environment cannot be made: {error}") from None
+        raise InvalidSubmission(f"its environment cannot be made: {error}") from None
     names = list(env.possible_agents)
     env.close()
     return names
 
 
 def playable(config: RunConfig, execution: str) -> RunConfig:
-    """The settings to play with: a stranger's algorithm is not needed, and never loaded."""
-    return config.replace(algo="central" if execution == "centralized" else "mc")
+    """The settings to play with. A stranger's algorithm is not needed to play, and never loaded:
+    a built-in one of the same execution stands for it."""
+    from colllm_bench.checks import load_algorithm
+
+    centralized = execution == "centralized"
+    algo = next(
+        name for name in registry.ALGORITHMS
+        if load_algorithm(name).centralized_execution == centralized
+    )
+    return config.replace(algo=algo)
 
 
 def _check_names(
@@ -241,10 +226,12 @@ def _check_names(
     wanted = set(schema.contents(config.to_dict(), [r["seed"] for r in data["runs"]], agents))
     for name in data["files"]:
         if name not in wanted:
-            raise Refused(f"files names {name[:120]!r}, which is no file of a submission")
+            raise InvalidSubmission(f"files names {name[:120]!r}, which is no file of a submission")
     for name in sorted(wanted - data["files"].keys()):
-        raise Refused(f"files lacks {name}")
+        raise InvalidSubmission(f"files lacks {name}")
     for name in sorted(sizes.keys() - wanted - FREE):
-        raise Refused(f"{name[:120]!r} lies in the folder, and is no file of a submission")
+        raise InvalidSubmission(
+            f"{name[:120]!r} lies in the folder, and is no file of a submission"
+        )
     for name in sorted(wanted - sizes.keys()):
-        raise Refused(f"{name} is missing")
+        raise InvalidSubmission(f"{name} is missing")

@@ -13,28 +13,7 @@ A folder, with one file that says everything and the trained teams beside it::
 Every ``seedK`` is a run folder, less what nobody else needs, so that ``leaderboard build``
 reads a submission as it reads ``results``. Nothing in it is a pickle, and nothing is code.
 
-``submission.json`` (schema 1):
-
-==================  ======================================================================
-``schema``          1
-``name``            of the submission, and of its folder
-``by``, ``note``    who, and what there is to say; may be empty
-``colllm_bench``    the version that made the runs
-``env``, ``algo``   versioned id of the environment, name of the algorithm
-``execution``       ``decentralized``, or ``centralized``: one master writes all actions
-``agents``          how many
-``config``          the settings that all runs share: all but the seed
-``config_digest``   as in each ``config.json``
-``seeds``           0 to n - 1, or those that were declared: none may be missing
-``declared``        whether they were declared
-``evaluation``      ``split`` (``eval``), ``episodes``, ``batch``, ``temperature``
-``base``            ``model``, and ``files``: SHA-256 of each file of the base model
-``runs``            one a seed: ``seed``, ``environment`` (versions, commit, hardware),
-                    ``summary`` (as ``summary.json``: every held-out episode's return)
-``result``          over the runs: ``measure``, ``values``, ``mean``, ``low``, ``high``
-``files``           ``bytes`` and ``sha256`` of every file beside this one
-``digest``          SHA-256 of all the above
-==================  ======================================================================
+:mod:`~colllm_bench.leaderboard.submissions.document` has the fields of ``submission.json``.
 """
 
 from __future__ import annotations
@@ -49,13 +28,12 @@ import numpy as np
 from colllm_bench import registry
 from colllm_bench.envs.central import MASTER
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.data.run_reader import PACE, LeftOut, Run, read_run
+from colllm_bench.leaderboard.data.run_reader import PACE, ExcludedRun, Run, read_run
 from colllm_bench.leaderboard.statistics import estimators
 from colllm_bench.leaderboard.submissions.base_model import base_files
+from colllm_bench.leaderboard.submissions.document import SCHEMA
 from colllm_bench.leaderboard.submissions.strict_json import digest_of, sha256
 
-SCHEMA = 1
-DOCUMENT = "submission.json"
 OF_A_RUN = ("config.json", "environment.json", "metrics.jsonl", "timing.jsonl", "summary.json")
 """What a submission keeps of a run folder, beside its team."""
 OF_AN_AGENT = {
@@ -85,7 +63,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
     runs = []
     for path in paths:
         found = read_run(path)
-        if isinstance(found, LeftOut):
+        if isinstance(found, ExcludedRun):
             raise ConfigError(f"{path} cannot be submitted: {found.reason}", fix="finish it first")
         runs.append(found)
     _require_one_kind(runs)
@@ -256,7 +234,7 @@ def contents(config: dict[str, Any], seeds: Sequence[int], agents: Sequence[str]
     ]
 
 
-def sealed(body: dict[str, Any], folder: Path, names: Sequence[str]) -> dict[str, Any]:
+def with_digests(body: dict[str, Any], folder: Path, names: Sequence[str]) -> dict[str, Any]:
     """The document with the digests of its files and of itself."""
     body = dict(body)
     body["files"] = {

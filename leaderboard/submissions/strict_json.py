@@ -1,4 +1,4 @@
-"""Reading files that a stranger made: JSON without surprises, and a folder without side doors."""
+"""Reading files that a stranger made: standard JSON only, and no links out of the folder."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ DEPTH = 24
 """Brackets within brackets."""
 
 
-class Refused(Exception):
-    """What a stranger's file holds cannot be taken; the message is the reason."""
+class InvalidSubmission(Exception):
+    """A file of a submission cannot be accepted; the message is the reason."""
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """JSON as the standard has it, and nothing more.
+    """JSON as the standard defines it, without Python's extensions.
 
     Raises:
-        Refused: no UTF-8, no JSON, a key twice in one object (readers differ in which they
-            take), NaN, infinity or a number beyond float64, or deep nesting.
+        InvalidSubmission: no UTF-8, no JSON, a key twice in one object (readers differ in which
+            they take), NaN, infinity or a number beyond float64, or deep nesting.
     """
     if len(data) > JSON_LIMIT:
-        raise Refused(f"{name} has {len(data)} bytes; at most {JSON_LIMIT} are read")
+        raise InvalidSubmission(f"{name} has {len(data)} bytes; at most {JSON_LIMIT} are read")
     try:
         found = json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant,
             parse_int=_whole, parse_float=_real,
         )
     except RecursionError:
-        raise Refused(f"{name} nests deeper than {DEPTH} levels") from None
+        raise InvalidSubmission(f"{name} nests deeper than {DEPTH} levels") from None
     except ValueError as error:  # of the decoder, and of the hooks below
-        raise Refused(f"{name} is no JSON that can be taken: {error}") from None
+        raise InvalidSubmission(f"{name} is no JSON that can be taken: {error}") from None
     _check_depth(found, name)
     return found
 
@@ -81,25 +81,28 @@ def _check_depth(value: Any, name: str) -> None:
         ]
         if not level:
             return
-    raise Refused(f"{name} nests deeper than {DEPTH} levels")
+    raise InvalidSubmission(f"{name} nests deeper than {DEPTH} levels")
 
 
 def listing(folder: Path) -> dict[str, int]:
     """Every file below ``folder`` by its path with slashes, and its size in bytes.
 
     Raises:
-        Refused: a link, something that is no plain file, or too many files. Nothing is opened.
+        InvalidSubmission: a link, something that is no plain file, or too many files. Nothing is
+            opened.
     """
     found: dict[str, int] = {}
     for path, status in _walk(folder):
         name = path.relative_to(folder).as_posix()
         if stat.S_ISLNK(status.st_mode):
-            raise Refused(f"{name} is a symbolic link, which may lead out of the submission")
+            raise InvalidSubmission(
+                f"{name} is a symbolic link, which may lead out of the submission"
+            )
         if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{name} is no plain file")
+            raise InvalidSubmission(f"{name} is no plain file")
         found[name] = status.st_size
         if len(found) > FILES_LIMIT:
-            raise Refused(f"more than {FILES_LIMIT} files")
+            raise InvalidSubmission(f"more than {FILES_LIMIT} files")
     return found
 
 
@@ -113,17 +116,21 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def read_bytes(path: Path, name: str, limit: int) -> bytes:
-    """A plain file's content. Raises Refused for a link or for more than ``limit`` bytes."""
+    """A plain file's content.
+
+    Raises:
+        InvalidSubmission: it is a link, or longer than ``limit`` bytes.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise Refused(f"{name} cannot be read: {error.strerror}") from None
+        raise InvalidSubmission(f"{name} cannot be read: {error.strerror}") from None
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{name} is no plain file")
+            raise InvalidSubmission(f"{name} is no plain file")
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise Refused(f"{name} is longer than {limit} bytes")
+        raise InvalidSubmission(f"{name} is longer than {limit} bytes")
     return data
 
 

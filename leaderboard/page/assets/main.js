@@ -41,18 +41,18 @@ function drawReading(box) {
   );
 }
 
-function drawLeftOut(box) {
-  put(box, el("h2", { id: "left-out-title" }, "Left out"));
-  if (!data.left_out.length) {
+function drawExcluded(box) {
+  put(box, el("h2", { id: "excluded-title" }, "Excluded"));
+  if (!data.excluded.length) {
     box.append(el("p", { class: "note" }, "Nothing: every run folder that was found is in these numbers."));
     return;
   }
   box.append(
     el("p", { class: "lead" }, "Found, but in no number above."),
     sortable({
-      id: "left-out-table",
+      id: "excluded-table",
       caption: "Run folders that were left out, and why",
-      rows: data.left_out,
+      rows: data.excluded,
       key: (row) => row.path,
       sort: { column: "path", descending: false },
       columns: [
@@ -80,7 +80,7 @@ function start() {
     ["more", "Profiles"],
     ["replays", "Replays"],
     ["reading", "How to read"],
-    ["left-out", "Left out"],
+    ["excluded", "Excluded"],
   ];
   put(
     byId("sections"),
@@ -129,7 +129,7 @@ function start() {
     onFilter(() => draw(byId(id)));
   }
   drawReading(byId("reading"));
-  drawLeftOut(byId("left-out"));
+  drawExcluded(byId("excluded"));
 }
 
 start();
