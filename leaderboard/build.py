@@ -128,22 +128,22 @@ def parse_thresholds(text: str) -> list[float]:
         ConfigError: no numbers, or one that no score is compared with.
     """
     try:
-        found = sorted({float(part) for part in text.split(",")})
+        thresholds = sorted({float(part) for part in text.split(",")})
     except ValueError:
-        found = []
-    if not found or not all(0 < value <= 2 for value in found):
+        thresholds = []
+    if not thresholds or not all(0 < value <= 2 for value in thresholds):
         raise ConfigError(
             f"--thresholds {text!r} names no scores", allowed="numbers above 0, up to 2 "
             "(0 is the random team, 1 the expert)", fix="--thresholds 0.5,0.8",
         )
-    return found
+    return thresholds
 
 
 def parse_formats(text: str) -> list[str]:
-    found = [part.strip() for part in text.split(",")]
-    if not set(found) <= set(FORMATS):
+    formats = [part.strip() for part in text.split(",")]
+    if not set(formats) <= set(FORMATS):
         raise ConfigError(f"--formats {text!r}", allowed=", ".join(FORMATS), fix="--formats png")
-    return found
+    return formats
 
 
 def check_installed(*, plots: bool) -> None:

@@ -87,8 +87,8 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "version": run.version,
         "config": {key: value for key, value in run.config.items() if key != "seed"},
         "seeds": group.seeds,
-        "folders": [str(own.path) for own in group.runs],
-        "replays": [str(path) for own in group.runs for path in own.replays],
+        "folders": [str(run.path) for run in group.runs],
+        "replays": [str(path) for run in group.runs for path in run.replays],
         "budget": run.budget,
         "measure": measures.main_measure(group),
         "finals": {
@@ -134,9 +134,9 @@ def method_labels(groups: list[Group]) -> dict[tuple, str]:
         alike: dict[tuple, list[Group]] = {}
         for group in groups:
             alike.setdefault((setting_id(group.first), labels[group.key]), []).append(group)
-        for own in alike.values():
-            if len(own) > 1:
-                for group in own:
+        for namesakes in alike.values():
+            if len(namesakes) > 1:
+                for group in namesakes:
                     run = group.first
                     more = run.settings[:6] if extra == "digest" else f"v{run.version}"
                     labels[group.key] += f" {more}"
@@ -145,9 +145,9 @@ def method_labels(groups: list[Group]) -> dict[tuple, str]:
 
 def _method(run: Run) -> str:
     options = {f"{key}{value}" for key, value in run.config["env_options"].items()}
-    said = {"default", f"agents{run.agents}", f"model{run.config['model']}"} | options
-    own = [part for part in re.split(r"-(?=[A-Za-z])", run.name) if part not in said]
-    return f"{run.algo} {'-'.join(own)}" if own else run.algo
+    implied = {"default", f"agents{run.agents}", f"model{run.config['model']}"} | options
+    parts = [part for part in re.split(r"-(?=[A-Za-z])", run.name) if part not in implied]
+    return f"{run.algo} {'-'.join(parts)}" if parts else run.algo
 
 
 # -- settings
@@ -157,10 +157,10 @@ def _settings(places: Sequence[comparisons.Place]) -> list[dict[str, Any]]:
     settings: dict[str, list[comparisons.Place]] = {}
     for place in places:
         settings.setdefault(place[0]["setting"], []).append(place)
-    found = []
-    for name, own in settings.items():
-        run = own[0][1].first
-        found.append({
+    listed = []
+    for name, places in settings.items():
+        run = places[0][1].first
+        listed.append({
             "id": name,
             "title": setting_title(run),
             "env": run.env,
@@ -168,27 +168,30 @@ def _settings(places: Sequence[comparisons.Place]) -> list[dict[str, Any]]:
             "agents": run.agents,
             "model": run.config["model"],
             "references": dict(zip(("random", "scripted"), run.references or (None, None))),
-            "groups": [described["id"] for described, _ in own],
-            "notes": _notes(own),
+            "groups": [described["id"] for described, _ in places],
+            "notes": _notes(places),
         })
-    return sorted(found, key=lambda s: (s["env"], json.dumps(s["env_options"]), s["agents"]))
+    return sorted(listed, key=lambda s: (s["env"], json.dumps(s["env_options"]), s["agents"]))
 
 
-def _notes(own: Sequence[comparisons.Place]) -> list[str]:
+def _notes(places: Sequence[comparisons.Place]) -> list[str]:
     """What a reader must know before comparing these groups."""
     notes = []
-    versions = sorted({described["version"] for described, _ in own})
+    versions = sorted({described["version"] for described, _ in places})
     if len(versions) > 1:
         notes.append(f"made with different versions: {', '.join(versions)}")
-    budgets = sorted({described["budget"] for described, _ in own})
+    budgets = sorted({described["budget"] for described, _ in places})
     if len(budgets) > 1:
         notes.append(f"budgets differ: {', '.join(map(str, budgets))} training episodes")
-    if not all(comparisons.comparable(own[0][1], group) for _, group in own):
+    if not all(comparisons.comparable(places[0][1], group) for _, group in places):
         notes.append(
             "references differ between runs (another number of held-out tasks, or another "
             "environment): such groups are not compared"
         )
-    few = [described["method"] for described, _ in own if len(described["seeds"]) < estimators.FEW]
+    few = [
+        described["method"] for described, _ in places
+        if len(described["seeds"]) < estimators.FEW
+    ]
     if few:
         notes.append(f"fewer than {estimators.FEW} seeds: {', '.join(few)}")
     return notes

@@ -155,11 +155,11 @@ def test_every_group_gets_one_before_any_gets_two(tmp_path):
                          (0, "iteration-00009"), (1, "held-out-0")]
     assert len(names) == 12
     everything = replays.choose(groups)
-    assert len(everything["replays"]) == everything["found"] == 24
+    assert len(everything["replays"]) == everything["recorded"] == 24
     one = max(len(entry["gz"]) for entry in everything["replays"])
     few = replays.choose(groups, budget=2 * one + 100)
     assert [entry["id"] for entry in few["replays"]] == ["cc/0/held-out-0", "mc/0/held-out-0"]
-    assert few["found"] == 24
+    assert few["recorded"] == 24
     assert sum(len(e["gz"]) for e in replays.choose(groups, budget=5 * one)["replays"]) <= 5 * one
 
 

@@ -78,8 +78,8 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
     excluded: list[ExcludedRun] = []
     runs: list[Run] = []
     for path in find(roots):
-        found = read_run(path)
-        (runs if isinstance(found, Run) else excluded).append(found)
+        outcome = read_run(path)
+        (runs if isinstance(outcome, Run) else excluded).append(outcome)
     runs = list(_unmixed(runs, excluded))
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)
     for run in runs:

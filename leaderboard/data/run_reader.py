@@ -93,13 +93,13 @@ class Run:
     @property
     def replays(self) -> list[Path]:
         """Recorded held-out episodes (``replays/held-out-K.json``), in the order of K."""
-        found = self.path.glob("replays/held-out-*.json")
-        return sorted(found, key=lambda path: (len(path.name), path.name))
+        paths = self.path.glob("replays/held-out-*.json")
+        return sorted(paths, key=lambda path: (len(path.name), path.name))
 
     def held_out(self, team: str) -> np.ndarray | None:
         """[E] returns of a team's held-out episodes; None where the team did not play."""
-        found = self.summary["held_out"].get(team)
-        return None if found is None else np.asarray(found["returns"], dtype=float)
+        results = self.summary["held_out"].get(team)
+        return None if results is None else np.asarray(results["returns"], dtype=float)
 
     @cached_property
     def references(self) -> tuple[float, float] | None:

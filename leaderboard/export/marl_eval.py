@@ -27,13 +27,13 @@ STEPS = 100
 def write_marl_eval(collection: Collection, path: Path) -> Path:
     """All complete runs as one file."""
     labels = method_labels(collection.groups)
-    found: dict[str, Any] = {}
+    layout: dict[str, Any] = {}
     for group in collection.groups:
         run = group.first
         task = setting_id(run).removeprefix(f"{run.env}-")
-        algorithms = found.setdefault(run.env, {}).setdefault(task, {})
-        algorithms[labels[group.key]] = {f"seed_{own.seed}": steps(own) for own in group.runs}
-    files.write_text(path, json.dumps(found, allow_nan=False))
+        algorithms = layout.setdefault(run.env, {}).setdefault(task, {})
+        algorithms[labels[group.key]] = {f"seed_{run.seed}": steps(run) for run in group.runs}
+    files.write_text(path, json.dumps(layout, allow_nan=False))
     return path
 
 

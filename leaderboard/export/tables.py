@@ -37,31 +37,31 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
     metrics = all_metrics(data["thresholds"])
     wide = {metric.label for metric in metrics if not metric.in_print} | {UNTRAINED, "version"}
     settings = {setting["id"]: setting for setting in data["settings"]}
-    made: dict[str, tuple[list[Row], list[Row], list[str]]] = {}
+    tables: dict[str, tuple[list[Row], list[Row], list[str]]] = {}
     for env in sorted({group["env"] for group in data["groups"]}):
-        own = ranked(group for group in data["groups"] if group["env"] == env)
+        groups = ranked(group for group in data["groups"] if group["env"] == env)
         notes = [
             f"{setting['title']}: {note}." for setting in data["settings"]
             if setting["env"] == env for note in setting["notes"]
         ]
-        made[env] = (
-            [reading(group, settings, metrics) for group in own],
-            [machine(group) for group in own],
+        tables[env] = (
+            [reading(group, settings, metrics) for group in groups],
+            [machine(group) for group in groups],
             [*EXPLAINED, *notes],
         )
     names = {group["id"]: group["method"] for group in data["groups"]}
-    made["comparisons"] = (
-        [compared(found, names, settings, rounded=True) for found in data["comparisons"]],
-        [compared(found, names, settings, rounded=False) for found in data["comparisons"]],
+    tables["comparisons"] = (
+        [compared(pair, names, settings, rounded=True) for pair in data["comparisons"]],
+        [compared(pair, names, settings, rounded=False) for pair in data["comparisons"]],
         COMPARED,
     )
-    made["aggregates"] = (
+    tables["aggregates"] = (
         [aggregated(row, rounded=True) for row in data["aggregates"]],
         [aggregated(row, rounded=False) for row in data["aggregates"]],
         ["Over all runs of a method in several settings; methods compare where they were run in "
          "the same ones."],
     )
-    for name, (shown, numbers, notes) in made.items():
+    for name, (shown, numbers, notes) in tables.items():
         if not shown:
             continue
         frame = pandas.DataFrame(shown).fillna("")
@@ -113,14 +113,14 @@ def text(value: float | None, digits: int = 3) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def interval(found: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any] = ()) -> str:
+def interval(estimate: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any] = ()) -> str:
     """``0.961 (0.912 to 1.011) [0.945, 0.965, 0.975]``."""
-    if not found or found["value"] is None:
+    if not estimate or estimate["value"] is None:
         return ""
-    said = text(found["value"], digits)
-    if found["low"] is not None:
-        said += f" ({text(found['low'], digits)} to {text(found['high'], digits)})"
-    return said + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
+    shown = text(estimate["value"], digits)
+    if estimate["low"] is not None:
+        shown += f" ({text(estimate['low'], digits)} to {text(estimate['high'], digits)})"
+    return shown + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
 
 
 def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
@@ -140,13 +140,13 @@ def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
     return f"{bound}{interval(estimate)} [{', '.join(seeds)}]"
 
 
-def ratio_cell(found: dict[str, Any] | None) -> str:
-    if not found:
+def ratio_cell(ratio: dict[str, Any] | None) -> str:
+    if not ratio:
         return ""
-    if found["value"] is None:
+    if ratio["value"] is None:
         return "?"
-    sign = {"at least": ">", "at most": "<"}.get(found["bound"], "")
-    return sign + interval(found, 2)
+    sign = {"at least": ">", "at most": "<"}.get(ratio["bound"], "")
+    return sign + interval(ratio, 2)
 
 
 # -- rows
@@ -195,9 +195,9 @@ def machine(group: dict[str, Any]) -> Row:
     return row
 
 
-def _spread(row: Row, name: str, found: dict[str, Any] | None) -> None:
+def _spread(row: Row, name: str, estimate: dict[str, Any] | None) -> None:
     for key in ("value", "low", "high"):
-        row[name if key == "value" else f"{name}_{key}"] = found and found[key]
+        row[name if key == "value" else f"{name}_{key}"] = estimate and estimate[key]
 
 
 def seeds(data: dict[str, Any]) -> list[Row]:
@@ -220,31 +220,31 @@ def seeds(data: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def compared(found: dict[str, Any], names: dict, settings: dict, *, rounded: bool) -> Row:
+def compared(pair: dict[str, Any], names: dict, settings: dict, *, rounded: bool) -> Row:
     row: Row = {
-        "setting": settings[found["setting"]]["title"] if rounded else found["setting"],
-        "method": names[found["a"]], "against": names[found["b"]],
+        "setting": settings[pair["setting"]]["title"] if rounded else pair["setting"],
+        "method": names[pair["a"]], "against": names[pair["b"]],
     }
     if rounded:
-        row["P(better)"] = interval(found["probability_of_improvement"], 2)
-        for threshold, ratio in found["sample_ratio"].items():
+        row["P(better)"] = interval(pair["probability_of_improvement"], 2)
+        for threshold, ratio in pair["sample_ratio"].items():
             row[f"ratio of episodes to {threshold}"] = ratio_cell(ratio)
         return row
-    _spread(row, "probability_of_improvement", found["probability_of_improvement"])
-    for threshold, ratio in found["sample_ratio"].items():
+    _spread(row, "probability_of_improvement", pair["probability_of_improvement"])
+    for threshold, ratio in pair["sample_ratio"].items():
         _spread(row, f"ratio_to_{threshold}", ratio)
         row[f"ratio_to_{threshold}_bound"] = ratio and ratio["bound"]
     return row
 
 
-def aggregated(found: dict[str, Any], *, rounded: bool) -> Row:
-    row: Row = {"env": found["env"] or "all", "method": found["method"], "n": found["n"]}
+def aggregated(aggregate: dict[str, Any], *, rounded: bool) -> Row:
+    row: Row = {key: aggregate[key] or "all" for key in ("env", "method", "n")}
     if rounded:
-        row["settings"] = len(found["settings"])
-        return row | {title: interval(found[key]) for key, title in AGGREGATES.items()}
-    row["settings"] = " ".join(found["settings"])
+        row["settings"] = len(aggregate["settings"])
+        return row | {title: interval(aggregate[key]) for key, title in AGGREGATES.items()}
+    row["settings"] = " ".join(aggregate["settings"])
     for key in AGGREGATES:
-        _spread(row, key, found[key])
+        _spread(row, key, aggregate[key])
     return row
 
 

@@ -122,25 +122,27 @@ def _entry(metric: Metric, estimate: dict[str, Any], seeds: int) -> dict[str, An
 
 def _setting(setting: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
     keys = ("id", "title", "env", "agents", "model", "notes")
-    own = [groups[name] for name in setting["groups"]]
+    members = [groups[name] for name in setting["groups"]]
     return {
         **{key: setting[key] for key in keys},
-        "lines": {kind: _lines(kind, setting["references"], own) for kind in
+        "lines": {kind: _lines(kind, setting["references"], members) for kind in
                   (curve.id for curve in metrics.CURVES)},
     }
 
 
-def _lines(kind: str, references: dict[str, Any], own: list[dict[str, Any]]) -> list[tuple]:
+def _lines(
+    kind: str, references: dict[str, Any], groups: list[dict[str, Any]]
+) -> list[tuple[str, float]]:
     """(name, value) of the teams that a plot of ``kind`` is compared with."""
-    found = []
+    lines = []
     if references["scripted"] is not None and kind != "success":
         at = (0.0, 1.0) if kind == "score" else (references["random"], references["scripted"])
-        found = list(zip(("random team", "scripted expert"), at))
+        lines = list(zip(("random team", "scripted expert"), at))
     before = [
-        group["finals"][kind]["untrained"] for group in own
+        group["finals"][kind]["untrained"] for group in groups
         if group["finals"].get(kind) and group["finals"][kind]["untrained"] is not None
     ]
-    return found + ([("untrained model", fmean(before))] if before else [])
+    return lines + ([("untrained model", fmean(before))] if before else [])
 
 
 def _group(
@@ -191,7 +193,7 @@ def thinned(curves: dict[str, Any], points: int) -> dict[str, Any]:
         **{
             kind: {
                 **{key: pick(curve[key]) for key in ("mean", "low", "high")},
-                "seeds": [pick(own) for own in curve["seeds"]],
+                "seeds": [pick(seed) for seed in curve["seeds"]],
             }
             for kind, curve in curves["measures"].items()
         },
@@ -223,10 +225,10 @@ def model_title(group: dict[str, Any]) -> str:
 
 
 def _replay_note(chosen: dict[str, Any]) -> str:
-    here, found = len(chosen["replays"]), chosen["found"]
-    if here == found:
+    here, recorded = len(chosen["replays"]), chosen["recorded"]
+    if here == recorded:
         return ""
     return (
-        f"{here:,} of {found:,} recorded episodes are on this page, some of every group; the "
+        f"{here:,} of {recorded:,} recorded episodes are on this page, some of every group; the "
         "others lie in the run folders, as replays/*.json."
     )

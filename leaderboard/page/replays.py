@@ -35,11 +35,11 @@ def choose(groups: list[dict[str, Any]], budget: int = BUDGET) -> dict[str, Any]
 
     Returns:
         ``replays`` (each with ``id``, ``group``, ``seed``, ``team``, ``title``, ``success``,
-        ``return``, ``turns``, ``gz``), ``found`` (how many files there are) and ``unread``
+        ``return``, ``turns``, ``gz``), ``recorded`` (how many files there are) and ``unread``
         (path and reason of each that could not be read).
     """
     queues = {group["id"]: candidates(group) for group in groups}
-    found = sum(map(len, queues.values()))
+    recorded = sum(map(len, queues.values()))
     taken: list[tuple[int, int, dict[str, Any]]] = []
     unread: list[tuple[str, str]] = []
     place = {group["id"]: k for k, group in enumerate(groups)}
@@ -57,7 +57,7 @@ def choose(groups: list[dict[str, Any]], budget: int = BUDGET) -> dict[str, Any]
                 budget -= len(entry["gz"])
                 taken.append((place[group], turn, entry))
     taken.sort(key=lambda item: (item[0], item[2]["seed"], item[1]))
-    return {"replays": [entry for _, _, entry in taken], "found": found, "unread": unread}
+    return {"replays": [entry for _, _, entry in taken], "recorded": recorded, "unread": unread}
 
 
 def candidates(group: dict[str, Any]) -> list[tuple[int, Path]]:
@@ -70,9 +70,11 @@ def candidates(group: dict[str, Any]) -> list[tuple[int, Path]]:
     for k, (seed, folder) in enumerate(zip(group["seeds"], group["folders"])):
         paths = [(NAME.fullmatch(path.name), path) for path in Path(folder, REPLAYS).glob("*.json")]
         for kind in ORDER:
-            own = [(int(match[2]), path) for match, path in paths if match and match[1] == kind]
-            own.sort(reverse=kind == "iteration")
-            for nth, (_, path) in enumerate(own):
+            numbered = [
+                (int(match[2]), path) for match, path in paths if match and match[1] == kind
+            ]
+            numbered.sort(reverse=kind == "iteration")
+            for nth, (_, path) in enumerate(numbered):
                 ranked.append(((nth, k > 0, kind != "held-out", ORDER.index(kind), k), seed, path))
     ranked.sort(key=lambda item: item[0])
     return [(seed, path) for _, seed, path in ranked]

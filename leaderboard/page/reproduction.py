@@ -24,23 +24,24 @@ def provenance_of(group: dict[str, Any]) -> dict[str, Any]:
     Args:
         group: of the report's data; files that are missing or torn are passed over.
     """
-    found = []
+    environments = []
     for folder in group["folders"]:
         try:
             noted = files.read_json(Path(folder) / "environment.json")
         except RunError:
             continue
         if isinstance(noted, dict):
-            found += [noted, *(part for part in noted.get("resumed", []) if isinstance(part, dict))]
+            resumed = noted.get("resumed", [])
+            environments += [noted, *(part for part in resumed if isinstance(part, dict))]
     return {
         "command": command(group["config"], group["seeds"]),
         "digest": group["digest"],
         "version": group["version"],
-        "commits": _each(_commit(noted) for noted in found),
-        "machines": _each(_machine(noted) for noted in found),
+        "commits": _each(_commit(noted) for noted in environments),
+        "machines": _each(_machine(noted) for noted in environments),
         "packages": _each(
             f"{name} {noted['packages'][name]}"
-            for noted in found if isinstance(noted.get("packages"), dict)
+            for noted in environments if isinstance(noted.get("packages"), dict)
             for name in SHOWN if name in noted["packages"]
         ),
     }

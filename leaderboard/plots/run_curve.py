@@ -110,13 +110,13 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
 
 def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:
     """The trained team on held-out tasks: a point with its interval at the right end."""
-    found = (run["summary"] or {}).get(key, {}).get("trained")
-    if not found:
+    result = (run["summary"] or {}).get(key, {}).get("trained")
+    if not result:
         return
-    low, high = found["low"], found["high"]
-    spread = None if low is None else [[found["mean"] - low], [high - found["mean"]]]
+    low, high = result["low"], result["high"]
+    spread = None if low is None else [[result["mean"] - low], [high - result["mean"]]]
     axis.errorbar(
-        [episodes], [found["mean"]], yerr=spread, fmt="D", markersize=5, capsize=3, color=colour,
+        [episodes], [result["mean"]], yerr=spread, fmt="D", markersize=5, capsize=3, color=colour,
         markeredgecolor="black", markeredgewidth=0.6, clip_on=False, zorder=5,
         label="trained, held-out tasks",
     )

@@ -38,12 +38,12 @@ def samples(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
 
 def _arrivals(axis: Any, groups: Sequence[Group], threshold: str, looks: dict, handles: dict):
     for group in groups:
-        found = group["metrics"][f"episodes_to_{threshold}"]
-        if found is None:
+        samples = group["metrics"][f"episodes_to_{threshold}"]
+        if samples is None:
             continue
-        look, n, budget = looks[group["method"]], len(found["seeds"]), group["budget"]
+        look, n, budget = looks[group["method"]], len(samples["seeds"]), group["budget"]
         times = sorted(
-            value for value, reached in zip(found["seeds"], found["reached"]) if reached
+            value for value, reached in zip(samples["seeds"], samples["reached"]) if reached
         )
         x = [0.0, *times, float(budget)]
         y = [k / n for k in range(len(times) + 1)] + [len(times) / n]
@@ -67,20 +67,20 @@ def _ratios(axis: Any, others: Sequence[Group], base: Group, threshold: str, loo
             comparisons: Sequence[dict]) -> None:
     """Ours over the base's; an arrow where one of them is only a bound."""
     for y, group in enumerate(others):
-        found = ratio_to(group, base, threshold, comparisons)
+        ratio = ratio_to(group, base, threshold, comparisons)
         look = looks[group["method"]]
-        if found is None or found["value"] is None:
-            axis.annotate("not known: both have runs beyond the budget" if found else "none",
+        if ratio is None or ratio["value"] is None:
+            axis.annotate("not known: both have runs beyond the budget" if ratio else "none",
                           (0.5, y), xycoords=("axes fraction", "data"), fontsize=7, ha="center",
                           va="center", color="#666666")
             continue
-        marker = {"at least": ">", "at most": "<"}.get(found["bound"], look["marker"])
-        if found["low"] is not None:
-            axis.plot([found["low"], found["high"]], [y, y], color=look["color"], lw=1.6)
-        axis.plot([found["value"]], [y], marker=marker, color=look["color"], markersize=7,
+        marker = {"at least": ">", "at most": "<"}.get(ratio["bound"], look["marker"])
+        if ratio["low"] is not None:
+            axis.plot([ratio["low"], ratio["high"]], [y, y], color=look["color"], lw=1.6)
+        axis.plot([ratio["value"]], [y], marker=marker, color=look["color"], markersize=7,
                   markeredgecolor="black", markeredgewidth=0.6, linestyle="none")
-        sign = {"at least": "≥ ", "at most": "≤ "}.get(found["bound"], "")
-        axis.annotate(f"{sign}{found['value']:.2f}", (found["value"], y), xytext=(0, 6),
+        sign = {"at least": "≥ ", "at most": "≤ "}.get(ratio["bound"], "")
+        axis.annotate(f"{sign}{ratio['value']:.2f}", (ratio["value"], y), xytext=(0, 6),
                       textcoords="offset points", fontsize=7, ha="center")
     axis.set_xscale("log", base=2)
     axis.axvline(1.0, color="#666666", lw=1)
@@ -97,11 +97,11 @@ def _ratios(axis: Any, others: Sequence[Group], base: Group, threshold: str, loo
 
 def ratio_to(group: Group, base: Group, threshold: str, comparisons: Sequence[dict]) -> dict | None:
     """The comparison's ratio, inverted round if it was made the other way."""
-    for found in comparisons:
-        if (found["a"], found["b"]) == (group["id"], base["id"]):
-            return found["sample_ratio"][threshold]
-        if (found["a"], found["b"]) == (base["id"], group["id"]):
-            return inverted(found["sample_ratio"][threshold])
+    for pair in comparisons:
+        if (pair["a"], pair["b"]) == (group["id"], base["id"]):
+            return pair["sample_ratio"][threshold]
+        if (pair["a"], pair["b"]) == (base["id"], group["id"]):
+            return inverted(pair["sample_ratio"][threshold])
     return None
 
 

@@ -73,20 +73,20 @@ def _line(
     """Means joined by a line, intervals, every seed; an arrow up where runs are censored."""
     look, xs, ys = looks[line["method"]], [], []
     for point in line["points"]:
-        found = groups[point["group"]]["metrics"][metric.id]
-        if not found:
+        estimate = groups[point["group"]]["metrics"][metric.id]
+        if not estimate:
             continue
         x = point["agents"] * aside
         xs.append(x)
-        ys.append(found["value"])
-        if found["low"] is not None:
-            axis.plot([x, x], [found["low"], found["high"]], color=look["color"], lw=1.2)
-        seeds = found["seeds"] or ()
+        ys.append(estimate["value"])
+        if estimate["low"] is not None:
+            axis.plot([x, x], [estimate["low"], estimate["high"]], color=look["color"], lw=1.2)
+        seeds = estimate["seeds"] or ()
         axis.plot([x] * len(seeds), seeds, linestyle="none", markersize=3.5,
                   marker=look["marker"], markerfacecolor="none", markeredgewidth=0.7,
                   markeredgecolor=look["color"])
-        if found.get("bound") == "at least":
-            axis.annotate("↑", (x, found["value"]), fontsize=11, ha="center",
+        if estimate.get("bound") == "at least":
+            axis.annotate("↑", (x, estimate["value"]), fontsize=11, ha="center",
                           color=look["color"], xytext=(0, 4), textcoords="offset points")
     (drawn,) = axis.plot(xs, ys, color=look["color"], linestyle=look["linestyle"], lw=1.7,
                          marker=look["marker"], markersize=5)

@@ -91,16 +91,16 @@ def learning_curves(setting: dict[str, Any], groups: Sequence[Group], looks: dic
 
 
 def _curve(axis: Any, group: Group, measure: str, unit: str, look: dict) -> Any:
-    x, found = group["curves"]["x"][unit], group["curves"]["measures"].get(measure)
-    if x is None or found is None:
+    x, curve = group["curves"]["x"][unit], group["curves"]["measures"].get(measure)
+    if x is None or curve is None:
         return None
-    if len(found["seeds"]) > 1:
-        lines = [list(zip(x, own)) for own in found["seeds"]]
+    if len(curve["seeds"]) > 1:
+        lines = [list(zip(x, seed)) for seed in curve["seeds"]]
         axis.add_collection(LineCollection(lines, colors=look["color"], lw=0.5, alpha=0.35))
-    if found["low"] is not None:
-        axis.fill_between(x, found["low"], found["high"], color=look["color"], alpha=0.1, lw=0)
+    if curve["low"] is not None:
+        axis.fill_between(x, curve["low"], curve["high"], color=look["color"], alpha=0.1, lw=0)
     (line,) = axis.plot(
-        x, found["mean"], color=look["color"], linestyle=look["linestyle"], linewidth=1.8
+        x, curve["mean"], color=look["color"], linestyle=look["linestyle"], linewidth=1.8
     )
     return line
 
@@ -191,21 +191,22 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]], *, numbers: bool = False) ->
     """A line a row: each seed a hollow mark, the estimate a filled one with its interval."""
     for y, row in enumerate(rows):
         look = row["look"]
-        found = row["estimate"]
-        seeds = found.get("seeds") or ()
+        estimate = row["estimate"]
+        seeds = estimate.get("seeds") or ()
         axis.plot(
             seeds, [y + 0.18] * len(seeds), linestyle="none", markersize=4.5,
             marker=look["marker"], markerfacecolor="none", markeredgecolor=look["color"],
         )
-        if found["low"] is not None:
-            axis.plot([found["low"], found["high"]], [y - 0.12] * 2, color=look["color"], lw=1.6)
+        if estimate["low"] is not None:
+            ends = [estimate["low"], estimate["high"]]
+            axis.plot(ends, [y - 0.12] * 2, color=look["color"], lw=1.6)
         axis.plot(
-            [found["value"]], [y - 0.12], marker=look["marker"], color=look["color"], markersize=6,
-            markeredgecolor="black", markeredgewidth=0.6, linestyle="none",
+            [estimate["value"]], [y - 0.12], marker=look["marker"], color=look["color"],
+            markersize=6, markeredgecolor="black", markeredgewidth=0.6, linestyle="none",
         )
         if numbers:
             axis.annotate(
-                f"{found['value']:.3f}", (found["value"], y - 0.12), xytext=(0, 6),
+                f"{estimate['value']:.3f}", (estimate["value"], y - 0.12), xytext=(0, 6),
                 textcoords="offset points", fontsize=7, ha="center",
             )
     axis.set_yticks(range(len(rows)), [row["label"] for row in rows])
@@ -225,11 +226,11 @@ def profiles(setting: dict[str, Any], groups: Sequence[Group], looks: dict,
     figure, (axis,) = style.panels(1, 1, width=5.2, height=2.8, below=below(groups, 5.9))
     handles = {}
     for group in groups:
-        look, found = looks[group["method"]], group["profile"]
-        axis.fill_between(scores, found["low"], found["high"], step="post", color=look["color"],
+        look, profile = looks[group["method"]], group["profile"]
+        axis.fill_between(scores, profile["low"], profile["high"], step="post", color=look["color"],
                           alpha=0.08, lw=0)
         (handles[named(group)],) = axis.plot(
-            scores, found["shares"], drawstyle="steps-post", color=look["color"],
+            scores, profile["shares"], drawstyle="steps-post", color=look["color"],
             linestyle=look["linestyle"], lw=1.8,
         )
     axis.set_ylim(-0.03, 1.03)

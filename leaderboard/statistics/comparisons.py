@@ -37,14 +37,14 @@ def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str
     by_setting: dict[str, list[Place]] = defaultdict(list)
     for place in places:
         by_setting[place[0]["setting"]].append(place)
-    found = []
-    for setting, own in by_setting.items():
+    compared = []
+    for setting, members in by_setting.items():
         needed = {
             (described["id"], threshold): measures.samples(group, threshold, "episodes")
-            for described, group in own for threshold in thresholds
+            for described, group in members for threshold in thresholds
         }
-        finals = {described["id"]: measures.final_scores(group) for described, group in own}
-        for (a, ours), (b, theirs) in combinations(own, 2):
+        finals = {described["id"]: measures.final_scores(group) for described, group in members}
+        for (a, ours), (b, theirs) in combinations(members, 2):
             if not comparable(ours, theirs):
                 continue
             better = None
@@ -57,11 +57,11 @@ def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str
                 ratios[f"{threshold:g}"] = (
                     asdict(sample_ratio(one, other)) if one and other else None
                 )
-            found.append({
+            compared.append({
                 "setting": setting, "a": a["id"], "b": b["id"],
                 "probability_of_improvement": better, "sample_ratio": ratios,
             })
-    return found
+    return compared
 
 
 def aggregates(places: Sequence[Place]) -> list[dict[str, Any]]:
@@ -71,22 +71,22 @@ def aggregates(places: Sequence[Place]) -> list[dict[str, Any]]:
     several settings, and only where scores are normalized by fixed references."""
     scored = [place for place in places if measures.main_measure(place[1]) == "score"]
     envs = sorted({described["env"] for described, _ in scored})
-    found = []
+    rows = []
     for env in [*envs, *([None] if len(envs) > 1 else [])]:
         methods: dict[str, list[Place]] = defaultdict(list)
         for described, group in scored:
             if env in (None, described["env"]):
                 methods[described["method"]].append((described, group))
-        for method, own in sorted(methods.items()):
-            if len(own) > 1:
-                found.append({"env": env, "method": method, **_aggregate(env, method, own)})
-    return found
+        for method, members in sorted(methods.items()):
+            if len(members) > 1:
+                rows.append({"env": env, "method": method, **_aggregate(env, method, members)})
+    return rows
 
 
-def _aggregate(env: str | None, method: str, own: Sequence[Place]) -> dict[str, Any]:
-    strata = [measures.final_scores(group) for _, group in own]
+def _aggregate(env: str | None, method: str, places: Sequence[Place]) -> dict[str, Any]:
+    strata = [measures.final_scores(group) for _, group in places]
     row: dict[str, Any] = {
-        "settings": [described["setting"] for described, _ in own],
+        "settings": [described["setting"] for described, _ in places],
         "n": sum(map(len, strata)),
     }
     for name in estimators.AGGREGATES:

@@ -120,12 +120,12 @@ def estimate(
         # error bounds the gap's; the gap's own would be 0 where all runs seen lie above.
         error = math.sqrt(sum(len(s) * s.var(ddof=1) for s in strata)) / len(values)
     else:
-        found = AGGREGATES[aggregate](resampled(strata, rng, repetitions))
+        draws = AGGREGATES[aggregate](resampled(strata, rng, repetitions))
         # A resample's spread is that of n - 1 degrees of freedom spread over n.
-        error = float(found.std()) * math.sqrt(len(values) / freedom)
+        error = float(draws.std()) * math.sqrt(len(values) / freedom)
     half = half_width(error, freedom, level)
-    found = Estimate(point, point - half, point + half, len(values))
-    return found.clipped(0.0, math.inf) if aggregate == "optimality_gap" else found
+    result = Estimate(point, point - half, point + half, len(values))
+    return result.clipped(0.0, math.inf) if aggregate == "optimality_gap" else result
 
 
 def resampled(
@@ -133,7 +133,8 @@ def resampled(
 ) -> np.ndarray:
     """[repetitions, sum of n] runs drawn with replacement, within each stratum."""
     return np.concatenate(
-        [own[rng.integers(len(own), size=(repetitions, len(own)))] for own in strata], axis=1
+        [values[rng.integers(len(values), size=(repetitions, len(values)))] for values in strata],
+        axis=1,
     )
 
 

@@ -96,7 +96,7 @@ def group_curves(
     size = min(len(run.metrics["episodes"]) for run in group.runs)
     picks = np.unique(np.linspace(0, size - 1, min(size, POINTS)).round().astype(int))
     xs = {unit: [counts(run, unit) for run in group.runs] for unit in units}
-    found: dict[str, Any] = {
+    smoothed_curves: dict[str, Any] = {
         "x": {
             unit: None if any(x is None for x in each)
             else _listed(np.mean([x[picks] for x in each], axis=0))
@@ -112,8 +112,8 @@ def group_curves(
             curves.smooth(run.metrics["episodes"], values)[picks]
             for run, values in zip(group.runs, raw)
         ])
-        found["measures"][measure] = _band(smoothed, measure)
-    return found
+        smoothed_curves["measures"][measure] = _band(smoothed, measure)
+    return smoothed_curves
 
 
 def _band(smoothed: np.ndarray, measure: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _band(smoothed: np.ndarray, measure: str) -> dict[str, Any]:
             low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
     return {
         "mean": _listed(middle), "low": _listed(low), "high": _listed(high),
-        "seeds": [_listed(own) for own in smoothed],
+        "seeds": [_listed(seed) for seed in smoothed],
     }
 
 
@@ -165,12 +165,12 @@ def final(measure: str, aggregate: str) -> Callable[[Group], dict[str, Any] | No
         if trained is None:
             return None
         values = np.array([result["mean"] for result in trained], dtype=float)
-        found = estimate(values, aggregate, rng=generator(group, f"{measure}/{aggregate}"))
+        result = estimate(values, aggregate, rng=generator(group, f"{measure}/{aggregate}"))
         if measure in SHARES:
-            found = found.clipped(0, 1)
+            result = result.clipped(0, 1)
         if aggregate == "optimality_gap":
             values = 1.0 - np.minimum(values, 1.0)  # each run's own gap
-        return {**found.to_dict(), "seeds": values.tolist()}
+        return {**result.to_dict(), "seeds": values.tolist()}
 
     return statistic
 

@@ -49,8 +49,8 @@ def reached(
     """The first iteration at which the smoothed curve is at ``threshold`` or above, of those
     that look back on a whole window; None where it never is."""
     whole = episodes >= min(look_back, episodes[-1])
-    found = np.flatnonzero(whole & (smooth(episodes, values, look_back) >= threshold))
-    return int(found[0]) if len(found) else None
+    indices = np.flatnonzero(whole & (smooth(episodes, values, look_back) >= threshold))
+    return int(indices[0]) if len(indices) else None
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,15 @@ def model_folder(model: str, env: str) -> Path:
     try:
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(model, "config.json")
+        cached = try_to_load_from_cache(model, "config.json")
     except Exception:  # no such package, or no name that a hub could have
-        found = None
-    if not isinstance(found, str):
+        cached = None
+    if not isinstance(cached, str):
         raise ConfigError(
             f"model {model!r} is not on this machine", allowed="a folder, or a hub id in the cache",
             fix="load it once (python -m colllm_bench.play --team model --model ...)",
         )
-    return Path(found).parent
+    return Path(cached).parent
 
 
 def base_files(model: str, env: str) -> dict[str, str]:

@@ -19,8 +19,8 @@ from colllm_bench.seeding import torch_generator
 
 
 @dataclass(frozen=True)
-class Again:
-    """What a run's ``summary.json`` is made of, found anew.
+class Reevaluation:
+    """The numbers of a run's ``summary.json``, computed again.
 
     Attributes:
         teams: ``held_out``: :func:`colllm_bench.evaluation.results` by team.
@@ -33,7 +33,7 @@ class Again:
 
 def play_again(
     config: RunConfig, folder: Path, agents: Sequence[str], *, split: str = "eval"
-) -> Again:
+) -> Reevaluation:
     """Load a trained team and evaluate it, the untrained one and the reference teams.
 
     Args:
@@ -46,14 +46,14 @@ def play_again(
         ConfigError: the files are no team of this model and these settings.
     """
     team = _build(config, agents)
-    found = {}
+    teams = {}
     if split == "eval":
-        found["untrained"] = results(evaluate_team(config, team))
+        teams["untrained"] = results(evaluate_team(config, team))
     _load(team, folder)
-    found["trained"] = results(evaluate_team(config, team, split=split))
+    teams["trained"] = results(evaluate_team(config, team, split=split))
     if split == "eval":
-        found |= {name: results(played) for name, played in reference_teams(config).items()}
-    return Again(found, team.counts())
+        teams |= {name: results(played) for name, played in reference_teams(config).items()}
+    return Reevaluation(teams, team.counts())
 
 
 def _build(config: RunConfig, agents: Sequence[str]) -> Any:
@@ -78,12 +78,12 @@ def _load(team: Any, folder: Path) -> None:
     from safetensors import SafetensorError
 
     for agent, slot in zip(team.agents, team.slot_of_agent):
-        own, first = folder / agent, folder / team.policy_names()[slot]
+        agent_folder, first = folder / agent, folder / team.policy_names()[slot]
         try:
-            _require_finite(own)
-            if own == first:
-                _load_slot(team, own, slot)
-            elif not _same_weights(own, first):
+            _require_finite(agent_folder)
+            if agent_folder == first:
+                _load_slot(team, agent_folder, slot)
+            elif not _same_weights(agent_folder, first):
                 raise ConfigError(
                     f"{agent} and {first.name} share a policy, and their files differ"
                 )
@@ -92,38 +92,41 @@ def _load(team: Any, folder: Path) -> None:
             raise ConfigError(f"the weights of {agent} cannot be loaded: {reason}") from error
 
 
-def _load_slot(team: Any, own: Path, slot: int) -> None:
+def _load_slot(team: Any, folder: Path, slot: int) -> None:
     if team.adapters is not None:
-        team.adapters.load_peft(own, slot)
+        team.adapters.load_peft(folder, slot)
         return
     from safetensors.torch import load_file
 
-    model, given = team.copies[slot], load_file(str(own / "model.safetensors"))
+    model, weights = team.copies[slot], load_file(str(folder / "model.safetensors"))
     state = model.state_dict()
     # A tied tensor is written once: its other names are found by where they lie.
-    there = {state[name].data_ptr() for name in given if name in state}
-    lacking = [name for name in state.keys() - given.keys() if state[name].data_ptr() not in there]
-    more = sorted(given.keys() - state.keys())
-    odd = sorted([*lacking, *more])
-    if odd:
-        raise ConfigError(f"the weights do not fit the model: {odd[0]!r} differs")
-    model.load_state_dict(given, strict=False)
+    there = {state[name].data_ptr() for name in weights if name in state}
+    missing = [
+        name for name in state.keys() - weights.keys() if state[name].data_ptr() not in there
+    ]
+    unfit = sorted([*missing, *(weights.keys() - state.keys())])
+    if unfit:
+        raise ConfigError(f"the weights do not fit the model: {unfit[0]!r} differs")
+    model.load_state_dict(weights, strict=False)
 
 
-def _weights(own: Path) -> Path:
-    return next(iter(sorted(own.glob("*.safetensors"))))
+def _weights(folder: Path) -> Path:
+    return next(iter(sorted(folder.glob("*.safetensors"))))
 
 
-def _same_weights(own: Path, first: Path) -> bool:
-    return _weights(own).read_bytes() == _weights(first).read_bytes()
+def _same_weights(folder: Path, first: Path) -> bool:
+    return _weights(folder).read_bytes() == _weights(first).read_bytes()
 
 
-def _require_finite(own: Path) -> None:
+def _require_finite(folder: Path) -> None:
     import torch
     from safetensors import safe_open
 
-    with safe_open(str(_weights(own)), framework="pt") as file:
+    with safe_open(str(_weights(folder)), framework="pt") as file:
         for name in file.keys():
             tensor = file.get_tensor(name)
             if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
-                raise ConfigError(f"the weights of {own.name} hold no finite numbers in {name!r}")
+                raise ConfigError(
+                    f"the weights of {folder.name} hold no finite numbers in {name!r}"
+                )

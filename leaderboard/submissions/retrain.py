@@ -1,4 +1,4 @@
-"""A run trained again, to hold its record against: same settings, seed and machine, same bytes."""
+"""Trains a run again, to compare with its record: same settings, seed and machine, same bytes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from colllm_bench.config import RunConfig
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a training left.
+class Retraining:
+    """The result of training again.
 
     Attributes:
         rows: of ``metrics.jsonl``, as JSON has them.
@@ -26,7 +26,7 @@ class Trained:
     weights: dict[str, bytes] | None
 
 
-def train_again(config: RunConfig, iterations: int | None = None) -> Trained:
+def train_again(config: RunConfig, iterations: int | None = None) -> Retraining:
     """Train as a run did, and record nothing.
 
     Args:
@@ -38,12 +38,12 @@ def train_again(config: RunConfig, iterations: int | None = None) -> Trained:
     rows = _Rows(config.iterations if iterations is None else iterations)
     try:
         trainer = train(config, listener=rows)
-    except _Enough:
-        return Trained(rows.rows, None)
+    except _Done:
+        return Retraining(rows.rows, None)
     with tempfile.TemporaryDirectory() as folder:
         trainer.team.save(folder)
         weights = {agent: weights_of(Path(folder) / agent) for agent in trainer.team.agents}
-    return Trained(rows.rows, weights)
+    return Retraining(rows.rows, weights)
 
 
 def weights_of(agent: Path) -> bytes:
@@ -52,7 +52,7 @@ def weights_of(agent: Path) -> bytes:
     return path.read_bytes()
 
 
-class _Enough(Exception):
+class _Done(Exception):
     """The iterations that were asked for are done."""
 
 
@@ -69,7 +69,7 @@ class _Rows:
     def iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
         self.rows.append(json.loads(json.dumps(files.plain(row))))
         if len(self.rows) >= self.most and row["episodes"] < self.total:
-            raise _Enough
+            raise _Done
 
     def close(self) -> None:
         pass

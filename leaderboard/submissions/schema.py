@@ -62,15 +62,17 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
         paths += [folder] if (folder / "config.json").exists() or not seeds else seeds
     runs = []
     for path in paths:
-        found = read_run(path)
-        if isinstance(found, ExcludedRun):
-            raise ConfigError(f"{path} cannot be submitted: {found.reason}", fix="finish it first")
-        runs.append(found)
+        outcome = read_run(path)
+        if isinstance(outcome, ExcludedRun):
+            raise ConfigError(
+                f"{path} cannot be submitted: {outcome.reason}", fix="finish it first"
+            )
+        runs.append(outcome)
     _require_one_kind(runs)
-    given = {run.path.resolve() for run in runs}
+    submitted = {run.path.resolve() for run in runs}
     for run in runs:
         for beside in sorted(run.path.resolve().parent.glob("seed*")):
-            if beside not in given and (beside / "config.json").exists():
+            if beside not in submitted and (beside / "config.json").exists():
                 raise ConfigError(
                     f"{beside.name} lies beside {run.path.name} and is not submitted",
                     allowed="all seeds of a run", fix=f"submit {run.path.parent}",
@@ -219,9 +221,9 @@ def result_of(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trained teams over the runs: the normalized score, or the return where there is none."""
     measure = "score" if all("trained" in summary["score"] for summary in summaries) else "return"
     values = [summary[measure]["trained"]["mean"] for summary in summaries]
-    found = estimators.estimate(np.array(values, dtype=float))
-    return {"measure": measure, "values": values, "mean": found.value, "low": found.low,
-            "high": found.high}
+    estimate = estimators.estimate(np.array(values, dtype=float))
+    return {"measure": measure, "values": values, "mean": estimate.value, "low": estimate.low,
+            "high": estimate.high}
 
 
 def contents(config: dict[str, Any], seeds: Sequence[int], agents: Sequence[str]) -> list[str]:

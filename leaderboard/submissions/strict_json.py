@@ -34,7 +34,7 @@ def parse_json(data: bytes, name: str) -> Any:
     if len(data) > JSON_LIMIT:
         raise InvalidSubmission(f"{name} has {len(data)} bytes; at most {JSON_LIMIT} are read")
     try:
-        found = json.loads(
+        data = json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant,
             parse_int=_whole, parse_float=_real,
         )
@@ -42,17 +42,17 @@ def parse_json(data: bytes, name: str) -> Any:
         raise InvalidSubmission(f"{name} nests deeper than {DEPTH} levels") from None
     except ValueError as error:  # of the decoder, and of the hooks below
         raise InvalidSubmission(f"{name} is no JSON that can be taken: {error}") from None
-    _check_depth(found, name)
-    return found
+    _check_depth(data, name)
+    return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         names = [key for key, _ in pairs]
         twice = next(key for key in names if names.count(key) > 1)
         raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
-    return found
+    return unique
 
 
 def _constant(text: str) -> Any:
@@ -91,7 +91,7 @@ def listing(folder: Path) -> dict[str, int]:
         InvalidSubmission: a link, something that is no plain file, or too many files. Nothing is
             opened.
     """
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for path, status in _walk(folder):
         name = path.relative_to(folder).as_posix()
         if stat.S_ISLNK(status.st_mode):
@@ -100,10 +100,10 @@ def listing(folder: Path) -> dict[str, int]:
             )
         if not stat.S_ISREG(status.st_mode):
             raise InvalidSubmission(f"{name} is no plain file")
-        found[name] = status.st_size
-        if len(found) > FILES_LIMIT:
+        sizes[name] = status.st_size
+        if len(sizes) > FILES_LIMIT:
             raise InvalidSubmission(f"more than {FILES_LIMIT} files")
-    return found
+    return sizes
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:

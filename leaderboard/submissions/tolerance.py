@@ -63,14 +63,14 @@ def disagreements(
         exact: the same machine: every number is due.
         half: the run computed in bfloat16.
     """
-    found = [f"no results of {name}, which plays here" for name in again if name not in claimed]
-    found += [f"results of {name}, which does not play" for name in claimed if name not in again]
+    faults = [f"no results of {name}, which plays here" for name in again if name not in claimed]
+    faults += [f"results of {name}, which does not play" for name in claimed if name not in again]
     for name in again:
         if name in claimed:
             due = exact or name in SCRIPTED
             check = _inexact if due else lambda *pair: _beyond(*pair, half)
-            found += [f"{name}: {line}" for line in check(claimed[name], again[name])]
-    return found
+            faults += [f"{name}: {line}" for line in check(claimed[name], again[name])]
+    return faults
 
 
 def unequal(claimed: dict[str, Any], again: dict[str, Any]) -> list[int]:
@@ -97,24 +97,24 @@ def _inexact(claimed: dict[str, Any], again: dict[str, Any]) -> list[str]:
 
 
 def _beyond(claimed: dict[str, Any], again: dict[str, Any], half: bool) -> list[str]:
-    found = []
+    faults = []
     n, tasks = len(again["returns"]), unequal(claimed, again)
     if not half and len(tasks) > max(1, SHARE * n):
-        found.append(f"{len(tasks)} of {n} episodes differ from those played here; at most "
+        faults.append(f"{len(tasks)} of {n} episodes differ from those played here; at most "
                      f"{max(1, int(SHARE * n))} may, of a model in float32")
     for key in ("returns", "successes"):
         if again[key] is None or claimed[key] is None:
             continue
         mean, error = _paired(claimed[key], again[key])
         if abs(mean) > ERRORS * error:
-            found.append(
+            faults.append(
                 f"the mean of {key} is {fmean(again[key]):.4g} here, not {fmean(claimed[key]):.4g}:"
                 f" further apart than {ERRORS} standard errors ({ERRORS * error:.2g})"
             )
     if abs(claimed["invalid"] - again["invalid"]) > INVALID:
-        found.append(f"the share of invalid actions is {again['invalid']:.4g} here, not "
+        faults.append(f"the share of invalid actions is {again['invalid']:.4g} here, not "
                      f"{claimed['invalid']:.4g}")
-    return found
+    return faults
 
 
 def _paired(claimed: Sequence[float], again: Sequence[float]) -> tuple[float, float]:
