@@ -31,7 +31,7 @@ def make_parser() -> cli.Parser:
     )
     parser.add_argument(
         "folders", metavar="FOLDER", nargs="*",
-        help="where run folders lie, at any depth (default: results)",
+        help="folders to search for runs, at any depth (default: results)",
     )
     parser.add_argument(
         "--out", metavar="FOLDER", help="where the report goes (default: leaderboard/site)"
@@ -110,7 +110,7 @@ def write(
 
 
 def _sweep(out: Path, kept: set[str]) -> None:
-    """Remove the tables and plots of a report that was here before, and nothing else."""
+    """Remove the tables and plots of an earlier report that this one did not write."""
     old = out / "report.json"
     before = files.read_json(old) if old.exists() else []
     for name in before if isinstance(before, list) else []:
@@ -147,7 +147,7 @@ def parse_formats(text: str) -> list[str]:
 
 
 def check_installed(*, plots: bool) -> None:
-    """Refuse before any work what a missing package would end later."""
+    """Raise ConfigError if a package that is needed later is missing."""
     for package in ("pandas", *(("matplotlib",) if plots else ())):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(

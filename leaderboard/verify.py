@@ -1,4 +1,4 @@
-"""``python -m colllm_bench.leaderboard verify``: a submission's teams play again."""
+"""``python -m colllm_bench.leaderboard verify``: play a submission's teams again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def verify(path: Path, options: dict[str, Any], tell: Any = lambda line: None) -
         path: its folder or document.
         options: the options of the command line: ``model``, ``device``, ``files_only``,
             ``retrain``.
-        tell: takes lines for the person who waits.
+        tell: called with lines of progress.
 
     Returns:
         ``submission``, ``verdict`` (``refused``, ``files agree``, ``the same numbers`` or
@@ -235,7 +235,7 @@ def _play_run(
 
 
 def _retrain(submission: Submission, config: Any, iterations: int, machine: list[str]) -> list[str]:
-    """Where a training with these settings departs from the record, in words.
+    """The differences between a repeated training and the record, a line each.
 
     Raises:
         CannotVerify: another machine, or an algorithm that is a stranger's code.

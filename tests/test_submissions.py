@@ -16,6 +16,7 @@ from colllm_bench.evaluation import summarize_teams
 from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.submissions import schema, strict_json, tolerance
 from colllm_bench.leaderboard.submissions.differences import describe_differences
+from colllm_bench.leaderboard.submissions.document import FileEntry, check_type
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.record import RunFolder, run_path
 
@@ -160,7 +161,7 @@ def test_files_only_plays_nothing(made, capsys):
         ([], "names no run"), (["{runs}"], "needs --name"), (["{runs}", "--name", "../up"], "name"),
         (["{runs}", "--name", ".hidden"], "folder name"),
         (["/no/such", "--name", "x"], "no folder"),
-        (["{runs}/seed0", "{runs}/seed2", "--name", "x"], "seed1 lies beside"),
+        (["{runs}/seed0", "{runs}/seed2", "--name", "x"], "seed1 is beside"),
         (["{runs}", "--name", "x", "--seeds", "0:5"], "seed 3 is missing"),
         (["{runs}", "--name", "x", "--seeds", "0:2"], "seed 2 is one too many"),
         (["{runs}", "--name", "x", "--seeds", "0,1,2,4"], "leave out 3"),
@@ -316,7 +317,7 @@ def test_a_dropped_seed_shows(copy, seed, says):
     data["files"] = {n: x for n, x in data["files"].items() if not n.startswith(f"seed{seed}/")}
     data["result"] = schema.result_of([run["summary"] for run in data["runs"]])
     seal(copy, data)
-    refused(copy, f"'seed{seed}/config.json' lies in the folder")
+    refused(copy, f"'seed{seed}/config.json' is in the folder")
     shutil.rmtree(copy / f"seed{seed}")
     refused(copy, says)
     data["seeds"].remove(seed)
@@ -523,7 +524,7 @@ def test_weights_of_another_shape_or_no_weights_at_all(copy):
 
 def test_files_that_do_not_belong_there(copy):
     (copy / "seed0" / "team" / "front_1" / "weights.pt").write_bytes(b"x")
-    refused(copy, "weights.pt' lies in the folder, and is no file of a submission")
+    refused(copy, "weights.pt' is in the folder, and is no file of a submission")
 
 
 def test_links_lead_out_of_the_folder(copy, tmp_path):
@@ -707,6 +708,46 @@ def test_differences_in_words():
     ]
     assert list(describe_differences([1], [1, 2], "x ")) == ["x the length of  says 2, expected 1"]
     assert len(list(describe_differences(list(range(9)), [0] * 9, ""))) == 4
+
+
+def test_recomputed_intervals_may_round_differently_and_no_more():
+    one = {"low": 0.123456789, "high": 2}
+    near, far = {"low": 0.123456789 * (1 + 1e-7), "high": 2.0}, {"low": 0.1235, "high": 2}
+    assert list(describe_differences(one, near, "", relative=1e-6)) == []
+    assert len(list(describe_differences(one, near, ""))) == 1, "exact unless it is asked for"
+    assert len(list(describe_differences(one, far, "", relative=1e-6))) == 1
+    assert len(list(describe_differences({"low": True}, {"low": 1.0}, "", relative=1e-6))) == 1
+
+
+@pytest.mark.parametrize(("value", "kind", "says"), [
+    (True, int, "x is True, no int"), (1.5, int, "no int"), (True, float, "no number"),
+    ("1", float, "no number"), (float("inf"), float, "no number"), (5, str, "no str"),
+    ([1, "a"], list[int], "x[1] is 'a', no int"), ({"a": 1}, dict[str, str], "x['a'] is 1, no str"),
+    ([], dict[str, int], "no object"), (2, str | None, "no str"),
+    ({"bytes": 1}, FileEntry, "x lacks 'sha256'"), (7, FileEntry, "x is no object"),
+    ({"bytes": 1, "sha256": "", "more": 2}, FileEntry, "x has 'more'"),
+])
+def test_json_of_another_type_is_named_by_its_path(value, kind, says):
+    with pytest.raises(strict_json.InvalidSubmission) as refusal:
+        check_type(value, kind, "x")
+    assert says in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_json_of_its_type_is_taken():
+    for value, kind in ((1, int), (1, float), (0.5, float), (None, str | None), ([], list[int]),
+                        ({"a": {"bytes": 1, "sha256": "f"}}, dict[str, FileEntry]), ({}, dict)):
+        check_type(value, kind, "x")
+
+
+def test_a_strangers_algorithm_is_played_by_a_built_in_of_the_same_execution():
+    from colllm_bench.checks import load_algorithm
+    from colllm_bench.config import RunConfig
+    from colllm_bench.leaderboard.submissions.reading import playable
+
+    config = RunConfig(algo="./theirs.py:Mine")
+    for execution in ("centralized", "decentralized"):
+        algorithm = load_algorithm(playable(config, execution).algo)
+        assert algorithm.centralized_execution == (execution == "centralized")
 
 
 def test_the_digest_is_of_what_is_said_not_of_how():

@@ -1,8 +1,8 @@
-"""Run folders as data: reads ``results/**/ENV/ALGO/NAME/seedK``, and names what it leaves out.
+"""Finds run folders (``results/**/ENV/ALGO/NAME/seedK``), reads them and groups the runs.
 
-Nothing here is fatal for more than one run, and nothing is averaged silently: a folder that is
-empty, torn or not ours, a run that is not finished, and a run that another version or other
-settings made than the other seeds beside it, are each left out by name, with the reason.
+A folder that is empty, torn or not of colllm_bench, an unfinished run, and a run of another
+version or other settings than the seeds beside it are each excluded, with the reason. None of
+them stops the reading of the others.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, ExcludedRun, Run, read_run
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
-"""A folder with one of these, or called ``seedK``, is looked at as a run."""
+"""A folder with one of these files, or called ``seedK``, is read as a run."""
 INSIDE = frozenset({"checkpoints", "transcripts", "team", "replays", "logs"})
-"""Folders of a run in which no other run lies."""
+"""Folders of a run that hold no other runs, and are not searched."""
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """The runs that differ in nothing but their seed: what an average may be taken over."""
+    """Runs that differ only in their seed, and so may be averaged."""
 
     runs: list[Run]
 
@@ -44,11 +44,11 @@ class Group:
 
 @dataclass
 class Collection:
-    """What lies below some folders.
+    """The runs below some folders.
 
     Attributes:
         groups: complete runs, those of one configuration and version together.
-        excluded: everything else that looks like a run.
+        excluded: every other folder that looks like a run, with the reason.
     """
 
     groups: list[Group] = field(default_factory=list)
@@ -113,7 +113,8 @@ def find(roots: Iterable[str | Path]) -> Iterator[Path]:
 
 
 def _unmixed(runs: list[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
-    """Runs, those left out whose version or settings differ from most seeds beside them."""
+    """Runs without those whose version or settings differ from most seeds beside them; these are
+    added to ``excluded``."""
     folders: dict[Path, list[Run]] = defaultdict(list)
     for run in runs:
         folders[run.path.resolve().parent if _in_place(run) else run.path].append(run)

@@ -1,4 +1,4 @@
-"""One run folder as data, or the reason why it is in no number."""
+"""Reads one run folder, or says why it is excluded from the results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SEED_FOLDER = re.compile(r"seed(\d+)")
 PACE = frozenset({
     "seed", "threads", "checkpoint_every", "micro_batch", "gradient_checkpointing", "snr_every",
 })
-"""Settings that runs of one group may differ in: the seed, and what is no matter of what is
-learned."""
+"""Settings in which runs of one group may differ: the seed, and those without effect on
+learning."""
 
 
 @dataclass(frozen=True)
 class ExcludedRun:
-    """A folder that is in no number.
+    """A folder that is excluded from the results.
 
     Attributes:
         path: the folder.
@@ -41,7 +41,7 @@ class ExcludedRun:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A complete run, as its folder tells it.
+    """A complete run, read from its folder.
 
     With I iterations:
 
@@ -78,8 +78,8 @@ class Run:
 
     @cached_property
     def settings(self) -> str:
-        """Names what is learned, and how: equal for runs that may be averaged. A setting that
-        a config.json of before does not have yet has its default."""
+        """Digest of the settings that affect learning: equal for runs that may be averaged. A
+        setting that an older config.json lacks has its default."""
         return _digest({
             key: value for key, value in {**RunConfig().to_dict(), **self.config}.items()
             if key not in PACE
@@ -112,7 +112,7 @@ class Run:
 
 
 def read_run(path: str | Path) -> Run | ExcludedRun:
-    """The run in a folder, or why it is in no number."""
+    """The run in a folder, or why it is excluded from the results."""
     path = Path(path)
     try:
         return _read_run(path)

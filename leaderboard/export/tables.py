@@ -1,7 +1,7 @@
 """The report's tables from its data: a line a group, in Markdown, CSV and LaTeX.
 
-Markdown and LaTeX are for reading: rounded, each with its interval, what is censored with a
-``>``. CSV is for machines: one number a cell, at full precision.
+Markdown and LaTeX are rounded, with intervals; a ``>`` marks censored runs. CSV has one number a
+cell, at full precision.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def interval(estimate: dict[str, Any] | None, digits: int = 3, seeds: Sequence[A
 
 
 def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
-    """A metric's text: ``1727 (1532 to 1947) [1664, 1728, 1792]``, ``>2200 [2010, >2560]``."""
+    """A metric's text, as ``1727 (1532 to 1947) [1664, 1728, 1792]``, ``>2200 [2010, >2560]``."""
     if not estimate or metric.in_table == "value":
         return text(estimate and estimate["value"], metric.digits)
     if not estimate.get("reached"):
@@ -201,7 +201,7 @@ def _spread(row: Row, name: str, estimate: dict[str, Any] | None) -> None:
 
 
 def seeds(data: dict[str, Any]) -> list[Row]:
-    """A line a run: what every mark of the plots is."""
+    """A line a run: the numbers that the figures mark."""
     rows = []
     for group in data["groups"]:
         for k, seed in enumerate(group["seeds"]):

@@ -1,4 +1,4 @@
-"""What the page's scripts read: the report's data, reduced to what is drawn."""
+"""The JSON that the page's scripts read: the report's data, reduced to what is shown."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _setting(setting: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict
 def _lines(
     kind: str, references: dict[str, Any], groups: list[dict[str, Any]]
 ) -> list[tuple[str, float]]:
-    """(name, value) of the teams that a plot of ``kind`` is compared with."""
+    """(name, value) of the reference teams in a plot of ``kind``."""
     lines = []
     if references["scripted"] is not None and kind != "success":
         at = (0.0, 1.0) if kind == "score" else (references["random"], references["scripted"])
@@ -179,7 +179,7 @@ def points_that_fit(groups: list[dict[str, Any]]) -> int:
 
 
 def thinned(curves: dict[str, Any], points: int) -> dict[str, Any]:
-    """A group's curves with at most so many points, first and last among them, in short numbers."""
+    """A group's curves with at most ``points`` points, the first and last kept, in four digits."""
     count = len(curves["x"]["episodes"])
     kept: Any = range(count)
     if count > points:
@@ -230,5 +230,5 @@ def _replay_note(chosen: dict[str, Any]) -> str:
         return ""
     return (
         f"{here:,} of {recorded:,} recorded episodes are on this page, some of every group; the "
-        "others lie in the run folders, as replays/*.json."
+        "others are in the run folders, as replays/*.json."
     )

@@ -1,8 +1,8 @@
-"""Which recorded episodes go onto the page, and how they travel.
+"""Chooses the recorded episodes of a page, and packs them.
 
-A page that opens from a disk cannot fetch files beside it, so replays must lie in it. Each is
-packed by itself (gzip, base64) and unpacked when it is looked at; :data:`BUDGET` bounds them all.
-Every group gets one before any gets a second, and so on, in the order of :data:`ORDER`.
+A page that opens from a disk cannot fetch files beside it, so replays are part of it. Each is
+packed (gzip, base64) and unpacked when it is opened; :data:`BUDGET` limits them all together.
+Every group gets one before any gets a second, in the order of :data:`ORDER`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BUDGET = 2_500_000
 LARGEST = 4_000_000
 """Bytes of a replay's file above which it is not even read."""
 ORDER = ("held-out", "untrained", "scripted", "iteration")
-"""What a group's seed shows first. Of training, the last iteration comes first."""
+"""Kinds of replays, the most useful first. Of training, the last iteration comes first."""
 NAME = re.compile(r"(held-out|untrained|scripted|random|iteration)-(\d+)\.json")
 
 
@@ -61,7 +61,7 @@ def choose(groups: list[dict[str, Any]], budget: int = BUDGET) -> dict[str, Any]
 
 
 def candidates(group: dict[str, Any]) -> list[tuple[int, Path]]:
-    """(seed, file) of a group's replays, the most telling first.
+    """(seed, file) of a group's replays, the most useful first.
 
     One of each kind of the first seed comes first, then the first held-out episode of every
     other seed, then the rest.
@@ -81,7 +81,7 @@ def candidates(group: dict[str, Any]) -> list[tuple[int, Path]]:
 
 
 def _entry(group: str, seed: int, path: Path) -> dict[str, Any] | None:
-    """A replay as the page holds it; None for one that is too large."""
+    """A replay as the page has it; None for one that is too large."""
     try:
         if path.stat().st_size > LARGEST:
             return None

@@ -1,4 +1,4 @@
-"""How a group's runs were made: from their ``config.json`` and ``environment.json``."""
+"""How to make a group's runs again: from their ``config.json`` and ``environment.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from colllm_bench.run_arguments import run_arguments
 SHOWN = ("torch", "transformers", "peft", "numpy", "pettingzoo")
 """Packages that the page names."""
 NO_CRITIC = {"critic_lr": 0.0, "critic_epochs": 0}
-"""What an algorithm without a critic is resolved to; it refuses to be given it."""
+"""Values that resolve() gives an algorithm without a critic, which refuses these options."""
 FIRST = ("env", "algo", "agents")
 """Options that the command always names."""
 
@@ -22,7 +22,7 @@ def provenance_of(group: dict[str, Any]) -> dict[str, Any]:
     """``command``, ``digest``, ``version``, ``commits``, ``machines``, ``packages``.
 
     Args:
-        group: of the report's data; files that are missing or torn are passed over.
+        group: of the report's data; missing or torn files are skipped.
     """
     environments = []
     for folder in group["folders"]:

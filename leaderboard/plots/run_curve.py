@@ -1,4 +1,4 @@
-"""The picture of a run, or of a few, from run folders alone."""
+"""The learning curve of one run or a few, from run folders alone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
 
     The faint line is each iteration's mean, the strong one the mean of the last
     320 episodes. Where ``summary.json`` exists, the held-out results of the
-    expert and the untrained model are lines across, and the trained team's a point with its
-    95% interval at the end.
+    expert and the untrained model are horizontal lines, and the trained team's is a point
+    with its 95% interval at the end.
 
     Args:
         folders: a run folder, or several (a line each).
@@ -123,7 +123,7 @@ def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:
 
 
 def _label(runs: Sequence[dict], run: dict) -> str:
-    """What tells a run from the others: its seed, and its algorithm where they differ."""
+    """A run's label: its seed, and its algorithm where the runs differ in it."""
     config = run["config"]
     differ = len({other["config"]["algo"] for other in runs}) > 1
     return f"{config['algo']}, seed {config['seed']}" if differ else f"seed {config['seed']}"

@@ -1,4 +1,4 @@
-"""The report's picture of samples: who got to a score, when, and the ratios between methods."""
+"""The figure of sample efficiency: episodes until a score, and the ratios between methods."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _arrivals(axis: Any, groups: Sequence[Group], threshold: str, looks: dict, h
         )
         axis.plot(times, y[1:-1], linestyle="none", marker=look["marker"], markersize=4,
                   color=look["color"])
-        if len(times) < n:  # censored: the arrow goes on beyond the budget
+        if len(times) < n:  # censored: an arrow at the budget
             axis.plot([budget], [len(times) / n], marker=">", markersize=7, color=look["color"],
                       clip_on=False, linestyle="none")
         handles.setdefault(named(group), line)
@@ -96,7 +96,7 @@ def _ratios(axis: Any, others: Sequence[Group], base: Group, threshold: str, loo
 
 
 def ratio_to(group: Group, base: Group, threshold: str, comparisons: Sequence[dict]) -> dict | None:
-    """The comparison's ratio, inverted round if it was made the other way."""
+    """The ratio of two groups' samples, inverted where the comparison has them in reverse."""
     for pair in comparisons:
         if (pair["a"], pair["b"]) == (group["id"], base["id"]):
             return pair["sample_ratio"][threshold]

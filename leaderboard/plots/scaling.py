@@ -1,4 +1,4 @@
-"""The report's pictures over several settings: team sizes, and aggregates over settings."""
+"""The figures over several settings: team sizes, and aggregates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from colllm_bench.leaderboard.plots.setting_figures import MOST, dots, limit
 
 
 def scaling_lines(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The lines of each picture, by its title: one environment, its options and model."""
+    """The lines of each figure, by its title: one environment, its options and model."""
     together: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in data["scaling"]:
         options = [f"{key}={value}" for key, value in sorted(line["env_options"].items())]

@@ -1,8 +1,8 @@
-"""The report's pictures of one setting, from its data alone (see report_data).
+"""The figures of one setting, from the report's data.
 
-Every seed is a mark of its own; intervals are over seeds; what is censored is drawn as an arrow
-at the budget. Only :data:`MOST` methods fit into a picture: those with the highest final means,
-and the title says how many there are; the tables have all.
+Every seed has a mark of its own; intervals are over seeds; a censored run is an arrow at the
+budget. A figure has room for :data:`MOST` methods, those with the highest final means, and its
+title says how many there are; the tables have all.
 """
 
 from __future__ import annotations

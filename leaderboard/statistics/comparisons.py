@@ -1,4 +1,4 @@
-"""Groups beside each other: one against another, over several settings, over team sizes."""
+"""Comparisons of groups: in pairs, over several settings, over team sizes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Place = tuple[dict[str, Any], Group]
 
 
 def comparable(ours: Group, theirs: Group) -> bool:
-    """Measured alike: by the same measure, and between the same references."""
+    """Whether two groups are ranked by the same measure, between the same references."""
     if measures.main_measure(ours) != measures.main_measure(theirs):
         return False
     references = [run.references for group in (ours, theirs) for run in group.runs]

@@ -32,7 +32,7 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; ``low`` and ``high`` are None where nothing can be said."""
+    """A number with its interval; ``low`` and ``high`` are None where there is no interval."""
 
     value: float | None
     low: float | None = None
@@ -43,7 +43,7 @@ class Estimate:
         return asdict(self)
 
     def clipped(self, low: float, high: float) -> Estimate:
-        """With the interval within what is possible at all (a share, 0 to 1)."""
+        """With the interval cut to the possible range (0 to 1 for a share)."""
         if self.low is None:
             return self
         return Estimate(self.value, max(low, self.low), min(high, self.high), self.n)

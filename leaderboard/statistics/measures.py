@@ -28,19 +28,20 @@ SHARES = frozenset({"success"})
 
 
 def generator(group: Group, what: str) -> np.random.Generator:
-    """The bootstrap's numbers for one group and purpose: the same whatever else is reported."""
+    """The bootstrap's generator for one group and purpose, independent of what else is
+    reported."""
     return np.random.default_rng(derive(0, "report", *group.key, what))
 
 
 def number(value: Any) -> float | None:
-    """A float as JSON can say it."""
+    """A float, or None where JSON has no number for it (NaN, infinity)."""
     value = None if value is None else float(value)
     return value if value is not None and math.isfinite(value) else None
 
 
 def main_measure(group: Group) -> str:
-    """What the group is ranked by: the normalized score, where the environment has references
-    (in every run), else the share of wins, else the bare return."""
+    """What the group is ranked by: the normalized score where every run has references, else the
+    win rate, else the return."""
     if all(run.references for run in group.runs):
         return "score"
     return "success" if all("success" in run.metrics for run in group.runs) else "return"
@@ -242,8 +243,13 @@ def samples_to(threshold: float, unit: str) -> Callable[[Group], dict[str, Any] 
 def aggregate_over_runs(
     values: Iterable[float | None], low: float = -math.inf, high: float = math.inf
 ) -> dict[str, Any] | None:
-    """Each run's value and their mean with its interval, between what is possible at all; None
-    where a run has none."""
+    """The estimate of the mean over runs, and each run's value under ``seeds``; None where a run
+    has no value.
+
+    Args:
+        values: of each run.
+        low, high: the possible range; the interval is cut to it.
+    """
     values = [number(value) for value in values]
     if not values or None in values:
         return None

@@ -35,7 +35,7 @@ def per_run(
 
     Args:
         value: the number of one run, None where the run does not record it.
-        low, high: what is possible at all; the interval is cut there.
+        low, high: the possible range; the interval is cut to it.
     """
     return lambda group: aggregate_over_runs([value(run) for run in group.runs], low, high)
 

@@ -17,7 +17,7 @@ OF_A_MODEL = (
 
 
 def model_folder(model: str, env: str) -> Path:
-    """Where the files of a model lie on this machine.
+    """The folder of a model's files on this machine.
 
     Args:
         model: a built-in name, a folder of ``save_pretrained``, or a hub id that was loaded
@@ -25,7 +25,7 @@ def model_folder(model: str, env: str) -> Path:
         env: decides which built-in model a built-in name means.
 
     Raises:
-        ConfigError: they do not lie here.
+        ConfigError: they are not on this machine.
     """
     if model in MODELS:
         return MODELS[model].folder(env_spec(env).name)

@@ -1,4 +1,4 @@
-"""Where two pieces of JSON differ, in words."""
+"""The differences between two pieces of JSON, as lines of text."""
 
 from __future__ import annotations
 

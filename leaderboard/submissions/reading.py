@@ -1,7 +1,7 @@
-"""Reading a submission that a stranger made: what cannot be read safely is refused.
+"""Reads a submission that a stranger made, or refuses it.
 
-Nothing that a submission names is imported, fetched, or opened outside its folder. Whether
-what it says fits together is another question: :mod:`colllm_bench.leaderboard.submissions.checks`.
+Nothing that a submission names is imported, fetched, or opened outside its folder.
+:mod:`colllm_bench.leaderboard.submissions.checks` then compares its parts with each other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ RANGES = {
     "episodes": (1, 10**9), "max_action_tokens": (1, 8192), "lora_rank": (1, 1024),
     "temperature": (1e-6, 100.0), "threads": (0, 1024), "lora_alpha": (1e-6, 1e6),
 }
-"""What a stranger's settings may cost whoever plays them."""
+"""Limits of what a stranger's settings may cost a verifier; wider ranges may be valid."""
 CHOICES = {
     "tuning": ("lora", "full"), "share": ("none", "all", "role"),
     "dtype": ("auto", "float32", "bfloat16"),
@@ -190,7 +190,7 @@ def _config(settings: dict[str, Any], seed: int, where: str) -> RunConfig:
 
 
 def _agents(data: dict[str, Any], config: RunConfig) -> list[str]:
-    """Names of the trained agents: the environment says them, not the submission."""
+    """Names of the trained agents, from the environment and not from the submission."""
     from colllm_bench.environments import make_env
 
     if data["execution"] not in ("decentralized", "centralized"):
@@ -222,7 +222,7 @@ def playable(config: RunConfig, execution: str) -> RunConfig:
 def _check_names(
     data: dict[str, Any], config: RunConfig, agents: list[str], sizes: dict[str, int]
 ) -> None:
-    """The files are those that belong there: none missing, none beside them."""
+    """Refuse missing files and files that do not belong there."""
     wanted = set(schema.contents(config.to_dict(), [r["seed"] for r in data["runs"]], agents))
     for name in data["files"]:
         if name not in wanted:
@@ -231,7 +231,7 @@ def _check_names(
         raise InvalidSubmission(f"files lacks {name}")
     for name in sorted(sizes.keys() - wanted - FREE):
         raise InvalidSubmission(
-            f"{name[:120]!r} lies in the folder, and is no file of a submission"
+            f"{name[:120]!r} is in the folder, and is no file of a submission"
         )
     for name in sorted(wanted - sizes.keys()):
         raise InvalidSubmission(f"{name} is missing")

@@ -1,4 +1,4 @@
-"""A finished run's team, loaded from files alone and evaluated again.
+"""Loads a finished run's team from its files and evaluates it again.
 
 The same settings, seed and machine give the same numbers to the byte: every random stream of
 the evaluation derives from the run's seed, and the team's files hold its exact weights.
@@ -37,7 +37,7 @@ def play_again(
     """Load a trained team and evaluate it, the untrained one and the reference teams.
 
     Args:
-        config: of the run, resolved; its ``algo`` decides only whether a master acts.
+        config: of the run, resolved; its ``algo`` decides only whether one controller acts for all.
         folder: the trained team, a folder an agent (:meth:`colllm_bench.team.Team.save`).
         agents: their names, as the environment has them.
         split: ``train`` plays the trained team alone, on tasks that are not held out.

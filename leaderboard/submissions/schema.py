@@ -1,6 +1,6 @@
-"""The submission: finished runs of one configuration, so that others can play them again.
+"""Writes a submission: finished runs of one configuration that others can play again.
 
-A folder, with one file that says everything and the trained teams beside it::
+A folder with one document and the trained teams::
 
     NAME/
       submission.json
@@ -10,8 +10,8 @@ A folder, with one file that says everything and the trained teams beside it::
         team/front_1/adapter_model.safetensors
       seed1/ ...
 
-Every ``seedK`` is a run folder, less what nobody else needs, so that ``leaderboard build``
-reads a submission as it reads ``results``. Nothing in it is a pickle, and nothing is code.
+Every ``seedK`` is a run folder, without checkpoints and logs, so that ``leaderboard build`` reads a
+submission as it reads ``results``. It holds no pickles and no code.
 
 :mod:`~colllm_bench.leaderboard.submissions.document` has the fields of ``submission.json``.
 """
@@ -51,7 +51,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
         folders: run folders, or folders whose ``seedK`` are runs.
 
     Raises:
-        ConfigError: one is no finished run, a seed that lies beside them is left out, or they
+        ConfigError: one is no finished run, a seed in their folder is not among them, or they
             are not of one configuration and version.
     """
     paths: list[Path] = []
@@ -74,7 +74,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
         for beside in sorted(run.path.resolve().parent.glob("seed*")):
             if beside not in submitted and (beside / "config.json").exists():
                 raise ConfigError(
-                    f"{beside.name} lies beside {run.path.name} and is not submitted",
+                    f"{beside.name} is beside {run.path.name} and is not submitted",
                     allowed="all seeds of a run", fix=f"submit {run.path.parent}",
                 )
     return sorted(runs, key=lambda run: run.seed)
@@ -101,10 +101,10 @@ def _require_one_kind(runs: Sequence[Run]) -> None:
 
 
 def missing_seed(seeds: Sequence[int], declared: Sequence[int] | None = None) -> str | None:
-    """What is wrong with the seeds of a submission; None: nothing.
+    """The fault of a submission's seeds, or None.
 
-    Without a declaration they are 0 to n - 1. Declared ones follow one another without a gap:
-    a bad one in their middle cannot be dropped unseen, nor 0 without a declaration.
+    Without a declaration they are 0 to n - 1. Declared ones are consecutive, so that a
+    bad one cannot be dropped unnoticed.
     """
     if len(set(seeds)) < len(seeds) or not seeds:
         return "a seed is there twice" if seeds else "there are no seeds"
@@ -135,7 +135,7 @@ def document(
     runs: Sequence[Run], *, name: str, by: str = "", note: str = "",
     declared: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Everything that ``submission.json`` says, but ``files`` and ``digest``.
+    """The fields of ``submission.json``, without ``files`` and ``digest``.
 
     Raises:
         ConfigError: something that others could not play again: see :func:`require_playable`.
@@ -173,7 +173,7 @@ def document(
 
 
 def require_playable(config: dict[str, Any]) -> None:
-    """Refuse what would make a stranger run code, or miss a file.
+    """Refuse settings with which others would have to run code, or would lack a file.
 
     Raises:
         ConfigError: an environment of one's own that no package registers, a chat template in
@@ -192,7 +192,7 @@ def require_playable(config: dict[str, Any]) -> None:
 
 
 def execution(run: Run) -> str:
-    """Who writes the actions, from the names of the trained agents."""
+    """Whether one controller writes all actions, by the names of the trained agents."""
     central = run.agents > 1 and agents_of(run.path) == [MASTER]
     return "centralized" if central else "decentralized"
 

@@ -1,4 +1,4 @@
-"""Numbers played again, against those that a submission claims.
+"""Compares the numbers of a replay with those that a submission claims.
 
 On the machine and with the packages that made them, every number must be the same. On another,
 a language model's arithmetic may round differently, and a token drawn near the edge of its
@@ -22,15 +22,16 @@ from typing import Any
 
 SHARE = 0.02
 ERRORS = 3.29
-"""Beyond it lies one honest difference in a thousand (both sides of a normal distribution)."""
+"""One honest difference in a thousand is larger (two-sided, normal distribution)."""
 INVALID = 0.02
 MACHINE = ("python", "packages", "machine", "cpu", "accelerators")
-"""What must be the same for the same bytes, of ``environment.json``."""
+"""Fields of ``environment.json`` that must be equal for results to match exactly."""
 SCRIPTED = ("random", "scripted")
 
 
 def other_machine(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between the machine of a run and this one; empty: the same bytes are due."""
+    """What differs between the machine of a run and this one; empty list: results must match
+    exactly."""
     return [
         f"{key} {_words(recorded.get(key))} there, {_words(now.get(key))} here"
         for key in MACHINE if recorded.get(key) != now.get(key)
@@ -55,7 +56,7 @@ def disagreements(
     exact: bool,
     half: bool,
 ) -> list[str]:
-    """What is not as claimed, a line each.
+    """The differences from the claim, a line each.
 
     Args:
         claimed: bare held-out results by team.

@@ -1,6 +1,6 @@
-// A metric: method beside method, and against the number of agents.
+// A metric by method, and by the number of agents.
 
-// -- a metric, method beside method
+// -- a metric by method
 
 const compareState = { metric: null };
 

@@ -1,4 +1,4 @@
-// Learning curves, and what all sections of plots share.
+// Learning curves, and the functions that all sections of plots share.
 
 const SHOWN = 6; // plots of settings before "show more"
 

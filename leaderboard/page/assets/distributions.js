@@ -1,4 +1,4 @@
-// What compares whole distributions: profiles, probabilities of improvement, ratios of samples.
+// Comparisons of whole distributions: profiles, probabilities of improvement, sample ratios.
 
 const profileState = { bands: false };
 

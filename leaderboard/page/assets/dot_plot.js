@@ -1,4 +1,4 @@
-// A measure of several methods, a row each: the mean, its interval, and every seed as a dot.
+// A metric of several methods, a row each: the mean, its interval, and every seed as a dot.
 
 /**
  * spec: {title, note, format, domain, references: [{name, x}],

@@ -1,4 +1,4 @@
-// The leaderboard: a row a group, and under each row every number and how it was made.
+// The leaderboard: a row a group, and below it every number and how to reproduce it.
 
 const COLUMNS = data.metrics.filter((metric) => metric.column);
 
@@ -23,7 +23,7 @@ function drawBoard(box) {
                 "p",
                 { class: "note" },
                 badge("few", "fewer than five seeds"),
-                " Fewer than five seeds: the interval is wide and rests on little. Read the dots.",
+                " Fewer than five seeds: the interval is wide and rests on assumptions. Read the dots.",
               )
             : null,
         ]
@@ -31,7 +31,7 @@ function drawBoard(box) {
   );
 }
 
-/** What a reader must know before comparing the groups of a setting. */
+/** Notes to read before comparing the groups of a setting. */
 function settingNotes(groups) {
   const shown = new Set(groups.map((group) => group.setting));
   const noted = data.settings.filter((setting) => shown.has(setting.id) && setting.notes.length);
@@ -59,7 +59,7 @@ function boardTable(groups) {
   const text = (id, title, value, cellOf) => ({ id, title, value, cell: cellOf });
   return {
     id: "leaderboard",
-    caption: "Results by configuration. The heads sort.",
+    caption: "Results by configuration. Press a column's head to sort by it.",
     rows: ranked(groups),
     key: (group) => group.id,
     detail: groupDetail,
@@ -122,7 +122,7 @@ function metricCell(found, metric, colour) {
   );
 }
 
-/** Everything about a group: all metrics with every seed, and how they were made. */
+/** Everything about a group: all metrics with every seed, and how to reproduce them. */
 function groupDetail(group) {
   const rows = data.metrics
     .filter((metric) => group.numbers[metric.id])
@@ -180,7 +180,7 @@ function seedText(found, value, i, format) {
   return found.censored && found.censored[i] ? `> ${formatted(value, format)}` : formatted(value, format);
 }
 
-/** How a group was made: enough to make it again. */
+/** The command, versions and machines of a group's runs. */
 function madeBy(group) {
   const made = group.made;
   const lines = [
@@ -206,7 +206,7 @@ function madeBy(group) {
   return el(
     "div",
     { class: "made" },
-    el("h3", {}, "How it was made"),
+    el("h3", {}, "How to reproduce it"),
     el(
       "dl",
       {},

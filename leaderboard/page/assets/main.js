@@ -8,7 +8,7 @@ function theme() {
     try {
       return localStorage.getItem("colllm-theme");
     } catch {
-      return null; // a browser that lets files store nothing
+      return null; // a browser without storage for local files
     }
   };
   let now = THEMES.includes(stored()) ? stored() : "auto";
@@ -44,14 +44,14 @@ function drawReading(box) {
 function drawExcluded(box) {
   put(box, el("h2", { id: "excluded-title" }, "Excluded"));
   if (!data.excluded.length) {
-    box.append(el("p", { class: "note" }, "Nothing: every run folder that was found is in these numbers."));
+    box.append(el("p", { class: "note" }, "Nothing: every run folder is part of the results."));
     return;
   }
   box.append(
-    el("p", { class: "lead" }, "Found, but in no number above."),
+    el("p", { class: "lead" }, "Run folders that are excluded from the results."),
     sortable({
       id: "excluded-table",
-      caption: "Run folders that were left out, and why",
+      caption: "Excluded run folders, and why",
       rows: data.excluded,
       key: (row) => row.path,
       sort: { column: "path", descending: false },

@@ -1,10 +1,10 @@
-// What the page shows: the data, the filters, and who is told when they change.
+// The page's state: the data, the filters, and the functions to call when filters change.
 
 const data = JSON.parse(byId("data").textContent);
 const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
 const metricsById = new Map(data.metrics.map((metric) => [metric.id, metric]));
 
-/** What rows can be filtered by: [key, title, value of a group]. */
+/** The filters: [key, title, value of a group]. */
 const FILTERS = [
   ["env", "Environment", (group) => group.env],
   ["agents", "Agents", (group) => String(group.agents)],
@@ -27,7 +27,7 @@ function filtersChanged() {
   for (const draw of listeners) draw();
 }
 
-/** Groups that pass the filters; `but` names a filter that is not asked. */
+/** Groups that pass the filters; `but` names a filter to ignore. */
 function visible(but = null) {
   return data.groups.filter((group) =>
     FILTERS.every(([key, , value]) => key === but || !chosen[key].size || chosen[key].has(value(group))),
@@ -72,7 +72,7 @@ function writeAddress(changes = {}) {
   try {
     history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   } catch {
-    // Some browsers allow so many changes a minute and no more; the next one will tell.
+    // Some browsers limit the changes a minute; the next change writes the address.
   }
 }
 
@@ -127,7 +127,7 @@ function drawFilters(box) {
   put(box, rows, count);
 }
 
-/** What stands where nothing passes the filters. */
+/** Shown where no group passes the filters. */
 function nothing() {
   return el(
     "p",
