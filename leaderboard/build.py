@@ -23,34 +23,34 @@ Writes index.html, data.json (everything that it shows), marl-eval.json, tables/
 FORMATS = ("png", "pdf", "svg")
 
 
-def make_parser() -> cli.Parser:
-    parser = cli.Parser(
+def parser() -> cli.Parser:
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard build",
         usage="python -m colllm_bench.leaderboard build [FOLDER ...] [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    options.add_argument(
         "folders", metavar="FOLDER", nargs="*",
         help="folders to search for runs, at any depth (default: results)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--out", metavar="FOLDER", help="where the report goes (default: leaderboard/site)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--thresholds", metavar="X,Y",
         help="normalized scores to count samples to (default: 0.5,0.8)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
     )
-    parser.add_argument("--no-plots", action="store_true", help="tables, data and page only")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
+    options.add_argument("--no-plots", action="store_true", help="tables, data and page only")
+    options.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
-    options = vars(make_parser().parse(argv))
+    options = vars(parser().parse(argv))
     thresholds = parse_thresholds(options.get("thresholds", "0.5,0.8"))
     formats = () if "no_plots" in options else parse_formats(options.get("formats", "png"))
     check_installed(plots=bool(formats))

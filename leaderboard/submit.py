@@ -22,28 +22,28 @@ LONGEST = {"by": 200, "note": 2000}
 """Characters of what a person may add."""
 
 
-def make_parser() -> cli.Parser:
-    parser = cli.Parser(
+def parser() -> cli.Parser:
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard submit",
         usage="python -m colllm_bench.leaderboard submit RUN ... --name NAME [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", nargs="*",
+    options.add_argument("runs", metavar="RUN", nargs="*",
                       help="run folders, or a folder with all seeds of a run")
-    parser.add_argument("--name", metavar="NAME", help="of the submission, and of its folder")
-    parser.add_argument("--by", metavar="TEXT", help="who submits")
-    parser.add_argument("--note", metavar="TEXT", help="a remark")
-    parser.add_argument("--seeds", metavar="SEEDS",
+    options.add_argument("--name", metavar="NAME", help="of the submission, and of its folder")
+    options.add_argument("--by", metavar="TEXT", help="who submits")
+    options.add_argument("--note", metavar="TEXT", help="a remark")
+    options.add_argument("--seeds", metavar="SEEDS",
                       help="the seeds that you set out to run (default: 0 to n - 1)")
-    parser.add_argument("--out", metavar="FOLDER",
+    options.add_argument("--out", metavar="FOLDER",
                       help="where the folder NAME goes (default: submissions)")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
+    options.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
-    options = vars(make_parser().parse(argv))
+    options = vars(parser().parse(argv))
     _check_options(options)
     from colllm_bench.leaderboard.submissions import schema
 

@@ -23,31 +23,31 @@ code 1).
 """
 
 
-def make_parser() -> cli.Parser:
-    parser = cli.Parser(
+def parser() -> cli.Parser:
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard verify",
         usage="python -m colllm_bench.leaderboard verify SUBMISSION ... [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("submissions", metavar="SUBMISSION", nargs="*",
+    options.add_argument("submissions", metavar="SUBMISSION", nargs="*",
                       help="folders of submissions, or their submission.json")
-    parser.add_argument("--model", metavar="NAME",
+    options.add_argument("--model", metavar="NAME",
                       help="the base model, where it is not built in: a folder or a hub id")
-    parser.add_argument("--device", metavar="NAME", help="auto, cpu or cuda (default: the run's)")
-    parser.add_argument("--files-only", action="store_true",
+    options.add_argument("--device", metavar="NAME", help="auto, cpu or cuda (default: the run's)")
+    options.add_argument("--files-only", action="store_true",
                       help="check the files against each other, and play nothing")
-    parser.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
+    options.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
                       help="also train each seed's first N iterations again (without N: all of "
                            "them), on the same kind of machine, and compare to the byte")
-    parser.add_argument("--report", metavar="FILE", help="write what was found as JSON")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but refusals")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
+    options.add_argument("--report", metavar="FILE", help="write what was found as JSON")
+    options.add_argument("--quiet", action="store_true", help="print nothing but refusals")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
-    options = vars(make_parser().parse(argv))
+    options = vars(parser().parse(argv))
     paths = [Path(text) for text in options.get("submissions", [])]
     if not paths:
         raise ConfigError("verify names no submission", fix="verify submissions/NAME")
