@@ -43,7 +43,7 @@ class Metric:
         in_print: also in the LaTeX table, whose page is narrow.
         in_page: ``column`` of the page's table, ``strip`` (a column with the seeds drawn), or
             ``detail``: below the row, and to be chosen for the plots.
-        in_plot: figures that draw it: ``finals``, ``variance``, ``scaling``.
+        in_plot: figures that draw it: ``finals``, ``samples``, ``variance``, ``scaling``.
         references: measure (``score``, ``success``, ``return``) whose reference teams a plot
             shows beside it, or None.
         fallback_of: id of a metric; tables show this one only for groups without that one.
@@ -200,7 +200,8 @@ def sample_metrics(thresholds: Sequence[float]) -> list[Metric]:
             samples_to(threshold, unit.id), format=unit.format, better="low",
             in_table="seeds" if unit.id == "episodes" else None, in_print=unit.id == "episodes",
             in_page="column" if (unit.id, threshold) == ("episodes", last) else "detail",
-            in_plot=("scaling",) if (unit.id, threshold) == ("episodes", last) else (),
+            in_plot={"episodes": ("samples", "scaling") if threshold == last else ("samples",)}
+            .get(unit.id, ()),
         )
         for threshold in thresholds for unit in UNITS
     ]

@@ -73,7 +73,7 @@ def test_every_metric_says_how_it_is_shown():
         assert metric.help.endswith(".") and metric.title[0].islower(), metric.id
         assert metric.in_table in (None, "value", "interval", "seeds"), metric.id
         assert metric.in_page in ("column", "strip", "detail"), metric.id
-        assert set(metric.in_plot) <= {"finals", "variance", "scaling"}, metric.id
+        assert set(metric.in_plot) <= {"finals", "samples", "variance", "scaling"}, metric.id
         assert metric.better in ("high", "low", None), metric.id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from colllm_bench.leaderboard.metrics import Metric, all_metrics
-from colllm_bench.leaderboard.plots import sample_efficiency, scaling, setting_figures, style
+from colllm_bench.leaderboard.plots import scaling, setting_figures, style
 from colllm_bench.leaderboard.plots.setting_figures import metric_panels
 from colllm_bench.leaderboard.report_data import slug
 
@@ -41,16 +41,12 @@ def _of_setting(
 ) -> Iterator[tuple[str, Figure]]:
     by_id = {group["id"]: group for group in data["groups"]}
     groups = [by_id[name] for name in setting["groups"]]
-    pairs = [pair for pair in data["comparisons"] if pair["setting"] == setting["id"]]
-    thresholds = [f"{threshold:g}" for threshold in data["thresholds"]]
-    scores = data["profile_scores"]
     drawn = {
         "curves": setting_figures.learning_curves(setting, groups, looks),
-        "finals": metric_panels("finals", setting, groups, looks, metrics),
-        "samples": sample_efficiency.samples(setting, groups, looks, pairs, thresholds),
-        "profiles": setting_figures.profiles(setting, groups, looks, scores),
-        "variance": metric_panels("variance", setting, groups, looks, metrics),
+        "profiles": setting_figures.profiles(setting, groups, looks, data["profile_scores"]),
     }
+    for kind in ("finals", "samples", "variance"):
+        drawn[kind] = metric_panels(kind, setting, groups, looks, metrics)
     for kind, figure in drawn.items():
         if figure is not None:
             yield f"{setting['id']}-{kind}", figure

@@ -160,6 +160,8 @@ def metric_panels(
         axis.set_xlabel(metric.label)
         if columns > 1:
             axis.locator_params(axis="x", nbins=4)
+        if metric.format == "count":
+            axis.xaxis.set_major_formatter(style.short)
         if metric.format == "share":
             axis.xaxis.set_major_formatter(PercentFormatter(1.0))
         _untrained(axis, groups, metric)
@@ -188,21 +190,29 @@ def _untrained(axis: Any, groups: Sequence[Group], metric: Metric) -> None:
 
 
 def dots(axis: Any, rows: Sequence[dict[str, Any]], *, numbers: bool = False) -> None:
-    """A line a row: each seed a hollow mark, the estimate a filled one with its interval."""
+    """A line a row: each seed a hollow mark, the estimate a filled one with its interval.
+
+    A censored seed is an arrow at its budget, and so is an estimate that is only a lower bound.
+    """
     for y, row in enumerate(rows):
         look = row["look"]
         estimate = row["estimate"]
         seeds = estimate.get("seeds") or ()
-        axis.plot(
-            seeds, [y + 0.18] * len(seeds), linestyle="none", markersize=4.5,
-            marker=look["marker"], markerfacecolor="none", markeredgecolor=look["color"],
-        )
+        reached = estimate.get("reached") or [True] * len(seeds)
+        for marker, wanted in ((look["marker"], True), (">", False)):
+            values = [seed for seed, there in zip(seeds, reached) if there is wanted]
+            if values:
+                axis.plot(
+                    values, [y + 0.18] * len(values), linestyle="none", markersize=4.5,
+                    marker=marker, markerfacecolor="none", markeredgecolor=look["color"],
+                )
         if estimate["low"] is not None:
             ends = [estimate["low"], estimate["high"]]
             axis.plot(ends, [y - 0.12] * 2, color=look["color"], lw=1.6)
         axis.plot(
-            [estimate["value"]], [y - 0.12], marker=look["marker"], color=look["color"],
-            markersize=6, markeredgecolor="black", markeredgewidth=0.6, linestyle="none",
+            [estimate["value"]], [y - 0.12], color=look["color"], markersize=6,
+            marker=">" if estimate.get("bound") == "at least" else look["marker"],
+            markeredgecolor="black", markeredgewidth=0.6, linestyle="none",
         )
         if numbers:
             axis.annotate(

@@ -1,104 +1,89 @@
 // A metric by method, and by the number of agents.
 
+/**
+ * A section about one metric that the reader chooses: the choice, what the metric means, and a
+ * plot an entry. section: {id, title, state: {metric}, entries: [{groups, ...}], empty: text or
+ * element, plot(entry, metric)}
+ */
+function metricSection(box, { id, title, state, entries, empty, plot }) {
+  put(box, el("h2", { id: `${id}-title` }, title));
+  const has = (entry, metric) => entry.groups.some((group) => group.numbers[metric.id]);
+  const metrics = data.metrics.filter((metric) => entries.some((entry) => has(entry, metric)));
+  if (!metrics.length) return void box.append(empty);
+  if (!metrics.some((metric) => metric.id === state.metric)) state.metric = metrics[0].id;
+  const metric = metricsById.get(state.metric);
+  const draw = () => metricSection(box, { id, title, state, entries, empty, plot });
+  const choices = metrics.map((one) => [one.id, one.title]);
+  const choose = select(`${id}-metric`, "Metric", choices, state.metric, (value) => {
+    state.metric = value;
+    draw();
+    byId(`${id}-metric`).focus();
+  });
+  box.append(
+    el("div", { class: "controls" }, choose),
+    el("p", { class: "lead" }, metric.help, betterText(metric)),
+  );
+  const drawn = entries.filter((entry) => has(entry, metric));
+  perSetting(box, drawn, (entry) => plot(entry, metric));
+}
+
+const betterText = (metric) =>
+  metric.better === "high" ? " Higher is better." : metric.better === "low" ? " Lower is better." : "";
+
 // -- a metric by method
 
 const compareState = { metric: null };
 
 function drawCompare(box) {
-  put(box, el("h2", { id: "compare-title" }, "Every seed, every metric"));
-  const entries = visibleSettings();
-  const metrics = data.metrics.filter((m) => entries.some((e) => e.groups.some((g) => g.numbers[m.id])));
-  if (!metrics.length) return void box.append(nothing());
-  if (!metrics.some((m) => m.id === compareState.metric)) compareState.metric = metrics[0].id;
-  const metric = metricsById.get(compareState.metric);
-  box.append(
-    el(
-      "div",
-      { class: "controls" },
-      select(
-        "compare-metric",
-        "Metric",
-        metrics.map((m) => [m.id, m.title]),
-        compareState.metric,
-        (value) => {
-          compareState.metric = value;
-          drawCompare(box);
-          byId("compare-metric").focus();
-        },
-      ),
-    ),
-    el("p", { class: "lead" }, metric.help, betterText(metric)),
-  );
-  const drawn = entries.filter((entry) => entry.groups.some((group) => group.numbers[metric.id]));
-  perSetting(box, drawn, ({ setting, groups }) =>
-    rowChart({
-      title: setting.title,
-      note: null,
-      format: metric.format,
-      domain: metric.domain,
-      references: (setting.lines[metric.lines] || []).map(([name, at]) => ({ name, x: at })),
-      rows: groups
-        .filter((group) => group.numbers[metric.id])
-        .map((group) => ({
-          ...group.numbers[metric.id],
-          name: group.method,
-          note: seedNote(group),
-          look: look(group.method),
-        })),
-    }),
-  );
+  metricSection(box, {
+    id: "compare",
+    title: "Every seed, every metric",
+    state: compareState,
+    entries: visibleSettings(),
+    empty: nothing(),
+    plot: comparePlot,
+  });
 }
 
-const betterText = (metric) =>
-  metric.better === "high" ? " Higher is better." : metric.better === "low" ? " Lower is better." : "";
+function comparePlot({ setting, groups }, metric) {
+  return rowChart({
+    title: setting.title,
+    note: null,
+    format: metric.format,
+    domain: metric.domain,
+    references: (setting.lines[metric.lines] || []).map(([name, at]) => ({ name, x: at })),
+    rows: groups
+      .filter((group) => group.numbers[metric.id])
+      .map((group) => ({
+        ...group.numbers[metric.id],
+        name: group.method,
+        note: seedNote(group),
+        look: look(group.method),
+      })),
+  });
+}
 
 // -- more agents
 
 const scalingState = { metric: null };
 
 function drawScaling(box) {
-  put(box, el("h2", { id: "scaling-title" }, "More agents"));
   const families = new Map();
   for (const group of visible()) {
     if (!families.has(group.family)) families.set(group.family, []);
     families.get(group.family).push(group);
   }
-  const scaled = [...families]
-    .map(([family, groups]) => [family, severalSizes(groups)])
-    .filter(([, groups]) => groups.length);
-  if (!scaled.length) {
-    return void box.append(
-      el(
-        "p",
-        { class: "note" },
-        "No method of those shown was run with several numbers of agents, all else equal.",
-      ),
-    );
-  }
-  const metrics = data.metrics.filter((m) =>
-    scaled.some(([, groups]) => groups.some((g) => g.numbers[m.id])),
-  );
-  if (!metrics.some((m) => m.id === scalingState.metric)) scalingState.metric = metrics[0].id;
-  const metric = metricsById.get(scalingState.metric);
-  box.append(
-    el(
-      "div",
-      { class: "controls" },
-      select(
-        "scaling-metric",
-        "Metric",
-        metrics.map((m) => [m.id, m.title]),
-        scalingState.metric,
-        (value) => {
-          scalingState.metric = value;
-          drawScaling(box);
-          byId("scaling-metric").focus();
-        },
-      ),
-    ),
-    el("p", { class: "lead" }, metric.help, betterText(metric)),
-  );
-  perSetting(box, scaled, ([family, groups]) => scalingPlot(family, groups, metric));
+  const none = "No method of those shown was run with several numbers of agents, all else equal.";
+  metricSection(box, {
+    id: "scaling",
+    title: "More agents",
+    state: scalingState,
+    entries: [...families]
+      .map(([family, groups]) => ({ family, groups: severalSizes(groups) }))
+      .filter(({ groups }) => groups.length),
+    empty: el("p", { class: "note" }, none),
+    plot: ({ family, groups }, metric) => scalingPlot(family, groups, metric),
+  });
 }
 
 /** Groups of those methods that were run with more than one number of agents. */
