@@ -100,13 +100,13 @@ def verify(path: Path, options: dict[str, Any], tell: Any = lambda line: None) -
         CannotVerify: this machine cannot do what was asked for.
     """
     from colllm_bench.leaderboard.submissions.checks import check_submission
-    from colllm_bench.leaderboard.submissions.reading import read
+    from colllm_bench.leaderboard.submissions.reading import read_submission
     from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission
 
     report: dict[str, Any] = {"submission": str(path), "verdict": "refused", "refusals": [],
                               "runs": [], "result": None}
     try:
-        submission = read(path)
+        submission = read_submission(path)
     except InvalidSubmission as reason:
         report["refusals"].append(str(reason))
         return report

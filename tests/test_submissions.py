@@ -120,7 +120,7 @@ def test_a_submission_holds_all_that_others_need_and_no_pickle(made, runs):
 
 
 def test_a_submission_is_read_as_runs_are(made):
-    from colllm_bench.leaderboard.data.collection import read
+    from colllm_bench.leaderboard.data import read
 
     found = read(made)
     assert [run.seed for run in found.runs] == [0, 1, 2] and not found.excluded
@@ -289,10 +289,10 @@ def test_another_teams_weights(copy):
 
 
 def test_numbers_of_the_development_split(copy):
-    from colllm_bench.leaderboard.submissions.reading import playable, read
+    from colllm_bench.leaderboard.submissions.reading import playable, read_submission
     from colllm_bench.leaderboard.submissions.replay import play_again
 
-    found, data = read(copy), load(copy)
+    found, data = read_submission(copy), load(copy)
     config = playable(found.configs[1], "decentralized")
     own = play_again(config, found.team(1), found.agents, split="train").teams["trained"]
     data["runs"][1]["summary"]["held_out"]["trained"] = own
@@ -419,10 +419,10 @@ def test_a_strangers_algorithm_is_not_imported(copy, tmp_path):
 
 
 def trained_again(folder, seed, iterations=0):
-    from colllm_bench.leaderboard.submissions.reading import read
+    from colllm_bench.leaderboard.submissions.reading import read_submission
     from colllm_bench.leaderboard.verify import _retrain
 
-    found = read(folder)
+    found = read_submission(folder)
     return _retrain(found, found.configs[seed], iterations, [])
 
 

@@ -5,3 +5,9 @@ running anything of it; ``checks`` holds it against itself; ``replay``, ``retrai
 ``tolerance`` play it again. May import ``data`` and ``statistics`` of the leaderboard, and the
 evaluation and training of ``colllm_bench``; only ``replay`` and ``retrain`` load torch.
 """
+
+from colllm_bench.leaderboard.submissions.checks import check_submission
+from colllm_bench.leaderboard.submissions.reading import Submission, read_submission
+from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission
+
+__all__ = ["InvalidSubmission", "Submission", "check_submission", "read_submission"]

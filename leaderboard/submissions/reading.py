@@ -75,7 +75,7 @@ class Submission:
         return next(run for run in self.data["runs"] if run["seed"] == seed)
 
 
-def read(path: str | Path) -> Submission:
+def read_submission(path: str | Path) -> Submission:
     """A submission, from its folder or its ``submission.json``.
 
     Raises:

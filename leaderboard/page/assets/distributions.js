@@ -52,7 +52,7 @@ function profilePlot(setting, groups) {
   return lineChart({
     title: setting.title,
     note: null,
-    x: { label: "score", format: "number", domain: [at[0], at.at(-1)] },
+    x: { label: "held-out score", format: "number", domain: [at[0], at.at(-1)] },
     y: { label: "share of runs above", format: "share", domain: [0, 1] },
     references: [],
     series,
