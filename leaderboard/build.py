@@ -152,5 +152,5 @@ def check_installed(*, plots: bool) -> None:
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"reports need {package}, which is not installed",
-                fix="pip install 'colllm-bench[plots]', or pip install -e '.[plots]' in a checkout",
+                fix="pip install -e '.[plots]' in the checkout",
             )

@@ -143,10 +143,10 @@ METRICS = [
            "Largest memory of a run: on a GPU its own, else the process's.",
            per_run(v.peak_memory, low=0.0), unit="MiB", format="bytes", scale=2**20,
            better="low", in_table="value", in_plot=("scaling",)),
-    Metric("bytes_exchanged", "bytes between learners",
-           "What the agents' learners have to send each other in an iteration.",
-           per_run(mean_of("bytes_exchanged"), low=0.0), unit="bytes per iteration",
-           format="bytes", better="low", in_plot=("scaling",)),
+    Metric("bytes_exchanged", "bytes exchanged per iteration",
+           "What the agents' learners have to send to each other in an iteration.",
+           per_run(mean_of("bytes_exchanged"), low=0.0), format="bytes", better="low",
+           in_plot=("scaling",)),
 ]
 """What varies, what it costs. A new metric belongs here."""
 

@@ -58,7 +58,7 @@ def scaling(
                 for seed in group["metrics"][main]["seeds"]
             ])
         else:
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.08 * axis.get_ylim()[1])  # room for arrows
             axis.yaxis.set_major_formatter(style.short)
     for axis in axes[len(drawn):]:
         axis.set_visible(False)
