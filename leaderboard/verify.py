@@ -39,7 +39,7 @@ def parser() -> cli.Parser:
     options.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
                       help="also train each seed's first N iterations again (without N: all of "
                            "them), on the same kind of machine, and compare to the byte")
-    options.add_argument("--report", metavar="FILE", help="write what was found as JSON")
+    options.add_argument("--report", metavar="FILE", help="write the findings as JSON")
     options.add_argument("--quiet", action="store_true", help="print nothing but refusals")
     options.add_argument("--debug", action="store_true", help="show tracebacks")
     return options

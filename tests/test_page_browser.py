@@ -96,7 +96,8 @@ def test_details_say_every_number_and_how_it_was_made(browser, built, view):
         assert button.get_attribute("aria-expanded") == "true"
         detail = page.locator(f"#{button.get_attribute('aria-controls')}")
         text = detail.inner_text()
-        for said in (group["made"]["command"], group["made"]["digest"], "c0ffeec0ffee (modified)",
+        made = group["provenance"]
+        for said in (made["command"], made["digest"], "c0ffeec0ffee (modified)",
                      "Test CPU, 2 cores, 4 GiB", "torch 2.13.0", *group["folders"]):
             assert said in text
         for seed in group["seeds"]:

@@ -162,7 +162,7 @@ def _group(
             for metric in listed if (estimate := group["metrics"][metric.id]) is not None
         },
         "curves": thinned(group["curves"], points),
-        "made": reproduction.provenance_of(group),
+        "provenance": reproduction.provenance_of(group),
     }
 
 

@@ -1,6 +1,6 @@
-"""Figures for papers and for the terminal's user, drawn by matplotlib without a display.
+"""Figures for papers and for run folders, drawn by matplotlib without a display.
 
-May import ``metrics``, ``style`` and ``report_data`` of the leaderboard, never ``page``.
+May import ``metrics``, ``palette`` and ``report_data`` of the leaderboard, never ``page``.
 matplotlib is loaded when one of these names is first used.
 """
 

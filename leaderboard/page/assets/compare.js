@@ -99,16 +99,16 @@ function scalingPlot(family, groups, metric) {
   const at = [...new Set(there.map((group) => group.agents))].sort((a, b) => a - b);
   const names = [...new Set(there.map((group) => group.method))];
   const series = names.map((name) => {
-    const own = there.filter((group) => group.method === name).sort((a, b) => a.agents - b.agents);
+    const line = there.filter((group) => group.method === name).sort((a, b) => a.agents - b.agents);
     const of = (group) => group.numbers[metric.id];
     return {
       name,
       ...look(name),
       bars: true,
-      note: `n = ${own.map((group) => group.seeds.length).join(", ")}`,
-      points: own.map((group) => [group.agents, of(group).mean]),
-      band: own.map((group) => [group.agents, of(group).low, of(group).high]),
-      seeds: own.map((group) => ({
+      note: `n = ${line.map((group) => group.seeds.length).join(", ")}`,
+      points: line.map((group) => [group.agents, of(group).mean]),
+      band: line.map((group) => [group.agents, of(group).low, of(group).high]),
+      seeds: line.map((group) => ({
         points: of(group)
           .seeds.filter((value) => value !== null)
           .map((value) => [group.agents, value]),

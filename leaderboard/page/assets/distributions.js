@@ -68,7 +68,7 @@ function pairsTable(setting, groups) {
     "probability of improvement",
     ...data.thresholds.map((at) => `episodes to ${at}, ratio`),
   ];
-  const improvement = (found) => (found ? estimateText(found, "share") : MISSING);
+  const improvement = (estimate) => (estimate ? estimateText(estimate, "share") : MISSING);
   return el(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": `Pairs of methods, ${setting.title}` },
@@ -102,10 +102,10 @@ function pairsTable(setting, groups) {
   );
 }
 
-const estimateText = (found, format) => [
-  formatted(found.value, format),
+const estimateText = (estimate, format) => [
+  formatted(estimate.value, format),
   " ",
-  el("span", { class: "interval" }, interval(found.low, found.high, format)),
+  el("span", { class: "interval" }, interval(estimate.low, estimate.high, format)),
 ];
 
 /** A ratio of samples; where runs are censored only a bound of it is known. */

@@ -120,7 +120,7 @@ function drawRow(row, format, y, sx, left, right) {
 }
 
 /** A small strip of a measure for a table's cell: interval and seeds on a fixed axis. */
-function strip(found, domain, colour) {
+function strip(estimate, domain, colour) {
   const width = 120,
     height = 16;
   const sx = scale(domain, [5, width - 5]);
@@ -134,20 +134,20 @@ function strip(found, domain, colour) {
   });
   root.append(svg("path", { d: `M5 8H${width - 5}`, class: "grid" }));
   for (const edge of domain) root.append(svg("path", { d: `M${sx(edge)} 4v8`, class: "axis" }));
-  if (found.low !== null && found.high !== null) {
+  if (estimate.low !== null && estimate.high !== null) {
     root.append(
       svg("path", {
-        d: `M${inside(sx(found.low))} 8H${inside(sx(found.high))}`,
+        d: `M${inside(sx(estimate.low))} 8H${inside(sx(estimate.high))}`,
         stroke: colour,
         class: "whisker",
       }),
     );
   }
-  for (const value of found.seeds) {
+  for (const value of estimate.seeds) {
     if (value !== null)
       root.append(svg("circle", { cx: inside(sx(value)), cy: 8, r: 2.6, stroke: colour, class: "dot" }));
   }
-  if (found.mean !== null)
-    root.append(svg("path", { d: `M${inside(sx(found.mean))} 2v12`, stroke: colour, class: "centre" }));
+  if (estimate.mean !== null)
+    root.append(svg("path", { d: `M${inside(sx(estimate.mean))} 2v12`, stroke: colour, class: "centre" }));
   return root;
 }

@@ -109,16 +109,16 @@ function seedsCell(group) {
 }
 
 /** Mean, interval and (for scores) the strip of seeds. */
-function metricCell(found, metric, colour) {
-  if (!found) return MISSING;
-  const text = bounded(found, metric.format);
-  const around = interval(found.low, found.high, metric.format);
+function metricCell(estimate, metric, colour) {
+  if (!estimate) return MISSING;
+  const text = bounded(estimate, metric.format);
+  const around = interval(estimate.low, estimate.high, metric.format);
   return el(
     "span",
     { class: "measure" },
     el("span", { class: "mean" }, text),
     around ? el("span", { class: "interval" }, around) : null,
-    metric.strip ? strip(found, metric.domain, colour) : null,
+    metric.strip ? strip(estimate, metric.domain, colour) : null,
   );
 }
 
@@ -127,14 +127,14 @@ function groupDetail(group) {
   const rows = data.metrics
     .filter((metric) => group.numbers[metric.id])
     .map((metric) => {
-      const found = group.numbers[metric.id];
+      const estimate = group.numbers[metric.id];
       return el(
         "tr",
         {},
         el("th", { scope: "row", title: metric.help || null }, metric.title),
-        el("td", {}, bounded(found, metric.format)),
-        el("td", {}, interval(found.low, found.high, metric.format) || MISSING),
-        found.seeds.map((value, i) => el("td", {}, seedText(found, value, i, metric.format))),
+        el("td", {}, bounded(estimate, metric.format)),
+        el("td", {}, interval(estimate.low, estimate.high, metric.format) || MISSING),
+        estimate.seeds.map((value, i) => el("td", {}, seedText(estimate, value, i, metric.format))),
       );
     });
   const heads = ["", "mean", "95% interval", ...group.seeds.map((seed) => `seed ${seed}`)];
@@ -159,7 +159,7 @@ function groupDetail(group) {
         el("tbody", {}, rows),
       ),
     ),
-    madeBy(group),
+    provenanceOf(group),
     data.replays.some((one) => one.group === group.id)
       ? el(
           "button",
@@ -171,29 +171,29 @@ function groupDetail(group) {
 }
 
 /** A mean, or what it is at least where seeds are censored. */
-function bounded(found, format) {
-  return (found.bound ? `${found.bound} ` : "") + formatted(found.mean, format);
+function bounded(estimate, format) {
+  return (estimate.bound ? `${estimate.bound} ` : "") + formatted(estimate.mean, format);
 }
 
-function seedText(found, value, i, format) {
+function seedText(estimate, value, i, format) {
   if (value === null) return MISSING;
-  return found.censored && found.censored[i] ? `> ${formatted(value, format)}` : formatted(value, format);
+  return estimate.censored && estimate.censored[i] ? `> ${formatted(value, format)}` : formatted(value, format);
 }
 
 /** The command, versions and machines of a group's runs. */
-function madeBy(group) {
-  const made = group.made;
+function provenanceOf(group) {
+  const provenance = group.provenance;
   const lines = [
-    ["command", el("code", {}, made.command)],
+    ["command", el("code", {}, provenance.command)],
     ["seeds", list(group.seeds)],
-    ["digest", el("code", {}, made.digest)],
-    ["version", made.version],
+    ["digest", el("code", {}, provenance.digest)],
+    ["version", provenance.version],
     [
       "commit",
-      made.commits.length ? made.commits.map((commit) => el("code", {}, `${commit} `)) : "not recorded",
+      provenance.commits.length ? provenance.commits.map((commit) => el("code", {}, `${commit} `)) : "not recorded",
     ],
-    ["machine", made.machines.length ? made.machines.join("; ") : "not recorded"],
-    ["packages", made.packages.join(", ") || "not recorded"],
+    ["machine", provenance.machines.length ? provenance.machines.join("; ") : "not recorded"],
+    ["packages", provenance.packages.join(", ") || "not recorded"],
     [
       "folders",
       el(
@@ -205,7 +205,7 @@ function madeBy(group) {
   ];
   return el(
     "div",
-    { class: "made" },
+    { class: "provenance" },
     el("h3", {}, "How to reproduce it"),
     el(
       "dl",

@@ -181,7 +181,7 @@ function cursor(spec, series, sx, sy, box, root, readout) {
     at = Math.max(0, Math.min(xs.length - 1, index));
     const x = xs[at];
     guide.replaceChildren(svg("path", { d: `M${sx(x)} ${box.top}V${box.bottom}` }));
-    const said = [];
+    const values = [];
     for (const one of series) {
       const nearest = one.points.reduce(
         (best, point) => (!best || Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best),
@@ -189,10 +189,10 @@ function cursor(spec, series, sx, sy, box, root, readout) {
       );
       if (!nearest) continue;
       guide.append(svg("circle", { cx: sx(nearest[0]), cy: sy(nearest[1]), r: 4, fill: one.colour }));
-      said.push(`${one.name} ${formatted(nearest[1], spec.y.format)}`);
+      values.push(`${one.name} ${formatted(nearest[1], spec.y.format)}`);
     }
     guide.setAttribute("visibility", "visible");
-    put(readout, `${spec.x.label} ${formatted(x, spec.x.format)}: ${said.join(", ")}`);
+    put(readout, `${spec.x.label} ${formatted(x, spec.x.format)}: ${values.join(", ")}`);
   };
   const hide = () => {
     guide.setAttribute("visibility", "hidden");

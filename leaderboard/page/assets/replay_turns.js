@@ -3,7 +3,7 @@
 /** A strip with a cell a turn: where reward came, and where an action was not understood. */
 function timeline(replay) {
   const cells = replay.turns.map((turn, t) => {
-    const invalid = turn.agents.filter((own) => own && own.invalid).length;
+    const invalid = turn.agents.filter((act) => act && act.invalid).length;
     const marks = [turn.reward > 0 ? "good" : turn.reward < 0 ? "bad" : "", invalid ? "odd" : ""].join(" ");
     const words = [
       `turn ${t + 1}`,
@@ -36,38 +36,38 @@ function startCards(replay) {
 }
 
 function turnCards(replay, turn) {
-  return turn.agents.map((own, i) =>
+  return turn.agents.map((act, i) =>
     el(
       "article",
-      { class: own && own.invalid ? "card invalid" : "card" },
-      el("h4", {}, replay.agents[i].name, own ? turnBadges(own) : el("small", {}, " has left")),
-      own
+      { class: act && act.invalid ? "card invalid" : "card" },
+      el("h4", {}, replay.agents[i].name, act ? turnBadges(act) : el("small", {}, " has left")),
+      act
         ? [
-            el("pre", { class: "seen" }, own.observation),
-            el("pre", { class: "said" }, own.action || "(nothing)"),
-            own.notice ? el("p", { class: "notice" }, own.notice) : null,
+            el("pre", { class: "seen" }, act.observation),
+            el("pre", { class: "said" }, act.action || "(nothing)"),
+            act.notice ? el("p", { class: "notice" }, act.notice) : null,
           ]
         : null,
     ),
   );
 }
 
-function turnBadges(own) {
+function turnBadges(act) {
   const signed = (value) => (value > 0 ? "+" : "") + number(value);
   return [
-    own.invalid ? el("span", { class: "badge bad" }, "invalid") : null,
-    own.value !== undefined
+    act.invalid ? el("span", { class: "badge bad" }, "invalid") : null,
+    act.value !== undefined
       ? el(
           "span",
           { class: "badge", title: "the critic's value before the action" },
-          `value ${number(own.value)}`,
+          `value ${number(act.value)}`,
         )
       : null,
-    own.advantage !== undefined
+    act.advantage !== undefined
       ? el(
           "span",
-          { class: `badge ${own.advantage < 0 ? "minus" : "plus"}`, title: "credit for the action" },
-          `advantage ${signed(own.advantage)}`,
+          { class: `badge ${act.advantage < 0 ? "minus" : "plus"}`, title: "credit for the action" },
+          `advantage ${signed(act.advantage)}`,
         )
       : null,
   ];
