@@ -171,7 +171,7 @@ def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
 
 def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool) -> None:
     from colllm_bench.display.progress import After
-    from colllm_bench.training.train import finish, train
+    from colllm_bench.training.loop import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
     status.start()
@@ -191,7 +191,7 @@ def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool
 def draw_curve(path: Path) -> None:
     """``learning_curve.png`` of a run folder; a hint instead where matplotlib is missing."""
     try:
-        from colllm_bench.leaderboard.plots import learning_curve
+        from colllm_bench.leaderboard.plots.run_curve import learning_curve
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise

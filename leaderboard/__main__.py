@@ -1,6 +1,6 @@
 """``python -m colllm_bench.leaderboard``: reports and submissions, from files alone.
 
-Each command lives in a module of its own, which is imported when it is asked for: a function
+Each command is a module of its own, imported only when it is called: a function
 ``main(argv) -> exit code`` that parses its own options.
 """
 
@@ -26,7 +26,7 @@ def usage() -> str:
     return "\n".join([
         "usage: python -m colllm_bench.leaderboard COMMAND [options]", "",
         "Reports and submissions, from files alone.", "", *lines, "",
-        "python -m colllm_bench.leaderboard COMMAND --help says more of each.",
+        "python -m colllm_bench.leaderboard COMMAND --help lists the options of each.",
     ])
 
 

@@ -25,57 +25,57 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def parser() -> cli.Parser:
-    made = cli.Parser(
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard build",
         usage="python -m colllm_bench.leaderboard build [FOLDER ...] [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    made.add_argument(
+    options.add_argument(
         "folders", metavar="FOLDER", nargs="*",
-        help="where run folders lie, at any depth (default: results)",
+        help="folders to search for runs, at any depth (default: results)",
     )
-    made.add_argument(
+    options.add_argument(
         "--out", metavar="FOLDER", help="where the report goes (default: leaderboard/site)"
     )
-    made.add_argument(
+    options.add_argument(
         "--thresholds", metavar="X,Y",
         help="normalized scores to count samples to (default: 0.5,0.8)",
     )
-    made.add_argument(
+    options.add_argument(
         "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
     )
-    made.add_argument("--no-plots", action="store_true", help="tables, data and page only")
-    made.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    made.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
+    options.add_argument("--no-plots", action="store_true", help="tables, data and page only")
+    options.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
-    given = vars(parser().parse(argv))
-    thresholds = parse_thresholds(given.get("thresholds", "0.5,0.8"))
-    formats = () if "no_plots" in given else parse_formats(given.get("formats", "png"))
+    options = vars(parser().parse(argv))
+    thresholds = parse_thresholds(options.get("thresholds", "0.5,0.8"))
+    formats = () if "no_plots" in options else parse_formats(options.get("formats", "png"))
     check_installed(plots=bool(formats))
-    from colllm_bench.leaderboard.runs import read
+    from colllm_bench.leaderboard.data.collection import read
 
-    folders = given.get("folders") or ["results"]
-    out = Path(given.get("out", "leaderboard/site"))
+    folders = options.get("folders") or ["results"]
+    out = Path(options.get("out", "leaderboard/site"))
     collection = read(folders)
-    tell: Callable[[str], None] = (lambda line: None) if "quiet" in given else cli.say
-    for item in collection.left_out:
-        tell(f"left out: {item.path}: {item.reason}")
+    tell: Callable[[str], None] = (lambda line: None) if "quiet" in options else cli.say
+    for item in collection.excluded:
+        tell(f"excluded: {item.path}: {item.reason}")
     if not collection.groups:
-        left = f" ({len(collection.left_out)} left out)" if collection.left_out else ""
+        excluded = f" ({len(collection.excluded)} excluded)" if collection.excluded else ""
         raise ConfigError(
-            f"no complete run below {', '.join(map(str, folders))}{left}",
+            f"no complete run below {', '.join(map(str, folders))}{excluded}",
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
     write(collection, out, thresholds, formats)
-    kinds = Counter(item.kind for item in collection.left_out)
+    kinds = Counter(item.kind for item in collection.excluded)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     tell(f"{counted(len(collection.runs), 'run')} in {counted(len(collection.groups), 'group')}"
-         + (f"; left out: {named}" if named else ""))
-    if "quiet" not in given:
+         + (f"; excluded: {named}" if named else ""))
+    if "quiet" not in options:
         print(out / "index.html")
     return 0
 
@@ -89,10 +89,10 @@ def write(
     formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """The whole report into ``out``; its data."""
-    from colllm_bench.leaderboard.data import build_data
-    from colllm_bench.leaderboard.marl_eval import write_marl_eval
+    from colllm_bench.leaderboard.export.marl_eval import write_marl_eval
+    from colllm_bench.leaderboard.export.tables import write_tables
     from colllm_bench.leaderboard.page import build_page
-    from colllm_bench.leaderboard.tables import write_tables
+    from colllm_bench.leaderboard.report_data import build_data
 
     with files.writing(out):
         for folder in (out, out / "tables", out / "plots"):
@@ -102,7 +102,7 @@ def write(
     write_marl_eval(collection, out / "marl-eval.json")
     kept = {path.name for path in write_tables(data, out / "tables")}
     if formats:
-        from colllm_bench.leaderboard.drawing import draw
+        from colllm_bench.leaderboard.plots.render import draw
 
         kept |= {path.name for path in draw(data, out / "plots", formats)}
     _sweep(out, kept)
@@ -111,7 +111,7 @@ def write(
 
 
 def _sweep(out: Path, kept: set[str]) -> None:
-    """Remove the tables and plots of a report that was here before, and nothing else."""
+    """Remove the tables and plots of an earlier report that this one did not write."""
     old = out / "report.json"
     before = files.read_json(old) if old.exists() else []
     for name in before if isinstance(before, list) else []:
@@ -129,29 +129,29 @@ def parse_thresholds(text: str) -> list[float]:
         ConfigError: no numbers, or one that no score is compared with.
     """
     try:
-        found = sorted({float(part) for part in text.split(",")})
+        thresholds = sorted({float(part) for part in text.split(",")})
     except ValueError:
-        found = []
-    if not found or not all(0 < value <= 2 for value in found):
+        thresholds = []
+    if not thresholds or not all(0 < value <= 2 for value in thresholds):
         raise ConfigError(
             f"--thresholds {text!r} names no scores", allowed="numbers above 0, up to 2 "
             "(0 is the random team, 1 the expert)", fix="--thresholds 0.5,0.8",
         )
-    return found
+    return thresholds
 
 
 def parse_formats(text: str) -> list[str]:
-    found = [part.strip() for part in text.split(",")]
-    if not set(found) <= set(FORMATS):
+    formats = [part.strip() for part in text.split(",")]
+    if not set(formats) <= set(FORMATS):
         raise ConfigError(f"--formats {text!r}", allowed=", ".join(FORMATS), fix="--formats png")
-    return found
+    return formats
 
 
 def check_installed(*, plots: bool) -> None:
-    """Refuse before any work what a missing package would end later."""
+    """Raise ConfigError if a package that is needed later is missing."""
     for package in ("pandas", *(("matplotlib",) if plots else ())):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"reports need {package}, which is not installed",
-                fix="pip install 'colllm-bench[plots]', or pip install -e '.[plots]' in a checkout",
+                fix="pip install -e '.[plots]' in the checkout",
             )

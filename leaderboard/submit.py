@@ -24,55 +24,55 @@ LONGEST = {"by": 200, "note": 2000}
 
 
 def parser() -> cli.Parser:
-    made = cli.Parser(
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard submit",
         usage="python -m colllm_bench.leaderboard submit RUN ... --name NAME [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    made.add_argument("runs", metavar="RUN", nargs="*",
+    options.add_argument("runs", metavar="RUN", nargs="*",
                       help="run folders, or a folder with all seeds of a run")
-    made.add_argument("--name", metavar="NAME", help="of the submission, and of its folder")
-    made.add_argument("--by", metavar="TEXT", help="who submits")
-    made.add_argument("--note", metavar="TEXT", help="what there is to say")
-    made.add_argument("--seeds", metavar="SEEDS",
+    options.add_argument("--name", metavar="NAME", help="of the submission, and of its folder")
+    options.add_argument("--by", metavar="TEXT", help="who submits")
+    options.add_argument("--note", metavar="TEXT", help="a remark")
+    options.add_argument("--seeds", metavar="SEEDS",
                       help="the seeds that you set out to run (default: 0 to n - 1)")
-    made.add_argument("--out", metavar="FOLDER",
-                      help="where the folder NAME goes (default: leaderboard/submissions)")
-    made.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    made.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
+    options.add_argument("--out", metavar="FOLDER",
+                      help="where the folder NAME goes (default: submissions)")
+    options.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
-    given = vars(parser().parse(argv))
-    _check_options(given)
-    from colllm_bench.leaderboard import submission
+    options = vars(parser().parse(argv))
+    _check_options(options)
+    from colllm_bench.leaderboard.submissions import schema
 
-    runs = submission.read_runs(given["runs"])
-    declared = cli.parse_seeds(given["seeds"]) if "seeds" in given else None
-    body = submission.document(
-        runs, name=given["name"], by=given.get("by", ""), note=given.get("note", ""),
+    runs = schema.read_runs(options["runs"])
+    declared = cli.parse_seeds(options["seeds"]) if "seeds" in options else None
+    body = schema.document(
+        runs, name=options["name"], by=options.get("by", ""), note=options.get("note", ""),
         declared=declared,
     )
-    target = Path(given.get("out", "leaderboard/submissions")) / given["name"]
-    made = write(runs, body, target)
-    if "quiet" not in given:
-        _tell(made, target)
+    target = Path(options.get("out", "submissions")) / options["name"]
+    document = write(runs, body, target)
+    if "quiet" not in options:
+        _tell(document, target)
     return 0
 
 
-def _check_options(given: dict[str, Any]) -> None:
-    from colllm_bench.leaderboard.submission import NAME
+def _check_options(options: dict[str, Any]) -> None:
+    from colllm_bench.leaderboard.submissions.schema import NAME
 
-    if not given.get("runs"):
+    if not options.get("runs"):
         raise ConfigError("submit names no run", fix="submit RUN --name NAME")
-    if "name" not in given:
+    if "name" not in options:
         raise ConfigError("submit needs --name NAME", fix="--name what-it-is")
-    if not NAME.fullmatch(given["name"]):
-        raise ConfigError(f"--name {given['name']!r} is no folder name",
+    if not NAME.fullmatch(options["name"]):
+        raise ConfigError(f"--name {options['name']!r} is no folder name",
                           allowed="1 to 64 letters, digits and . _ -, no . _ - at the start")
     for key, most in LONGEST.items():
-        text = given.get(key, "")
+        text = options.get(key, "")
         if len(text) > most or not text.isprintable():
             raise ConfigError(f"--{key} is no line of at most {most} characters")
 
@@ -84,7 +84,8 @@ def write(runs: Sequence[Any], body: dict[str, Any], target: Path) -> dict[str, 
         ConfigError: ``target`` is there already, or cannot be written.
         RunError: no space left.
     """
-    from colllm_bench.leaderboard.submission import DOCUMENT, agents_of, contents, sealed
+    from colllm_bench.leaderboard.submissions.document import DOCUMENT
+    from colllm_bench.leaderboard.submissions.schema import agents_of, contents, with_digests
 
     if target.exists():
         raise ConfigError(f"{target} is there already", fix="another --name, or --out FOLDER")
@@ -97,13 +98,13 @@ def write(runs: Sequence[Any], body: dict[str, Any], target: Path) -> dict[str, 
             for run in runs:
                 for name in (name for name in names if name.startswith(f"seed{run.seed}/")):
                     _copy(run.path / name.partition("/")[2], building / name, body)
-            made = sealed(body, building, names)
-            files.write_json(building / DOCUMENT, made)
+            document = with_digests(body, building, names)
+            files.write_json(building / DOCUMENT, document)
             building.chmod(0o755)
             building.rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    return made
+    return document
 
 
 def _copy(source: Path, target: Path, body: dict[str, Any]) -> None:
@@ -119,18 +120,18 @@ def _copy(source: Path, target: Path, body: dict[str, Any]) -> None:
         shutil.copyfile(source, target)
 
 
-def _tell(made: dict[str, Any], target: Path) -> None:
-    result, size = made["result"], sum(entry["bytes"] for entry in made["files"].values())
+def _tell(document: dict[str, Any], target: Path) -> None:
+    result, size = document["result"], sum(entry["bytes"] for entry in document["files"].values())
     low, high = result["low"], result["high"]
     interval = f" ({low:.3f} to {high:.3f})" if low is not None else ""
     print(
-        f"{made['name']}: {made['algo']} on {made['env']}, {made['agents']} agents, "
-        f"seeds {', '.join(map(str, made['seeds']))}\n"
+        f"{document['name']}: {document['algo']} on {document['env']}, "
+        f"{document['agents']} agents, seeds {', '.join(map(str, document['seeds']))}\n"
         f"{result['measure']} {result['mean']:.3f}{interval}; "
-        f"{len(made['files'])} files, {size / 2**20:.1f} MiB\n{target}"
+        f"{len(document['files'])} files, {size / 2**20:.1f} MiB\n{target}"
     )
-    if made["config"]["model"] not in registry.MODELS:
+    if document["config"]["model"] not in registry.MODELS:
         cli.say("the base model is not built in: whoever verifies must name it with --model")
-    if ":" in made["config"]["algo"]:
+    if ":" in document["config"]["algo"]:
         cli.say("the algorithm is your own: say in --note where its code is")
     cli.say(f"check it: python -m colllm_bench.leaderboard verify {target}")

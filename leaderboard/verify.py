@@ -1,4 +1,4 @@
-"""``python -m colllm_bench.leaderboard verify``: a submission's teams play again."""
+"""``python -m colllm_bench.leaderboard verify``: play a submission's teams again."""
 
 from __future__ import annotations
 
@@ -6,59 +6,63 @@ import os
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 
-DESCRIPTION = """Check a submission, evaluate its trained teams again on the held-out tasks, and
-recompute every number. Whatever does not fit is a refusal, with the reason (exit code 1).
+if TYPE_CHECKING:
+    from colllm_bench.leaderboard.submissions.reading import Submission
 
-  python -m colllm_bench.leaderboard verify leaderboard/submissions/cc-default
+DESCRIPTION = """Check a submission, evaluate its trained teams again on the held-out tasks, and
+recompute every number. A submission that does not agree is refused, with the reasons (exit
+code 1).
+
+  python -m colllm_bench.leaderboard verify submissions/cc-default
   python -m colllm_bench.leaderboard verify SUBMISSION --model Qwen/Qwen3-0.6B
 """
 
 
 def parser() -> cli.Parser:
-    made = cli.Parser(
+    options = cli.Parser(
         prog="python -m colllm_bench.leaderboard verify",
         usage="python -m colllm_bench.leaderboard verify SUBMISSION ... [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    made.add_argument("submissions", metavar="SUBMISSION", nargs="*",
+    options.add_argument("submissions", metavar="SUBMISSION", nargs="*",
                       help="folders of submissions, or their submission.json")
-    made.add_argument("--model", metavar="NAME",
+    options.add_argument("--model", metavar="NAME",
                       help="the base model, where it is not built in: a folder or a hub id")
-    made.add_argument("--device", metavar="NAME", help="auto, cpu or cuda (default: the run's)")
-    made.add_argument("--files-only", action="store_true",
+    options.add_argument("--device", metavar="NAME", help="auto, cpu or cuda (default: the run's)")
+    options.add_argument("--files-only", action="store_true",
                       help="check the files against each other, and play nothing")
-    made.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
+    options.add_argument("--retrain", metavar="N", nargs="?", const=0, type=int,
                       help="also train each seed's first N iterations again (without N: all of "
                            "them), on the same kind of machine, and compare to the byte")
-    made.add_argument("--report", metavar="FILE", help="write what was found as JSON")
-    made.add_argument("--quiet", action="store_true", help="print nothing but refusals")
-    made.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
+    options.add_argument("--report", metavar="FILE", help="write the findings as JSON")
+    options.add_argument("--quiet", action="store_true", help="print nothing but refusals")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
 
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
-    given = vars(parser().parse(argv))
-    paths = [Path(text) for text in given.get("submissions", [])]
+    options = vars(parser().parse(argv))
+    paths = [Path(text) for text in options.get("submissions", [])]
     if not paths:
-        raise ConfigError("verify names no submission", fix="verify leaderboard/submissions/NAME")
+        raise ConfigError("verify names no submission", fix="verify submissions/NAME")
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist", allowed="folders of submissions")
-    if given.get("retrain", 0) < 0 or ("retrain" in given and "files_only" in given):
+    if options.get("retrain", 0) < 0 or ("retrain" in options and "files_only" in options):
         raise ConfigError("--retrain takes 1 or more iterations, and not --files-only",
                           fix="--retrain for all iterations, --retrain 3 for three")
-    tell = (lambda line: None) if "quiet" in given else lambda line: print(line, flush=True)
-    reports = [verify(path, given, tell) for path in paths]
-    if "report" in given:
+    tell = (lambda line: None) if "quiet" in options else lambda line: print(line, flush=True)
+    reports = [verify(path, options, tell) for path in paths]
+    if "report" in options:
         from colllm_bench.runs import files
 
-        files.write_json(Path(given["report"]), {"submissions": reports})
+        files.write_json(Path(options["report"]), {"submissions": reports})
     refused = [report for report in reports if report["refusals"]]
     for report in refused:
         for reason in report["refusals"]:
@@ -69,22 +73,22 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _line(text: str) -> str:
-    """A reason as one line that a terminal shows and does not obey."""
+    """A reason as one line, without control characters for the terminal."""
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
-class Unable(ConfigError):
-    """What the verifier asked for cannot be done here: no fault of the submission."""
+class CannotVerify(ConfigError):
+    """This machine cannot do what the verifier asked for; the submission is not at fault."""
 
 
-def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> dict[str, Any]:
+def verify(path: Path, options: dict[str, Any], tell: Any = lambda line: None) -> dict[str, Any]:
     """One submission.
 
     Args:
         path: its folder or document.
-        given: the options of the command line: ``model``, ``device``, ``files_only``,
+        options: the options of the command line: ``model``, ``device``, ``files_only``,
             ``retrain``.
-        tell: takes lines for the person who waits.
+        tell: called with lines of progress.
 
     Returns:
         ``submission``, ``verdict`` (``refused``, ``files agree``, ``the same numbers`` or
@@ -93,50 +97,52 @@ def verify(path: Path, given: dict[str, Any], tell: Any = lambda line: None) -> 
         and ``result`` (recomputed over the runs, None if not played).
 
     Raises:
-        Unable: this machine cannot do what was asked for.
+        CannotVerify: this machine cannot do what was asked for.
     """
-    from colllm_bench.leaderboard.claims import read
-    from colllm_bench.leaderboard.faults import faults
-    from colllm_bench.leaderboard.strict import Refused
+    from colllm_bench.leaderboard.submissions.checks import check_submission
+    from colllm_bench.leaderboard.submissions.reading import read_submission
+    from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission
 
     report: dict[str, Any] = {"submission": str(path), "verdict": "refused", "refusals": [],
                               "runs": [], "result": None}
     try:
-        found = read(path)
-    except Refused as reason:
+        submission = read_submission(path)
+    except InvalidSubmission as reason:
         report["refusals"].append(str(reason))
         return report
-    tell(_title(found))
-    report["refusals"] += faults(found)
-    if not report["refusals"] and "files_only" not in given:
+    tell(_title(submission))
+    report["refusals"] += check_submission(submission)
+    if not report["refusals"] and "files_only" not in options:
         try:
-            _play(found, given, report, tell)
-        except Unable:
+            _play(submission, options, report, tell)
+        except CannotVerify:
             raise
         except ColllmError as error:
             report["refusals"].append(str(error))
     if report["refusals"]:
         return report
     report["verdict"] = _verdict(report)
-    tell(f"{report['verdict']}: {_result(report['result'] or found.data['result'])}")
+    tell(f"{report['verdict']}: {_result(report['result'] or submission.data['result'])}")
     return report
 
 
-def _title(found: Any) -> str:
-    data = found.data
+def _title(submission: Submission) -> str:
+    data = submission.data
     seeds = ", ".join(map(str, data["seeds"]))
     declared = " (declared: not 0 to n - 1)" if data["seeds"][0] != 0 else ""
     return _line(f"{data['name']}: {data['algo']} on {data['env']}, {data['agents']} agents, "
                  f"{data['base']['model']}, seeds {seeds}{declared}")
 
 
-def _play(found: Any, given: dict[str, Any], report: dict[str, Any], tell: Any) -> None:
-    """Play every run again, and hold its numbers against the claim."""
-    from colllm_bench.leaderboard.submission import result_of
+def _play(
+    submission: Submission, options: dict[str, Any], report: dict[str, Any], tell: Any
+) -> None:
+    """Play every run again, and compare its numbers with the claimed ones."""
+    from colllm_bench.leaderboard.submissions.schema import result_of
 
-    model = _base(found, given)
-    for run in found.data["runs"]:
-        entry = _play_run(found, run, model, given, report)
+    model = _base(submission, options)
+    for run in submission.data["runs"]:
+        entry = _play_run(submission, run, model, options, report)
         report["runs"].append(entry)
         measure = report["runs"][0]["again"]["score"] and "score" or "return"
         means = [
@@ -149,26 +155,26 @@ def _play(found: Any, given: dict[str, Any], report: dict[str, Any], tell: Any) 
     report["result"] = result_of([entry["again"] for entry in report["runs"]])
 
 
-def _base(found: Any, given: dict[str, Any]) -> str:
+def _base(submission: Submission, options: dict[str, Any]) -> str:
     """The base model to play with: the submission's own if it is built in, else the verifier's.
 
     Raises:
         ConfigError: a foreign model that the verifier did not name; other files than claimed.
     """
-    from colllm_bench.bases import base_files
+    from colllm_bench.leaderboard.submissions.base_model import base_files
     from colllm_bench.registry import MODELS
 
-    base, env = found.data["base"], found.data["config"]["env"]
-    if base["model"] not in MODELS and "model" not in given:
+    base, env = submission.data["base"], submission.data["config"]["env"]
+    if base["model"] not in MODELS and "model" not in options:
         raise ConfigError(
             f"its base model {base['model'][:80]!r} is not built in, and a submission does not "
             "choose what is loaded here", fix="name it yourself: --model NAME",
         )
-    model = given.get("model", base["model"])
+    model = options.get("model", base["model"])
     try:
         here = base_files(model, env)
     except ConfigError as error:
-        raise Unable(str(error)) from None
+        raise CannotVerify(str(error)) from None
     odd = sorted(name for name in here.keys() | base["files"].keys()
                  if here.get(name) != base["files"].get(name))
     if odd:
@@ -183,76 +189,82 @@ def _device(name: str) -> str:
     try:
         return str(resolve_device(name))
     except ConfigError as error:
-        raise Unable(f"{error}; verify has --device") from None
+        raise CannotVerify(f"{error}; verify has --device") from None
 
 
 def _play_run(
-    found: Any, run: dict[str, Any], model: str, given: dict[str, Any], report: dict[str, Any]
+    submission: Submission, run: dict[str, Any], model: str, options: dict[str, Any],
+    report: dict[str, Any],
 ) -> dict[str, Any]:
     from colllm_bench.evaluation.held_out import summarize_teams
-    from colllm_bench.leaderboard import replayed
-    from colllm_bench.leaderboard.claims import playable
+    from colllm_bench.leaderboard.submissions import tolerance
+    from colllm_bench.leaderboard.submissions.reading import playable
+    from colllm_bench.leaderboard.submissions.replay import play_again
     from colllm_bench.runs.provenance import environment
-    from colllm_bench.verification import play_again
 
-    seed, recorded = run["seed"], found.configs[run["seed"]]
-    config = playable(recorded, found.data["execution"]).replace(model=model)
-    half = replayed.half_precision(recorded.dtype, run["environment"])
+    seed, recorded = run["seed"], submission.configs[run["seed"]]
+    config = playable(recorded, submission.data["execution"]).replace(model=model)
+    half = tolerance.half_precision(recorded.dtype, run["environment"])
     # "auto" is what it was there: a run of a CPU does not become one of the GPU found here.
     on_cpu = recorded.device == "auto" and not run["environment"].get("accelerators")
-    device = _device(given.get("device", "cpu" if on_cpu else recorded.device))
+    device = _device(options.get("device", "cpu" if on_cpu else recorded.device))
     config = config.replace(device=device, dtype="bfloat16" if half else "float32")
-    again = play_again(config, found.team(seed), found.agents)
-    machine = replayed.other_machine(run["environment"], environment())
+    again = play_again(config, submission.team(seed), submission.agents)
+    machine = tolerance.other_machine(run["environment"], environment())
     claimed = run["summary"]["held_out"]
-    wrong = replayed.disagreements(claimed, again.teams, exact=not machine, half=half)
+    faults = tolerance.disagreements(claimed, again.teams, exact=not machine, half=half)
     if run["summary"]["parameters"] != again.parameters:
-        wrong.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
-    if any(line.startswith("trained") for line in wrong):
-        trained = play_again(config, found.team(seed), found.agents, split="train").teams["trained"]
-        if trained["returns"] == claimed["trained"]["returns"]:
-            wrong.append("trained: these are the numbers of the development split (train), not "
+        faults.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
+    if any(line.startswith("trained") for line in faults):
+        train = play_again(config, submission.team(seed), submission.agents, split="train")
+        if train.teams["trained"]["returns"] == claimed["trained"]["returns"]:
+            faults.append("trained: these are the numbers of the development split (train), not "
                          "of the held-out tasks")
-    if "retrain" in given:
-        wrong += _retrain(found, recorded.replace(model=model), given["retrain"], machine)
-    report["refusals"] += [f"seed {seed}: {line}" for line in wrong]
+    if "retrain" in options:
+        faults += _retrain(submission, recorded.replace(model=model), options["retrain"], machine)
+    report["refusals"] += [f"seed {seed}: {line}" for line in faults]
     return {
         "seed": seed,
         "machine": machine,
         "episodes_apart": {
-            name: len(replayed.unequal(claimed[name], results))
+            name: len(tolerance.unequal(claimed[name], results))
             for name, results in again.teams.items() if name in claimed
         },
         "again": summarize_teams(recorded, again.teams) | {"parameters": again.parameters},
     }
 
 
-def _retrain(found: Any, config: Any, iterations: int, machine: list[str]) -> list[str]:
-    """Where a training with these settings departs from the record, in words.
+def _retrain(submission: Submission, config: Any, iterations: int, machine: list[str]) -> list[str]:
+    """The differences between a repeated training and the record, a line each.
 
     Raises:
-        Unable: another machine, or an algorithm that is a stranger's code.
+        CannotVerify: another machine, or an algorithm that is a stranger's code.
     """
-    from colllm_bench.leaderboard.differences import difference
-    from colllm_bench.retraining import train_again, weights_of
+    from colllm_bench.leaderboard.submissions.differences import describe_differences
+    from colllm_bench.leaderboard.submissions.retrain import train_again, weights_of
     from colllm_bench.runs import files
 
     if machine:
-        raise Unable(f"--retrain compares to the byte, and this is another machine: {machine[0]}",
-                     fix="without --retrain")
+        raise CannotVerify(
+            f"--retrain compares to the byte, and this is another machine: {machine[0]}",
+            fix="without --retrain",
+        )
     if ":" in config.algo:
-        raise Unable(f"--retrain would run a stranger's code: algorithm {config.algo[:80]!r}",
-                     fix="without --retrain")
+        raise CannotVerify(
+            f"--retrain would run a stranger's code: algorithm {config.algo[:80]!r}",
+            fix="without --retrain",
+        )
     trained = train_again(config, iterations or None)
-    recorded = files.read_lines(found.folder / f"seed{config.seed}" / "metrics.jsonl")
-    for k, (row, own) in enumerate(zip(trained.rows, recorded)):
-        lines = list(difference(row, own, f"trained again, iteration {k}: ", "here it is"))
+    recorded = files.read_lines(submission.folder / f"seed{config.seed}" / "metrics.jsonl")
+    for k, (row, claimed) in enumerate(zip(trained.rows, recorded)):
+        where = f"trained again, iteration {k}: "
+        lines = list(describe_differences(row, claimed, where, "here it is"))
         if lines:
             return lines
     return [
         f"trained again, the weights of {agent} are others"
         for agent, weights in (trained.weights or {}).items()
-        if weights != weights_of(found.team(config.seed) / agent)
+        if weights != weights_of(submission.team(config.seed) / agent)
     ]
 
 

@@ -57,9 +57,9 @@ def built(tmp_path_factory):
     """The page of :func:`page_runs.make_results`."""
     from page_runs import make_results
 
-    from colllm_bench.leaderboard.data import build_data
+    from colllm_bench.leaderboard.data.collection import read
     from colllm_bench.leaderboard.page import build_page
-    from colllm_bench.leaderboard.runs import read
+    from colllm_bench.leaderboard.report_data import build_data
 
     where = tmp_path_factory.mktemp("site")
     return build_page(build_data(read(make_results(where / "results"))), where)

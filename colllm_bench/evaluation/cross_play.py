@@ -216,7 +216,7 @@ def run_cross_play(entries: Sequence[Entry], args: Namespace) -> int:
 
 def _draw(path: Path) -> Path | None:
     try:
-        from colllm_bench.leaderboard.heatmap import heatmap
+        from colllm_bench.leaderboard.plots.cross_play import heatmap
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise

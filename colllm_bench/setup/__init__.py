@@ -8,12 +8,11 @@ from __future__ import annotations
 import importlib
 
 _PUBLIC = {
-    "resolve": "resolve",
     "check_config": "validate",
     "make_env": "environments",
     "load_algorithm": "resolve",
 }
-__all__ = ["resolve", "check_config", "make_env", "load_algorithm"]
+__all__ = ["check_config", "make_env", "load_algorithm"]
 
 
 def __getattr__(name: str):

@@ -10,8 +10,8 @@ import importlib
 
 _PUBLIC = {
     "Trainer": "trainer",
-    "train": "train",
-    "finish": "train",
+    "train": "loop",
+    "finish": "loop",
 }
 __all__ = ["Trainer", "train", "finish"]
 

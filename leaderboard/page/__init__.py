@@ -1,13 +1,14 @@
 """The page: one ``index.html`` that needs no network, from the report's data alone.
 
-:func:`build_page` takes what :mod:`colllm_bench.leaderboard.data` made, and puts it, the
-stylesheet and the scripts of ``assets/`` into one file that opens from a disk. What the scripts
-read is made by :mod:`colllm_bench.leaderboard.page.view`; the replays on the page are chosen by
-:mod:`colllm_bench.leaderboard.page.episodes`.
+:func:`build_page` puts the report's data, the stylesheets and the scripts of ``assets/`` into one
+file that opens from a disk. :mod:`~colllm_bench.leaderboard.page.payload` makes the JSON that the
+scripts read, and :mod:`~colllm_bench.leaderboard.page.replays` chooses the recorded episodes.
 
-Everything a model wrote is untrusted. It enters the page inside a JSON data block in which no
-``<`` stands, the scripts show it through text nodes only, and the page's content security policy
-lets nothing run but the scripts that were put in here, by their hashes, and nothing load at all.
+May import ``metrics``, ``palette`` and ``report_data`` of the leaderboard, never ``plots``.
+
+Text that models wrote is untrusted. It enters the page inside a JSON data block without any
+``<``, and the scripts show it through text nodes only. The content security policy allows only the
+page's own scripts, by their hashes, and forbids loading anything.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.leaderboard.page.view import page_view
+from colllm_bench.leaderboard.page.payload import page_view
 from colllm_bench.runs import files
 
 SCRIPTS = (
-    "dom.js", "format.js", "state.js", "axes.js", "chart.js", "rows.js", "table.js", "board.js",
-    "curves.js", "compare.js", "beyond.js", "siege.js", "frames.js", "turns.js", "replay.js",
-    "main.js",
+    "dom.js", "format.js", "state.js", "axes.js", "line_chart.js", "dot_plot.js", "table.js",
+    "leaderboard.js", "curves.js", "compare.js", "distributions.js", "strategy_frame.js",
+    "replay_frames.js", "replay_turns.js", "replay.js", "main.js",
 )
 """In the order in which they are run; they share one scope."""
 STYLES = ("base.css", "plots.css", "replay.css", "media.css")
-"""Later ones overrule earlier ones."""
+"""In order: later rules override earlier ones."""
 
 
 def build_page(data: dict[str, Any], out: str | Path) -> Path:
@@ -51,13 +52,13 @@ def build_page(data: dict[str, Any], out: str | Path) -> Path:
 
 
 def assemble(view: dict[str, Any]) -> str:
-    """The page's HTML around ``view`` (see :func:`view.page_view`)."""
+    """The page's HTML around ``view`` (see :func:`payload.page_view`)."""
     css = "\n".join(asset(name) for name in STYLES)
     parts = "\n".join(asset(name) for name in SCRIPTS)
     js = f'(() => {{\n"use strict";\n{parts}}})();\n'
     for name, text in (("css", css), ("js", js)):
         if "</" in text or "<!--" in text:
-            raise AssertionError(f"the page's {name} holds what would end its block early")
+            raise AssertionError(f"the page's {name} has text that would end its block early")
     policy = (
         f"default-src 'none'; script-src {_hash(js)}; style-src {_hash(css)}; "
         "base-uri 'none'; form-action 'none'"

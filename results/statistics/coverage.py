@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from colllm_bench.leaderboard import curves, stats
+from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics import training_curves as curves
 from colllm_bench.runs import files
 from colllm_bench.seeding import derive
 
@@ -62,7 +63,7 @@ def truth(draw, aggregate: str, n: int) -> float:
     """The aggregate of the distribution; an IQM cuts off as much as it does of n runs."""
     ordered = large_sample(draw)
     if aggregate != "iqm":
-        return float(stats.AGGREGATES[aggregate](ordered))
+        return float(estimators.AGGREGATES[aggregate](ordered))
     cut = len(ordered) * (n // 4) // n
     return float(ordered[cut : len(ordered) - cut].mean())
 
@@ -76,11 +77,11 @@ def aggregates(name: str, draw, n: int, datasets: int) -> list[dict]:
         share = 1 if aggregate in ("mean", "optimality_gap") else 2 if n <= 5 else 4
         experiments, widths, held, percentile = datasets // share, [], 0, 0
         for k, values in enumerate(draw(rng, (experiments, n))):
-            found = stats.estimate(values, aggregate, rng=rng)
+            found = estimators.estimate(values, aggregate, rng=rng)
             held += found.low <= target <= found.high
             widths.append(found.high - found.low)
             if k < COMPARED:
-                draws = stats.AGGREGATES[aggregate](stats.resampled([values], rng, 500))
+                draws = estimators.AGGREGATES[aggregate](estimators.resampled([values], rng, 500))
                 low, high = np.quantile(draws, (0.025, 0.975))
                 percentile += low <= target <= high
         rows.append({
@@ -100,7 +101,7 @@ def improvement(n: int, datasets: int) -> list[dict]:
         held, widths = 0, []
         for _ in range(datasets):
             ours, theirs = rng.normal(shift, 1, n), rng.normal(0, 1, n)
-            found = stats.probability_of_improvement([(ours, theirs)])
+            found = estimators.probability_of_improvement([(ours, theirs)])
             held += found.low <= theta <= found.high
             widths.append(found.high - found.low)
         rows.append({
@@ -138,7 +139,7 @@ def shares(n: int, datasets: int) -> list[dict]:
     rows = []
     for p in (0.5, 0.8, 0.95):
         rng = np.random.default_rng(derive(0, "share", n, p))
-        bounds = [stats.clopper_pearson(k, n) for k in range(n + 1)]
+        bounds = [estimators.clopper_pearson(k, n) for k in range(n + 1)]
         found = [bounds[k] for k in rng.binomial(n, p, datasets)]
         rows.append({
             "what": "performance profile", "distribution": f"share {p}", "runs": n,
@@ -183,7 +184,7 @@ def main() -> None:
         "command": f"python results/statistics/coverage.py results/statistics --datasets "
                    f"{args.datasets}",
         "cpu_seconds": round(time.process_time() - began), "python": platform.python_version(),
-        "numpy": np.__version__, "level": stats.LEVEL, "repetitions": stats.REPETITIONS,
+        "numpy": np.__version__, "level": estimators.LEVEL, "repetitions": estimators.REPETITIONS,
         "rows": rows,
     }
     args.out.mkdir(parents=True, exist_ok=True)

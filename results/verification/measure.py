@@ -34,10 +34,10 @@ QUICK = ("again", "AVX2 in torch", "two threads")
 
 def play(run: Path, dtype: str) -> dict:
     """Results of the trained team in this process."""
-    from colllm_bench.leaderboard.claims import playable
-    from colllm_bench.leaderboard.submission import agents_of
+    from colllm_bench.leaderboard.submissions.reading import playable
+    from colllm_bench.leaderboard.submissions.replay import play_again
+    from colllm_bench.leaderboard.submissions.schema import agents_of
     from colllm_bench.runs.folder import read_config
-    from colllm_bench.verification import play_again
 
     config = playable(read_config(run), "decentralized").replace(
         eval_episodes=EPISODES, dtype=dtype, threads=int(os.environ.get("THREADS", "1"))
@@ -47,7 +47,7 @@ def play(run: Path, dtype: str) -> dict:
 
 
 def main(run: Path) -> None:
-    from colllm_bench.leaderboard import replayed
+    from colllm_bench.leaderboard.submissions import tolerance
     from colllm_bench.runs.provenance import environment
 
     data = {"command": "python results/verification/measure.py RUN", "episodes": EPISODES,
@@ -59,10 +59,10 @@ def main(run: Path) -> None:
             if dtype == "bfloat16" and variant not in QUICK:
                 continue
             found = _in_process(run, dtype, variables)
-            refused = replayed.disagreements({"trained": base}, {"trained": found}, exact=False,
+            refused = tolerance.disagreements({"trained": base}, {"trained": found}, exact=False,
                                              half=dtype == "bfloat16")
             row = {"dtype": dtype, "variant": variant, "variables": variables,
-                   "episodes_apart": len(replayed.unequal(base, found)),
+                   "episodes_apart": len(tolerance.unequal(base, found)),
                    "returns": [base["returns"], found["returns"]],
                    "invalid": [base["invalid"], found["invalid"]], "refused": refused}
             data["rows"].append(row)

@@ -14,7 +14,7 @@ from colllm_bench import cli
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation import cross_play
 from colllm_bench.evaluation.held_out import play_held_out, results
-from colllm_bench.leaderboard.heatmap import heatmap
+from colllm_bench.leaderboard.plots.cross_play import heatmap
 from colllm_bench.runs.files import read_json
 from colllm_bench.teams.loading import load_team
 from colllm_bench.teams.specs import team_config

@@ -44,6 +44,16 @@ def test_t_quantiles_against_a_table(freedom, p95, p975):
     assert t_quantile(0.025, freedom) == pytest.approx(-t_quantile(0.975, freedom))
 
 
+@pytest.mark.parametrize(("freedom", "expected"), [
+    # to twelve digits, by integrating the density with mpmath
+    (1, 12.706204736175), (2, 4.302652729749), (9, 2.262157162798), (59, 2.000995378088),
+    (60, 2.000297822014), (199, 1.971956544252),
+])
+def test_t_quantiles_to_many_digits(freedom, expected):
+    """The expansion of before was off by 1e-7 at 60 degrees of freedom."""
+    assert t_quantile(0.975, freedom) == pytest.approx(expected, rel=1e-10)
+
+
 def test_mean_interval_by_hand():
     # 1..5: mean 3, standard error sqrt(2.5 / 5), t = 2.776 with 4 degrees of freedom
     mean, low, high = mean_interval([1, 2, 3, 4, 5])

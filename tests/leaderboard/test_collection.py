@@ -13,9 +13,9 @@ from made_runs import make_run
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.data import method_labels
-from colllm_bench.leaderboard.runfolder import Run, read_columns, read_run
-from colllm_bench.leaderboard.runs import find, read
+from colllm_bench.leaderboard.data.collection import find, read
+from colllm_bench.leaderboard.data.run_reader import Run, read_columns, read_run
+from colllm_bench.leaderboard.report_data import method_labels
 from colllm_bench.runs import files
 
 
@@ -25,7 +25,7 @@ def edit(path, **changes):
 
 
 def kinds(collection):
-    return {item.path.name: item.kind for item in collection.left_out}
+    return {item.path.name: item.kind for item in collection.excluded}
 
 
 def test_a_run_is_read_as_its_files_say(tmp_path):
@@ -187,7 +187,7 @@ def test_a_spoilt_run_is_named_and_left_out(tmp_path, spoil):
     spoil(paths[2])
     found = read(tmp_path)
     assert [run.seed for run in found.runs] == [0, 1]
-    (item,) = found.left_out
+    (item,) = found.excluded
     kind, reason = SPOILT[spoil]
     assert item.path == paths[2] and item.kind == kind and reason in item.reason
 
@@ -199,7 +199,7 @@ def test_pace_is_no_setting(tmp_path):
     change_settings(paths[1], threads=8)
     change_settings(paths[2], checkpoint_every=50, gradient_snr_every=0)
     data = json.loads((paths[3] / "config.json").read_text())
-    del data["config"]["snr_every"], data["config"]["max_grad_norm"]
+    del data["config"]["gradient_snr_every"], data["config"]["max_grad_norm"]
     digest = hashlib.sha256(json.dumps(
         {k: v for k, v in data["config"].items() if k != "seed"}, sort_keys=True
     ).encode()).hexdigest()[:12]
@@ -243,7 +243,7 @@ def test_the_same_run_twice_counts_once(tmp_path):
     make_run(tmp_path / "b", seed=1)
     found = read(tmp_path)
     assert [(g.seeds, g.first.path) for g in found.groups] == [([0, 1], first)]
-    assert "the same configuration and seed as" in found.left_out[0].reason
+    assert "the same configuration and seed as" in found.excluded[0].reason
 
 
 def test_labels_say_what_the_setting_does_not(tmp_path):

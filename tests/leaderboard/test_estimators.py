@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from paths import ROOT
 
-from colllm_bench.leaderboard import stats
-from colllm_bench.leaderboard.stats import estimate
+from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics.estimators import estimate
 
 # Made with rliable 1.2.0 (metrics.aggregate_*, probability_of_improvement,
 # library.run_score_deviation): 5 and 4 runs of two algorithms on 3 tasks.
@@ -35,26 +35,26 @@ def test_aggregates_are_rliables(name):
     for matrix, expected in zip((A, B), RLIABLE[name]):
         found = estimate(columns(matrix), name, rng=np.random.default_rng(0))
         assert found.value == pytest.approx(expected, abs=1e-12) and found.n == matrix.size
-    assert stats.iqm(C) == pytest.approx(0.7864285714285714)
+    assert estimators.iqm(C) == pytest.approx(0.7864285714285714)
 
 
 def test_the_profile_and_the_probability_of_improvement_are_rliables():
     taus = np.array([0.0, 0.25, 0.5, 0.6, 0.75, 0.9, 1.0])
     expected = [1.0, 1.0, 1.0, 0.8, 0.5333333333333333, 0.2, 0.0]
-    np.testing.assert_allclose(stats.performance_profile(A.ravel(), taus), expected)
-    found = stats.probability_of_improvement(list(zip(columns(A), columns(B))))
+    np.testing.assert_allclose(estimators.performance_profile(A.ravel(), taus), expected)
+    found = estimators.probability_of_improvement(list(zip(columns(A), columns(B))))
     assert found.value == pytest.approx(0.7166666666666667)
     assert found.low < found.value < found.high
 
 
 def test_aggregates_by_hand():
     values = np.array([0.0, 0.2, 0.4, 0.6, 1.4])
-    assert stats.median(values) == 0.4
-    assert stats.iqm(values) == pytest.approx(0.4)  # of five, one is cut off at each end
-    assert stats.iqm(values[:3]) == pytest.approx(0.2)  # of three, none
-    assert stats.optimality_gap(values) == pytest.approx(1 - 2.2 / 5)
+    assert estimators.median(values) == 0.4
+    assert estimators.iqm(values) == pytest.approx(0.4)  # of five, one is cut off at each end
+    assert estimators.iqm(values[:3]) == pytest.approx(0.2)  # of three, none
+    assert estimators.optimality_gap(values) == pytest.approx(1 - 2.2 / 5)
     both = np.stack([values, values + 1])
-    np.testing.assert_allclose(stats.iqm(both), [0.4, 1.4])
+    np.testing.assert_allclose(estimators.iqm(both), [0.4, 1.4])
 
 
 # -- intervals
@@ -72,11 +72,11 @@ def test_the_bootstraps_standard_error_is_the_formulas():
     """The stratified bootstrap of a mean is the case whose answer is known."""
     rng = np.random.default_rng(3)
     strata = [rng.normal(0, 1, 6), rng.normal(5, 2, 6)]
-    draws = stats.resampled(strata, rng, 40_000)
+    draws = estimators.resampled(strata, rng, 40_000)
     assert draws.shape == (40_000, 12)
     assert set(draws[:, :6].ravel()) == set(strata[0]), "runs stay within their setting"
     exact = math.sqrt(sum(s.var(ddof=1) / 6 for s in strata)) / 2
-    found = stats.mean(draws).std() * math.sqrt(12 / 10)
+    found = estimators.mean(draws).std() * math.sqrt(12 / 10)
     assert found == pytest.approx(exact, rel=0.02)
 
 
@@ -92,7 +92,7 @@ def test_an_interval_depends_on_its_generator_alone():
 
 
 def test_one_run_has_no_interval():
-    for name in stats.AGGREGATES:
+    for name in estimators.AGGREGATES:
         found = estimate([np.array([0.5]), np.array([0.1, 0.2])], name)
         assert found.low is None and found.high is None and found.n == 3
         assert found.clipped(0, 1) == found
@@ -106,40 +106,40 @@ def test_intervals_stay_within_what_is_possible():
 
 def test_clopper_pearson():
     """Published values: 0 of 3 and 5 of 20."""
-    assert stats.clopper_pearson(0, 3) == (0.0, pytest.approx(0.70760, abs=1e-5))
-    assert stats.clopper_pearson(3, 3) == (pytest.approx(0.29240, abs=1e-5), 1.0)
-    low, high = stats.clopper_pearson(5, 20)
+    assert estimators.clopper_pearson(0, 3) == (0.0, pytest.approx(0.70760, abs=1e-5))
+    assert estimators.clopper_pearson(3, 3) == (pytest.approx(0.29240, abs=1e-5), 1.0)
+    low, high = estimators.clopper_pearson(5, 20)
     assert (low, high) == (pytest.approx(0.08657, abs=1e-5), pytest.approx(0.49105, abs=1e-5))
 
 
 def test_a_profiles_band_is_exact_at_each_threshold():
-    low, high = stats.profile_band(np.array([0.2, 0.4, 0.9]), np.array([0.0, 0.3, 0.95]))
+    low, high = estimators.profile_band(np.array([0.2, 0.4, 0.9]), np.array([0.0, 0.3, 0.95]))
     for k, successes in enumerate((3, 2, 0)):
-        assert (low[k], high[k]) == stats.clopper_pearson(successes, 3)
+        assert (low[k], high[k]) == estimators.clopper_pearson(successes, 3)
 
 
 # -- comparisons
 
 
 def test_superiority_counts_pairs():
-    assert stats.superiority(np.array([1, 2]), np.array([0, 1.5, 2])) == pytest.approx(
+    assert estimators.superiority(np.array([1, 2]), np.array([0, 1.5, 2])) == pytest.approx(
         (1 + 0 + 0 + 1 + 1 + 0.5) / 6
     )
 
 
 def test_a_clean_sweep_is_not_certain():
     """Three runs all above three others: 20 orders were possible, so 1 in 20 by chance."""
-    found = stats.probability_of_improvement([(np.array([3, 4, 5]), np.array([0, 1, 2]))])
+    found = estimators.probability_of_improvement([(np.array([3, 4, 5]), np.array([0, 1, 2]))])
     assert found.value == 1.0 and found.high == 1.0 and 0.2 < found.low < 0.6
-    mirrored = stats.probability_of_improvement([(np.array([0, 1, 2]), np.array([3, 4, 5]))])
+    mirrored = estimators.probability_of_improvement([(np.array([0, 1, 2]), np.array([3, 4, 5]))])
     assert mirrored.low == 0.0 and mirrored.high == pytest.approx(1 - found.low)
-    more = stats.probability_of_improvement([(np.arange(10) + 20, np.arange(10))])
+    more = estimators.probability_of_improvement([(np.arange(10) + 20, np.arange(10))])
     assert more.low > found.low
 
 
 def test_an_interval_of_the_probability_solves_its_equation():
     theta, n = 0.8, 5
-    for bound in stats._newcombe(theta, n, n, 0.95):
+    for bound in estimators._newcombe(theta, n, n, 0.95):
         factor = (n - 1) * ((1 - bound) / (2 - bound) + bound / (1 + bound))
         spread = bound * (1 - bound) * (1 + factor) / n**2
         z = 2.3060  # Student's t, 8 degrees of freedom
@@ -148,7 +148,7 @@ def test_an_interval_of_the_probability_solves_its_equation():
 
 def test_several_settings_narrow_the_interval():
     pair = (np.array([1.0, 3.0, 5.0]), np.array([0.0, 2.0, 4.0]))
-    one, three = (stats.probability_of_improvement([pair] * k) for k in (1, 3))
+    one, three = (estimators.probability_of_improvement([pair] * k) for k in (1, 3))
     assert three.value == pytest.approx(one.value)
     assert three.high - three.low == pytest.approx((one.high - one.low) / math.sqrt(3), rel=0.05)
 

@@ -13,11 +13,11 @@ from made_runs import make_run
 from page_runs import ATTACKS, command_digest, keep, view_of
 
 from colllm_bench.envs.strategy.env import StrategyEnv
-from colllm_bench.leaderboard.data import build_data
-from colllm_bench.leaderboard.page import assemble, build_page, embedded, episodes, made
-from colllm_bench.leaderboard.page.view import page_view, points_that_fit, thinned
-from colllm_bench.leaderboard.runs import read
-from colllm_bench.leaderboard.style import FIRST
+from colllm_bench.leaderboard.data.collection import read
+from colllm_bench.leaderboard.page import assemble, build_page, embedded, replays, reproduction
+from colllm_bench.leaderboard.page.payload import page_view, points_that_fit, thinned
+from colllm_bench.leaderboard.palette import BUILT_IN
+from colllm_bench.leaderboard.report_data import build_data
 
 
 @pytest.fixture(scope="module")
@@ -50,33 +50,33 @@ def test_no_text_can_end_the_data_block(view):
 def test_numbers_are_those_of_the_report(data, view):
     for group, shown in zip(data["groups"], view["groups"], strict=True):
         assert shown["id"] == group["id"] and shown["seeds"] == group["seeds"]
-        final = group["finals"]["score"]
+        final = group["metrics"]["score_mean"]
         if final:
-            mine = shown["numbers"]["score-mean"]
-            theirs = {**final["mean"], "mean": final["mean"]["value"]}
+            mine = shown["numbers"]["score_mean"]
+            theirs = {**final, "mean": final["value"]}
             for key in ("mean", "low", "high"):
                 assert (mine[key] is None) == (theirs[key] is None)
                 assert mine[key] is None or mine[key] == pytest.approx(theirs[key], rel=1e-5)
-            assert mine["seeds"] == pytest.approx([s["value"] for s in final["seeds"]], rel=1e-5)
-            gap = shown["numbers"]["score-optimality_gap"]
+            assert mine["seeds"] == pytest.approx(final["seeds"], rel=1e-5)
+            gap = shown["numbers"]["score_optimality_gap"]
             mean = sum(gap["seeds"]) / len(gap["seeds"])
             assert mean == pytest.approx(gap["mean"], abs=1e-5), "seeds of a gap are gaps"
         memory = shown["numbers"]["peak_memory_mib"]
-        expected = group["cost"]["peak_memory_mib"]["value"] * 2**20
+        expected = group["metrics"]["peak_memory_mib"]["value"] * 2**20
         assert memory["mean"] == pytest.approx(expected, rel=1e-5)
-    assert view["methods"][: len(FIRST)] == list(FIRST), "the looks of the report's pictures"
-    ids = {measure["id"] for measure in view["measures"]}
+    assert list(view["looks"])[: len(BUILT_IN)] == list(BUILT_IN), "the looks of the figures"
+    ids = {metric["id"] for metric in view["metrics"]}
     assert all(set(group["numbers"]) <= ids for group in view["groups"])
 
 
 def test_runs_that_never_got_there_are_bounds(data, view):
     censored = 0
     for group, shown in zip(data["groups"], view["groups"], strict=True):
-        needed = group["samples"]["0.8"]["episodes"]
+        needed = group["metrics"]["episodes_to_0.8"]
         if needed is None:
             continue
-        entry = shown["numbers"]["samples-0.8-episodes"]
-        reached = [seed["reached"] for seed in needed["seeds"]]
+        entry = shown["numbers"]["episodes_to_0.8"]
+        reached = needed["reached"]
         assert entry.get("censored", [False] * len(reached)) == [not one for one in reached]
         assert entry.get("bound") == (None if all(reached) else ">")
         censored += not all(reached)
@@ -135,7 +135,7 @@ def test_replays_travel_whole(data, view):
 
 
 def test_a_torn_replay_is_named_and_no_more(view):
-    (torn,) = [item for item in view["left_out"] if item["kind"] == "replay"]
+    (torn,) = [item for item in view["excluded"] if item["kind"] == "replay"]
     assert torn["path"].endswith("cc/default/seed2/replays/held-out-0.json")
     assert "cannot read" in torn["reason"]
 
@@ -150,17 +150,17 @@ def test_every_group_gets_one_before_any_gets_two(tmp_path):
                 keep(run, name, StrategyEnv(agents=2))
         (runs[0] / "replays" / "notes.json").write_text("{}")
         groups.append({**group_of(runs[0], (0, 1)), "id": algo})
-    names = [(seed, path.stem) for seed, path in episodes.candidates(groups[0])]
+    names = [(seed, path.stem) for seed, path in replays.candidates(groups[0])]
     assert names[:5] == [(0, "held-out-0"), (0, "untrained-0"), (0, "scripted-0"),
                          (0, "iteration-00009"), (1, "held-out-0")]
     assert len(names) == 12
-    everything = episodes.choose(groups)
-    assert len(everything["replays"]) == everything["found"] == 24
+    everything = replays.choose(groups)
+    assert len(everything["replays"]) == everything["recorded"] == 24
     one = max(len(entry["gz"]) for entry in everything["replays"])
-    few = episodes.choose(groups, budget=2 * one + 100)
+    few = replays.choose(groups, budget=2 * one + 100)
     assert [entry["id"] for entry in few["replays"]] == ["cc/0/held-out-0", "mc/0/held-out-0"]
-    assert few["found"] == 24
-    assert sum(len(e["gz"]) for e in episodes.choose(groups, budget=5 * one)["replays"]) <= 5 * one
+    assert few["recorded"] == 24
+    assert sum(len(e["gz"]) for e in replays.choose(groups, budget=5 * one)["replays"]) <= 5 * one
 
 
 def test_old_runs_without_replays_have_a_page(tmp_path):
@@ -174,19 +174,19 @@ def test_old_runs_without_replays_have_a_page(tmp_path):
 
 
 def test_the_command_makes_the_same_configuration_again(tmp_path):
-    given = ["--algo", "dc", "--agents", "4", "--level", "2", "--lr", "0.001", "--kl", "0.1",
+    given = ["--algo", "dc", "--agents", "4", "--level", "2", "--lr", "0.001", "--kl-coef", "0.1",
              "--no-normalize-advantages", "--env-option", "messages=true", "--seed", "3"]
     from colllm_bench import cli, run
-    from colllm_bench.setup import validate
+    from colllm_bench.setup.resolve import resolve
 
-    config = validate.resolve(cli.build_config(run.parser().parse(given), run.RUN_OPTIONS)[0])
+    config = resolve(cli.build_config(run.parser().parse(given), run.RUN_OPTIONS)[0])
     for seeds, said in (([3], "--seed 3"), ([0, 1, 2], "--seeds 0:3"), ([0, 4], "--seeds 0,4")):
-        command = made.command(config.to_dict(), seeds)
+        command = reproduction.command(config.to_dict(), seeds)
         assert command.startswith("python -m colllm_bench.run --env strategy --algo dc --agents 4")
         assert command.endswith(said)
         assert command_digest(shlex.split(command)[3:]) == config.digest
-    mc = validate.resolve(config.replace(algo="mc", critic_lr=None, critic_epochs=None))
-    assert command_digest(shlex.split(made.command(mc.to_dict(), [0]))[3:]) == mc.digest
+    mc = resolve(config.replace(algo="mc", algo_options={}))
+    assert command_digest(shlex.split(reproduction.command(mc.to_dict(), [0]))[3:]) == mc.digest
 
 
 def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
@@ -197,9 +197,25 @@ def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
     resumed = {**part, "commit": "2" * 40, "modified": True}
     (run / "environment.json").write_text(json.dumps({**part, "resumed": [resumed, "x"]}))
     group = {**group_of(run, (0, 7)), "config": {}, "digest": "d", "version": "0"}
-    found = made.how_made(group)
+    found = reproduction.provenance_of(group)
     assert found["commits"] == ["1" * 12, "2" * 12 + " (modified)"]
     assert found["machines"] == ["A, 2 cores, 8 GiB, H100, Python 3.11, Linux"]
     assert found["packages"] == ["torch 2.0"]
     (run / "environment.json").write_text("{")
-    assert made.how_made(group)["machines"] == []
+    assert reproduction.provenance_of(group)["machines"] == []
+
+
+@pytest.mark.parametrize("changes", [
+    {"kl_coef": 0.25}, {"env_options": {"level": 2, "word": "3", "text": "a b", "flag": True}},
+    {"style": "full", "temperature": 0.5}, {"normalize_advantages": False},
+    {"chat_template": "-odd.jinja", "share": "role", "group": 4},
+])
+def test_a_command_line_is_read_back_as_the_same_configuration(changes):
+    from colllm_bench import cli, run
+    from colllm_bench.cli.arguments import run_arguments
+    from colllm_bench.config import RunConfig
+
+    config = RunConfig.of(**changes)
+    argv = run_arguments(config)
+    assert cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)[0] == config
+    assert run_arguments(RunConfig(), always=()) == []

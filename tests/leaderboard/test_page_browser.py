@@ -18,7 +18,7 @@ def column(page, title: str) -> list[str]:
 
 
 def test_the_table_has_a_row_a_group_and_sorts_by_every_head(browser, built, view):
-    measures = {m["title"]: m["id"] for m in view["measures"]}
+    metrics = {m["title"]: m["id"] for m in view["metrics"]}
     keys = {
         "Method": lambda g: g["method"], "Environment": lambda g: g["title"],
         "Agents": lambda g: g["agents"], "Model": lambda g: g["size"] or 0,
@@ -32,7 +32,7 @@ def test_the_table_has_a_row_a_group_and_sorts_by_every_head(browser, built, vie
             def value(group, title=title):
                 if title in keys:
                     return keys[title](group)
-                return group["numbers"].get(measures[title], {}).get("mean")
+                return group["numbers"].get(metrics[title], {}).get("mean")
 
             button = page.locator("#leaderboard thead").get_by_role("button", name=title)
             orders = []
@@ -53,6 +53,23 @@ def test_the_table_has_a_row_a_group_and_sorts_by_every_head(browser, built, vie
             assert page.evaluate("document.activeElement.textContent").startswith(title)
 
 
+def test_at_first_the_best_of_each_setting_stands_first(browser, built, view):
+    """Scores of different settings do not compare: the first order is not by score alone."""
+    with Opened(browser, built) as page:
+        shown = by_rows(page, view)
+        places = [group["setting"] for group in shown]
+        assert len(set(places)) > 3
+        assert len([a for a, b in zip(places, places[1:]) if a != b]) == len(set(places)) - 1
+        for a, b in zip(shown, shown[1:]):
+            if a["setting"] == b["setting"] and "score_mean" in a["numbers"]:
+                scores = [group["numbers"]["score_mean"]["mean"] for group in (a, b)]
+                assert scores == sorted(scores, reverse=True)
+        assert page.locator("label[for=curve-x] span").inner_text() == "x axis"
+        assert page.locator("label[for=curve-y] span").inner_text() == "y axis"
+        axis = page.locator("#curves figure .axes .label").all_text_contents()
+        assert "training score" in axis and "score" not in axis
+
+
 def test_few_seeds_are_flagged_and_every_seed_is_a_dot(browser, built, view):
     with Opened(browser, built) as page:
         for text, group in zip(column(page, "Seeds"), by_rows(page, view), strict=True):
@@ -60,10 +77,10 @@ def test_few_seeds_are_flagged_and_every_seed_is_a_dot(browser, built, view):
             assert text.split() == ([str(n), "few"] if n < 5 else [str(n)])
         strips = page.locator("#leaderboard .strip")
         dots = [strip.locator(".dot").count() for strip in strips.all()]
-        expected = [len(g["seeds"]) for g in by_rows(page, view) if "score-mean" in g["numbers"]]
+        expected = [len(g["seeds"]) for g in by_rows(page, view) if "score_mean" in g["numbers"]]
         assert dots == expected
-        for group, text in zip(by_rows(page, view), column(page, "Score"), strict=True):
-            found = group["numbers"].get("score-mean")
+        for group, text in zip(by_rows(page, view), column(page, "Held-out score"), strict=True):
+            found = group["numbers"].get("score_mean")
             assert text.split()[0] == (f"{found['mean']:.3f}" if found else "—")
             if found and found["low"] is not None:
                 assert f"{found['high']:.3f}" in text
@@ -79,7 +96,8 @@ def test_details_say_every_number_and_how_it_was_made(browser, built, view):
         assert button.get_attribute("aria-expanded") == "true"
         detail = page.locator(f"#{button.get_attribute('aria-controls')}")
         text = detail.inner_text()
-        for said in (group["made"]["command"], group["made"]["digest"], "c0ffeec0ffee (modified)",
+        made = group["provenance"]
+        for said in (made["command"], made["digest"], "c0ffeec0ffee (modified)",
                      "Test CPU, 2 cores, 4 GiB", "torch 2.13.0", *group["folders"]):
             assert said in text
         for seed in group["seeds"]:
@@ -171,22 +189,22 @@ def test_rows_and_scaling_draw_every_seed(browser, built, view):
     with Opened(browser, built) as page:
         press(page, "Agents", "3")
         press(page, "Model size", "tiny (172 k)")
-        for measure in view["measures"]:
-            there = [g for g in view["groups"] if g["agents"] == 3 and measure["id"] in g["numbers"]
+        for metric in view["metrics"]:
+            there = [g for g in view["groups"] if g["agents"] == 3 and metric["id"] in g["numbers"]
                      and g["model_title"] == "tiny (172 k)"]
             if not there:
                 continue
-            page.locator("#compare-measure").select_option(measure["id"])
-            expect(page.locator("#compare .row"), measure["id"]).to_have_count(len(there))
+            page.locator("#compare-metric").select_option(metric["id"])
+            expect(page.locator("#compare .row"), metric["id"]).to_have_count(len(there))
             marks = page.locator("#compare .row .dot, #compare .row .beyond").count()
-            seeds = [v for g in there for v in g["numbers"][measure["id"]]["seeds"]]
-            assert marks == sum(value is not None for value in seeds), measure["id"]
+            seeds = [v for g in there for v in g["numbers"][metric["id"]]["seeds"]]
+            assert marks == sum(value is not None for value in seeds), metric["id"]
         press(page, "Agents", "all")
         expect(page.locator("#scaling .series")).to_have_count(3)
         assert page.locator("#scaling figure").count() == 1
         assert page.locator("#scaling .tick.middle").all_text_contents() == ["2", "3", "4"]
         assert page.locator("#scaling .dot").count() == 3 * (3 + 5 + 3)
-        page.locator("#scaling-measure").select_option("bytes_exchanged")
+        page.locator("#scaling-metric").select_option("bytes_exchanged")
         expect(page.locator("#scaling .series")).to_have_count(3)
 
 

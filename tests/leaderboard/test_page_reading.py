@@ -10,9 +10,9 @@ from browser import Opened, by_rows
 from made_runs import make_run
 from replay_page import open_replay
 
-from colllm_bench.leaderboard.data import build_data
+from colllm_bench.leaderboard.data.collection import read
 from colllm_bench.leaderboard.page import build_page
-from colllm_bench.leaderboard.runs import read
+from colllm_bench.leaderboard.report_data import build_data
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -67,7 +67,7 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(browser, built, view)
             seen.add(name)
         else:
             raise AssertionError("the focus is caught")
-        assert {"theme", "filter-env-all", "filter-model-0", "compare-measure", "curve-x",
+        assert {"theme", "filter-env-all", "filter-model-0", "compare-metric", "curve-x",
                 "curve-bands", "replay-group", "play", "turn", "speed"} <= seen
 
 
@@ -88,4 +88,4 @@ def test_a_report_of_one_old_run_has_a_page(browser, tmp_path):
     with Opened(browser, path) as page:
         assert "recorded no replays" in page.locator("#replays").inner_text()
         assert "several numbers of agents" in page.locator("#scaling").inner_text()
-        assert "Nothing: every run folder" in page.locator("#left-out").inner_text()
+        assert "Nothing: every run folder" in page.locator("#excluded").inner_text()

@@ -144,7 +144,7 @@ def test_text_that_attacks_is_text(browser, built, view):
         assert page.evaluate("window.pwned") is None
         assert page.locator("img, iframe, object").count() == 0
         assert page.locator("script").count() == 2
-        assert "torn<script>" in page.locator("#left-out").inner_text()
+        assert "torn<script>" in page.locator("#excluded").inner_text()
         assert "<img src=q onerror=" in page.locator("#leaderboard").inner_text()
         blocked = page.evaluate("""() => { const s = document.createElement('script');
             s.textContent = 'window.pwned = 10'; document.body.append(s); return window.pwned; }""")

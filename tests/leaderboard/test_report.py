@@ -192,14 +192,14 @@ def test_adding_an_algorithm_moves_no_other(results, report, tmp_path):
 # -- what is said
 
 
-def test_what_is_left_out_is_named(report):
+def test_what_is_excluded_is_named(report):
     _, done, data = report
-    assert {(item["kind"], Path(item["path"]).name) for item in data["left_out"]} == {
+    assert {(item["kind"], Path(item["path"]).name) for item in data["excluded"]} == {
         ("torn", "seed8"), ("mixed", "seed9")
     }
     lines = done.stderr.splitlines()
-    assert sum(line.startswith("left out: ") for line in lines) == 2
-    assert lines[-1] == "16 runs in 5 groups; left out: 1 mixed, 1 torn"
+    assert sum(line.startswith("excluded: ") for line in lines) == 2
+    assert lines[-1] == "16 runs in 5 groups; excluded: 1 mixed, 1 torn"
     assert done.stdout.strip().endswith("index.html")
 
 
@@ -218,7 +218,7 @@ def test_tables_say_what_is_censored(report):
 def test_latex_escapes_what_it_must():
     import pandas
 
-    from colllm_bench.leaderboard.tables import latex, markdown
+    from colllm_bench.leaderboard.export.tables import latex, markdown
 
     frame = pandas.DataFrame([{"a_b": "50% & $x$ {y}~#\\^<>"}])
     assert r"a\_b \\" in latex(frame)
@@ -305,9 +305,9 @@ def test_an_environment_without_references_is_ranked_by_what_it_has(tmp_path):
     assert done.returncode == 0, done.stderr
     (group,) = json.loads((tmp_path / "out" / "data.json").read_text())["groups"]
     assert group["measure"] == "return" and group["finals"]["score"] is None
-    assert group["samples"]["0.5"]["episodes"] is None
+    assert group["metrics"]["score_mean"] is None and group["metrics"]["episodes_to_0.5"] is None
     assert group["curves"]["x"]["seconds"] is None
-    assert "| return |" in (tmp_path / "out" / "tables" / "rendezvous.md").read_text()
+    assert "| held-out return |" in (tmp_path / "out" / "tables" / "rendezvous.md").read_text()
 
 
 def test_one_run_is_a_report_without_intervals(tmp_path):
@@ -315,8 +315,8 @@ def test_one_run_is_a_report_without_intervals(tmp_path):
     done = build(tmp_path / "in", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     (group,) = json.loads((tmp_path / "out" / "data.json").read_text())["groups"]
-    assert group["finals"]["score"]["mean"]["low"] is None
-    assert group["variance"]["dispersion_across_runs"] is None
+    assert group["metrics"]["score_mean"]["low"] is None
+    assert group["metrics"]["dispersion_across_runs"] is None
 
 
 def test_a_report_is_quick(tmp_path):

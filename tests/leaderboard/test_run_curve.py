@@ -11,8 +11,10 @@ from PIL import Image
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.leaderboard import plots
-from colllm_bench.leaderboard.plots import learning_curve, smooth
+from colllm_bench.leaderboard.palette import COLOURS
+from colllm_bench.leaderboard.plots import run_curve
+from colllm_bench.leaderboard.plots.run_curve import known, learning_curve
+from colllm_bench.leaderboard.statistics import training_curves
 from colllm_bench.runs import files
 
 
@@ -44,13 +46,15 @@ def share(path, colour: str) -> float:
 
 
 def test_smoothing_looks_back_on_so_many_episodes():
-    sizes = plots.SMOOTHING // 2
-    rows = [{"episodes": sizes * (k + 1), "x": float(k)} for k in range(5)]
-    episodes, values, smoothed = smooth(rows, "x")
-    assert episodes == [sizes * (k + 1) for k in range(5)]
-    assert values == [0, 1, 2, 3, 4]
-    assert smoothed == [0, 0.5, 1.5, 2.5, 3.5]
-    assert smooth([*rows[:2], {"episodes": 999, "x": None}], "x")[2] == [0, 0.5]
+    sizes = training_curves.SMOOTHING // 2
+    columns = {"episodes": sizes * np.arange(1.0, 6), "x": np.arange(5.0)}
+    episodes, values = known(columns, "x")
+    assert episodes.tolist() == [sizes * (k + 1) for k in range(5)]
+    assert values.tolist() == [0, 1, 2, 3, 4]
+    assert training_curves.smooth(episodes, values).tolist() == [0, 0.5, 1.5, 2.5, 3.5]
+    gap = {"episodes": np.array([sizes, 2 * sizes, 999]), "x": np.array([0, 1, np.nan])}
+    assert training_curves.smooth(*known(gap, "x")).tolist() == [0, 0.5]
+    assert known(columns, "y")[1].tolist() == []
 
 
 def test_a_curve_with_and_without_a_summary(tmp_path):
@@ -58,8 +62,8 @@ def test_a_curve_with_and_without_a_summary(tmp_path):
     full = learning_curve(make_run(tmp_path / "b", summary=True), tmp_path / "b.png")
     for path in (bare, full):
         assert Image.open(path).size == (1440, 570)
-        assert share(path, plots.COLOURS[0]) > 0.002
-    expert, untrained = (grey for _, grey in plots.REFERENCES.values())
+        assert share(path, COLOURS[0][0]) > 0.002
+    expert, untrained = (grey for _, grey in run_curve.REFERENCES.values())
     assert share(full, expert) > share(bare, expert)
     assert share(full, untrained) > share(bare, untrained)
 
@@ -67,9 +71,9 @@ def test_a_curve_with_and_without_a_summary(tmp_path):
 def test_several_runs_have_a_line_each(tmp_path):
     folders = [make_run(tmp_path / f"s{k}", seed=k) for k in range(3)]
     path = learning_curve(folders, tmp_path / "all.png")
-    for colour in plots.COLOURS[:3]:
+    for colour, _ in COLOURS[:3]:
         assert share(path, colour) > 0.001
-    assert share(path, plots.COLOURS[3]) == 0
+    assert share(path, COLOURS[3][0]) == 0
 
 
 def test_without_a_verdict_there_is_one_panel(tmp_path):
@@ -92,7 +96,7 @@ def test_no_metrics_is_one_line(tmp_path):
 
 def test_nothing_global_is_touched():
     code = (
-        "import sys, colllm_bench.leaderboard.plots\n"
+        "import sys, colllm_bench.leaderboard.plots.run_curve\n"
         "sys.exit('matplotlib.pyplot' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

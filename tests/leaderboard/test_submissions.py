@@ -15,8 +15,9 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import summarize_teams
 from colllm_bench.leaderboard import __main__ as leaderboard
-from colllm_bench.leaderboard import replayed, strict, submission
-from colllm_bench.leaderboard.differences import difference
+from colllm_bench.leaderboard.submissions import schema, strict_json, tolerance
+from colllm_bench.leaderboard.submissions.differences import describe_differences
+from colllm_bench.leaderboard.submissions.document import FileEntry, check_type
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import RunFolder, run_path
@@ -28,7 +29,7 @@ SEEDS = (0, 1, 2)
 def runs(tmp_path_factory):
     """The folder with three finished seeds of a short run."""
     from colllm_bench.setup.resolve import resolve
-    from colllm_bench.training.train import finish, train
+    from colllm_bench.training.loop import finish, train
 
     root = tmp_path_factory.mktemp("results")
     for seed in SEEDS:
@@ -64,7 +65,7 @@ def save(folder, data, name="submission.json"):
 def seal(folder, data):
     """Write the document with digests that fit: what a forger who knows the format does."""
     body = {key: value for key, value in data.items() if key not in ("digest", "files")}
-    save(folder, submission.sealed(body, folder, list(data["files"])))
+    save(folder, schema.with_digests(body, folder, list(data["files"])))
 
 
 def tell_everywhere(folder, data, seed):
@@ -75,7 +76,7 @@ def tell_everywhere(folder, data, seed):
     summary = summarize_teams(config, run["summary"]["held_out"]) | {"parameters": counts}
     run["summary"] = files.plain(summary)
     save(folder, run["summary"], f"seed{seed}/summary.json")
-    data["result"] = submission.result_of([run["summary"] for run in data["runs"]])
+    data["result"] = schema.result_of([run["summary"] for run in data["runs"]])
     seal(folder, data)
 
 
@@ -83,7 +84,7 @@ def change_setting(folder, data, **changes):
     """A setting changed in the document and in every seed's config.json, digests included."""
     data["config"].update(changes)
     data["config_digest"] = RunConfig(**data["config"]).digest
-    data["evaluation"] = submission.evaluation_of(data["config"])
+    data["evaluation"] = schema.evaluation_of(data["config"])
     for run in data["runs"]:
         kept = load(folder, f"seed{run['seed']}/config.json")
         kept["config"].update(changes)
@@ -121,10 +122,10 @@ def test_a_submission_holds_all_that_others_need_and_no_pickle(made, runs):
 
 
 def test_a_submission_is_read_as_runs_are(made):
-    from colllm_bench.leaderboard.runs import read
+    from colllm_bench.leaderboard.data import read
 
     found = read(made)
-    assert [run.seed for run in found.runs] == [0, 1, 2] and not found.left_out
+    assert [run.seed for run in found.runs] == [0, 1, 2] and not found.excluded
 
 
 def test_the_same_runs_make_the_same_submission(made, runs, tmp_path):
@@ -162,7 +163,7 @@ def test_files_only_plays_nothing(made, capsys):
         ([], "names no run"), (["{runs}"], "needs --name"), (["{runs}", "--name", "../up"], "name"),
         (["{runs}", "--name", ".hidden"], "folder name"),
         (["/no/such", "--name", "x"], "no folder"),
-        (["{runs}/seed0", "{runs}/seed2", "--name", "x"], "seed1 lies beside"),
+        (["{runs}/seed0", "{runs}/seed2", "--name", "x"], "seed1 is beside"),
         (["{runs}", "--name", "x", "--seeds", "0:5"], "seed 3 is missing"),
         (["{runs}", "--name", "x", "--seeds", "0:2"], "seed 2 is one too many"),
         (["{runs}", "--name", "x", "--seeds", "0,1,2,4"], "leave out 3"),
@@ -187,17 +188,17 @@ def some_runs(runs, tmp_path):
 def test_runs_that_are_unfinished_edited_or_differ_are_not_submitted(some_runs):
     (some_runs / "seed1" / "summary.json").rename(some_runs / "kept.json")
     with pytest.raises(ConfigError, match="not finished"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
     (some_runs / "kept.json").rename(some_runs / "seed1" / "summary.json")
     kept = load(some_runs / "seed1", "config.json")
     kept["config"]["lr"] = 0.01
     save(some_runs / "seed1", kept, "config.json")
     with pytest.raises(ConfigError, match="edited"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
     kept["digest"] = RunConfig(**kept["config"]).digest
     save(some_runs / "seed1", kept, "config.json")
     with pytest.raises(ConfigError, match="other settings than .*: lr"):
-        submission.read_runs([some_runs])
+        schema.read_runs([some_runs])
 
 
 def test_a_run_without_its_team_is_not_submitted(some_runs, tmp_path):
@@ -223,7 +224,7 @@ def test_a_submission_is_never_overwritten(made, runs):
 )
 def test_settings_that_others_cannot_play_are_not_submitted(changes, says):
     with pytest.raises(ConfigError, match=says):
-        submission.require_playable({**RunConfig().to_dict(), **changes})
+        schema.require_playable({**RunConfig().to_dict(), **changes})
 
 
 # -- numbers that were edited
@@ -282,7 +283,7 @@ def test_an_edited_number_of_parameters(copy):
 
 def test_another_teams_weights(copy):
     for agent in ("front_1", "front_2"):
-        for name in submission.OF_AN_AGENT["lora"]:
+        for name in schema.OF_AN_AGENT["lora"]:
             shutil.copy(copy / f"seed1/team/{agent}/{name}", copy / f"seed0/team/{agent}/{name}")
     refused(copy, "seed0/team/front_1/adapter_model.safetensors is not the file")
     seal(copy, load(copy))
@@ -290,10 +291,10 @@ def test_another_teams_weights(copy):
 
 
 def test_numbers_of_the_development_split(copy):
-    from colllm_bench.leaderboard.claims import playable, read
-    from colllm_bench.verification import play_again
+    from colllm_bench.leaderboard.submissions.reading import playable, read_submission
+    from colllm_bench.leaderboard.submissions.replay import play_again
 
-    found, data = read(copy), load(copy)
+    found, data = read_submission(copy), load(copy)
     config = playable(found.configs[1], "decentralized")
     own = play_again(config, found.team(1), found.agents, split="train").teams["trained"]
     data["runs"][1]["summary"]["held_out"]["trained"] = own
@@ -316,9 +317,9 @@ def test_a_dropped_seed_shows(copy, seed, says):
     data = load(copy)
     data["runs"] = [run for run in data["runs"] if run["seed"] != seed]
     data["files"] = {n: x for n, x in data["files"].items() if not n.startswith(f"seed{seed}/")}
-    data["result"] = submission.result_of([run["summary"] for run in data["runs"]])
+    data["result"] = schema.result_of([run["summary"] for run in data["runs"]])
     seal(copy, data)
-    refused(copy, f"'seed{seed}/config.json' lies in the folder")
+    refused(copy, f"'seed{seed}/config.json' is in the folder")
     shutil.rmtree(copy / f"seed{seed}")
     refused(copy, says)
     data["seeds"].remove(seed)
@@ -347,7 +348,7 @@ def test_a_dropped_seed_called_a_declaration(copy):
     ],
 )
 def test_which_seeds_will_do(seeds, declared, says):
-    found = submission.missing_seed(seeds, declared)
+    found = schema.missing_seed(seeds, declared)
     assert found is None if says is None else says in found
 
 
@@ -392,7 +393,7 @@ def test_a_setting_changed_in_one_seed(copy):
         ({"lora_rank": 4}, "r says 8, the settings say 4"), ({"episodes": 16}, "metrics.jsonl has"),
         ({"batch": 4, "episodes": 4}, "of another batch"),
         ({"agents": 3}, "lacks seed0/team/front_3"),
-        ({"env_options": {"split": "train"}}, "held-out tasks are for all the same"),
+        ({"env_options": {"split": "train"}}, "held-out tasks are the same for everybody"),
         ({"model": "gpt2"}, "base.model says 'tiny'"),
         ({"env": "./evil.py:Game"}, "code that no verifier runs"), ({"env": "chess"}, "unknown"),
         ({"eval_episodes": 10**8}, "allowed: 1 to 10000"), ({"lora_rank": 10**6}, "allowed"),
@@ -420,10 +421,10 @@ def test_a_strangers_algorithm_is_not_imported(copy, tmp_path):
 
 
 def trained_again(folder, seed, iterations=0):
-    from colllm_bench.leaderboard.claims import read
+    from colllm_bench.leaderboard.submissions.reading import read_submission
     from colllm_bench.leaderboard.verify import _retrain
 
-    found = read(folder)
+    found = read_submission(folder)
     return _retrain(found, found.configs[seed], iterations, [])
 
 
@@ -441,7 +442,7 @@ def test_weights_that_the_training_does_not_give(copy):
 
 
 def test_training_again_compares_every_iteration_and_stops_in_time(copy):
-    from colllm_bench.retraining import train_again
+    from colllm_bench.leaderboard.submissions.retrain import train_again
 
     config = RunConfig(**load(copy)["config"], seed=0)
     rows = train_again(config.replace(episodes=24), 2).rows
@@ -525,7 +526,7 @@ def test_weights_of_another_shape_or_no_weights_at_all(copy):
 
 def test_files_that_do_not_belong_there(copy):
     (copy / "seed0" / "team" / "front_1" / "weights.pt").write_bytes(b"x")
-    refused(copy, "weights.pt' lies in the folder, and is no file of a submission")
+    refused(copy, "weights.pt' is in the folder, and is no file of a submission")
 
 
 def test_links_lead_out_of_the_folder(copy, tmp_path):
@@ -583,15 +584,16 @@ def test_json_with_surprises(copy, text, says):
 @pytest.mark.parametrize(
     "path, value, says",
     [
-        (["name"], 7, "name in submission.json is 7"), (["name"], "../x", "no folder name"),
+        (["name"], 7, "name is 7"), (["name"], "../x", "no folder name"),
         (["runs"], [], "0 runs"), (["runs", 0], 5, "runs[0] is no object"),
-        (["runs", 0, "seed"], True, "seed in runs[0] is True"), (["seeds"], ["0"], "whole numbers"),
-        (["extra"], 1, "does not know"), (["files"], [], "files in submission.json"),
+        (["runs", 0, "seed"], True, "runs[0].seed is True"),
+        (["seeds"], ["0"], "seeds[0] is '0', no int"),
+        (["extra"], 1, "does not know"), (["files"], [], "files is []"),
         (["runs", 0, "summary"], {}, "held_out lacks"), (["execution"], "magic", "execution"),
         (["execution"], "centralized", "no file of a submission"),
         (["note"], "\x1b[2J", "no line"), (["config", "boost"], 1, "does not know"),
-        (["runs", 0, "summary", "held_out", "trained", "returns"], "x", "no numbers"),
-        (["runs", 0, "summary", "held_out", "trained", "more"], 1, "other results"),
+        (["runs", 0, "summary", "held_out", "trained", "returns"], "x", "returns is 'x'"),
+        (["runs", 0, "summary", "held_out", "trained", "more"], 1, "does not know"),
         (["runs", 0, "summary", "held_out", "best"], {}, "has a team 'best'"),
         (["runs", 0, "environment", "cpu"], "another", "its file says"),
         (["evaluation", "episodes"], 100, "the settings say 6"),
@@ -650,7 +652,7 @@ def team(returns, invalid=0.0, turns=None):
 
 
 def test_another_machine_is_told_apart(made, copy):
-    assert replayed.other_machine(load(made)["runs"][0]["environment"],
+    assert tolerance.other_machine(load(made)["runs"][0]["environment"],
                                   load(made)["runs"][1]["environment"]) == []
     data = load(copy)
     for run in data["runs"]:
@@ -670,7 +672,7 @@ def test_the_tolerance_of_other_machines():
         many[k] = 0.0
 
     def check(again, exact=False, half=False, name="trained", **results):
-        return replayed.disagreements({name: team(claimed)}, {name: team(again, **results)},
+        return tolerance.disagreements({name: team(claimed)}, {name: team(again, **results)},
                                       exact=exact, half=half)
 
     assert check(claimed) == check(claimed, exact=True) == check(few) == []
@@ -683,7 +685,7 @@ def test_the_tolerance_of_other_machines():
     assert "invalid" in check(claimed, invalid=0.03)[0] and not check(claimed, invalid=0.01)
     assert "invalid" in check(claimed, invalid=0.01, exact=True)[0]
     assert "1 of 200" in check(claimed, exact=True, turns=[8] + [9] * 199)[0]
-    extra = replayed.disagreements({"trained": team(claimed), "best": team(claimed)},
+    extra = tolerance.disagreements({"trained": team(claimed), "best": team(claimed)},
                                    {"trained": team(claimed), "random": team(claimed)},
                                    exact=True, half=False)
     assert extra == ["no results of random, which plays here",
@@ -691,9 +693,9 @@ def test_the_tolerance_of_other_machines():
 
 
 def test_half_precision():
-    assert replayed.half_precision("bfloat16", {}) and not replayed.half_precision("auto", {})
-    assert replayed.half_precision("auto", {"accelerators": ["GPU"]})
-    assert not replayed.half_precision("float32", {"accelerators": ["GPU"]})
+    assert tolerance.half_precision("bfloat16", {}) and not tolerance.half_precision("auto", {})
+    assert tolerance.half_precision("auto", {"accelerators": ["GPU"]})
+    assert not tolerance.half_precision("float32", {"accelerators": ["GPU"]})
 
 
 # -- pieces
@@ -701,17 +703,59 @@ def test_half_precision():
 
 def test_differences_in_words():
     one = {"a": {"b": [1, 2.0]}, "c": True, "d": 1}
-    assert list(difference(one, {"a": {"b": [1, 2]}, "c": True, "d": 1.0}, "")) == []
-    assert list(difference(one, {"a": {"b": [1, 3]}, "c": 1, "d": 1}, "x: ", "y gives")) == [
+    assert list(describe_differences(one, {"a": {"b": [1, 2]}, "c": True, "d": 1.0}, "")) == []
+    other = {"a": {"b": [1, 3]}, "c": 1, "d": 1}
+    assert list(describe_differences(one, other, "x: ", "y gives")) == [
         "x: a.b[1] says 3, y gives 2.0", "x: c says 1, y gives True",
     ]
-    assert list(difference([1], [1, 2], "x ")) == ["x the length of  says 2, expected 1"]
-    assert len(list(difference(list(range(9)), [0] * 9, ""))) == 4
+    assert list(describe_differences([1], [1, 2], "x ")) == ["x the length of  says 2, expected 1"]
+    assert len(list(describe_differences(list(range(9)), [0] * 9, ""))) == 4
+
+
+def test_recomputed_intervals_may_round_differently_and_no_more():
+    one = {"low": 0.123456789, "high": 2}
+    near, far = {"low": 0.123456789 * (1 + 1e-7), "high": 2.0}, {"low": 0.1235, "high": 2}
+    assert list(describe_differences(one, near, "", relative=1e-6)) == []
+    assert len(list(describe_differences(one, near, ""))) == 1, "exact unless it is asked for"
+    assert len(list(describe_differences(one, far, "", relative=1e-6))) == 1
+    assert len(list(describe_differences({"low": True}, {"low": 1.0}, "", relative=1e-6))) == 1
+
+
+@pytest.mark.parametrize(("value", "kind", "says"), [
+    (True, int, "x is True, no int"), (1.5, int, "no int"), (True, float, "no number"),
+    ("1", float, "no number"), (float("inf"), float, "no number"), (5, str, "no str"),
+    ([1, "a"], list[int], "x[1] is 'a', no int"), ({"a": 1}, dict[str, str], "x['a'] is 1, no str"),
+    ([], dict[str, int], "no object"), (2, str | None, "no str"),
+    ({"bytes": 1}, FileEntry, "x lacks 'sha256'"), (7, FileEntry, "x is no object"),
+    ({"bytes": 1, "sha256": "", "more": 2}, FileEntry, "x has 'more'"),
+])
+def test_json_of_another_type_is_named_by_its_path(value, kind, says):
+    with pytest.raises(strict_json.InvalidSubmission) as refusal:
+        check_type(value, kind, "x")
+    assert says in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_json_of_its_type_is_taken():
+    for value, kind in ((1, int), (1, float), (0.5, float), (None, str | None), ([], list[int]),
+                        ({"a": {"bytes": 1, "sha256": "f"}}, dict[str, FileEntry]), ({}, dict)):
+        check_type(value, kind, "x")
+
+
+def test_a_strangers_algorithm_is_played_by_a_built_in_of_the_same_execution():
+    from colllm_bench.config import RunConfig
+    from colllm_bench.leaderboard.submissions.reading import playable
+    from colllm_bench.setup.validate import load_algorithm
+
+    config = RunConfig(algo="./theirs.py:Mine")
+    for execution in ("centralized", "decentralized"):
+        algorithm = load_algorithm(playable(config, execution).algo)
+        assert algorithm.centralized_execution == (execution == "centralized")
 
 
 def test_the_digest_is_of_what_is_said_not_of_how():
-    assert strict.digest_of({"a": 1, "b": [2]}) == strict.digest_of(json.loads('{"b":[2], "a":1}'))
-    assert strict.digest_of({"a": 1}) != strict.digest_of({"a": 2})
+    swapped = json.loads('{"b":[2], "a":1}')
+    assert strict_json.digest_of({"a": 1, "b": [2]}) == strict_json.digest_of(swapped)
+    assert strict_json.digest_of({"a": 1}) != strict_json.digest_of({"a": 2})
 
 
 @pytest.mark.parametrize(
@@ -722,7 +766,7 @@ def test_a_saved_team_is_loaded_to_the_bit(model_folder, tmp_path, options):
     import torch
     from helpers import build_team, shake
 
-    from colllm_bench.verification import _load
+    from colllm_bench.leaderboard.submissions.replay import _load
 
     options = dict(options)
     folder = model_folder("Llama", tie_word_embeddings=options.pop("tied", False))
@@ -744,7 +788,7 @@ def test_a_saved_team_is_loaded_to_the_bit(model_folder, tmp_path, options):
 def test_a_saved_team_of_another_model_is_refused(model_folder, tmp_path):
     from helpers import build_team
 
-    from colllm_bench.verification import _load
+    from colllm_bench.leaderboard.submissions.replay import _load
 
     build_team(model_folder("Llama"), tuning="full").save(tmp_path)
     with pytest.raises(ConfigError, match="do not fit the model|cannot be loaded"):

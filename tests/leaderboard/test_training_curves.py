@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from colllm_bench.leaderboard import curves
-from colllm_bench.leaderboard.curves import Samples, sample_ratio
+from colllm_bench.leaderboard.statistics import training_curves as curves
+from colllm_bench.leaderboard.statistics.training_curves import Samples, sample_ratio
 
 EPISODES = np.array([10, 20, 30, 40])
 

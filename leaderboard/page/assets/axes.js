@@ -1,4 +1,4 @@
-// What plots share: scales, marks, axes, lines across.
+// Shared by all plots: scales, marks, axes, reference lines.
 
 const FONT = 12;
 

@@ -1,4 +1,4 @@
-// Learning curves, and what all sections of plots share.
+// Learning curves, and the functions that all sections of plots share.
 
 const SHOWN = 6; // plots of settings before "show more"
 
@@ -63,14 +63,14 @@ function drawCurves(box) {
       { class: "controls" },
       select(
         "curve-y",
-        "Up",
+        "y axis",
         kinds.map((y) => [y.id, y.title]),
         curveState.y,
         again("y", "curve-y"),
       ),
       select(
         "curve-x",
-        "Across",
+        "x axis",
         data.curves.x.map((x) => [x.id, x.title]),
         curveState.x,
         again("x", "curve-x"),

@@ -82,9 +82,9 @@ function ticks(low, high, count) {
   const raw = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
-  const found = [];
+  const places = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k += 1) {
-    found.push(Number((k * step).toPrecision(12)));
+    places.push(Number((k * step).toPrecision(12)));
   }
-  return found;
+  return places;
 }

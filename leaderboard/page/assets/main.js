@@ -8,7 +8,7 @@ function theme() {
     try {
       return localStorage.getItem("colllm-theme");
     } catch {
-      return null; // a browser that lets files store nothing
+      return null; // a browser without storage for local files
     }
   };
   let now = THEMES.includes(stored()) ? stored() : "auto";
@@ -41,18 +41,18 @@ function drawReading(box) {
   );
 }
 
-function drawLeftOut(box) {
-  put(box, el("h2", { id: "left-out-title" }, "Left out"));
-  if (!data.left_out.length) {
-    box.append(el("p", { class: "note" }, "Nothing: every run folder that was found is in these numbers."));
+function drawExcluded(box) {
+  put(box, el("h2", { id: "excluded-title" }, "Excluded"));
+  if (!data.excluded.length) {
+    box.append(el("p", { class: "note" }, "Nothing: every run folder is part of the results."));
     return;
   }
   box.append(
-    el("p", { class: "lead" }, "Found, but in no number above."),
+    el("p", { class: "lead" }, "Run folders that are excluded from the results."),
     sortable({
-      id: "left-out-table",
-      caption: "Run folders that were left out, and why",
-      rows: data.left_out,
+      id: "excluded-table",
+      caption: "Excluded run folders, and why",
+      rows: data.excluded,
       key: (row) => row.path,
       sort: { column: "path", descending: false },
       columns: [
@@ -75,12 +75,12 @@ function start() {
   const links = [
     ["board", "Leaderboard"],
     ["curves", "Curves"],
-    ["compare", "Measures"],
+    ["compare", "Metrics"],
     ["scaling", "Agents"],
     ["more", "Profiles"],
     ["replays", "Replays"],
     ["reading", "How to read"],
-    ["left-out", "Left out"],
+    ["excluded", "Excluded"],
   ];
   put(
     byId("sections"),
@@ -129,7 +129,7 @@ function start() {
     onFilter(() => draw(byId(id)));
   }
   drawReading(byId("reading"));
-  drawLeftOut(byId("left-out"));
+  drawExcluded(byId("excluded"));
 }
 
 start();

@@ -1,10 +1,10 @@
-// What the page shows: the data, the filters, and who is told when they change.
+// The page's state: the data, the filters, and the functions to call when filters change.
 
 const data = JSON.parse(byId("data").textContent);
 const settingsById = new Map(data.settings.map((setting) => [setting.id, setting]));
-const measuresById = new Map(data.measures.map((measure) => [measure.id, measure]));
+const metricsById = new Map(data.metrics.map((metric) => [metric.id, metric]));
 
-/** What rows can be filtered by: [key, title, value of a group]. */
+/** The filters: [key, title, value of a group]. */
 const FILTERS = [
   ["env", "Environment", (group) => group.env],
   ["agents", "Agents", (group) => String(group.agents)],
@@ -27,7 +27,7 @@ function filtersChanged() {
   for (const draw of listeners) draw();
 }
 
-/** Groups that pass the filters; `but` names a filter that is not asked. */
+/** Groups that pass the filters; `but` names a filter to ignore. */
 function visible(but = null) {
   return data.groups.filter((group) =>
     FILTERS.every(([key, , value]) => key === but || !chosen[key].size || chosen[key].has(value(group))),
@@ -44,15 +44,9 @@ function visibleSettings() {
 
 // -- one look for each method, wherever it appears
 
-const DASHES = ["", "7 4", "9 3 2 3", "2 3", "9 3 2 3 2 3", "1 2"];
-const MARKS = ["circle", "square", "triangle", "diamond", "wedge", "plus", "cross"];
-
-/** {colour, dash, mark} of a method, as in the report's pictures: in print and for the
+/** {colour, dash, mark} of a method, as in the report's figures: in print and for the
  * colour-blind dashes and marks tell them apart. */
-function look(method) {
-  const i = data.methods.indexOf(method);
-  return { colour: `var(--c${i % 6})`, dash: DASHES[(i + Math.floor(i / 6)) % 6], mark: MARKS[i % 7] };
-}
+const look = (method) => data.looks[method];
 
 // -- the address: filters and the replay that is open can be sent to somebody
 
@@ -78,7 +72,7 @@ function writeAddress(changes = {}) {
   try {
     history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   } catch {
-    // Some browsers allow so many changes a minute and no more; the next one will tell.
+    // Some browsers limit the changes a minute; the next change writes the address.
   }
 }
 
@@ -133,7 +127,7 @@ function drawFilters(box) {
   put(box, rows, count);
 }
 
-/** What stands where nothing passes the filters. */
+/** Shown where no group passes the filters. */
 function nothing() {
   return el(
     "p",

@@ -1,0 +1,277 @@
+"""The report's tables from its data: a line a group, in Markdown, CSV and LaTeX.
+
+Markdown and LaTeX are rounded, with intervals; a ``>`` marks censored runs. CSV has one number a
+cell, at full precision.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from colllm_bench.leaderboard.metrics import (
+    AGGREGATES,
+    FINALS,
+    Metric,
+    all_metrics,
+    main_metric,
+)
+from colllm_bench.leaderboard.statistics.estimators import FEW
+from colllm_bench.runs import files
+
+Row = dict[str, Any]
+UNTRAINED = "untrained"
+FINAL_IDS = frozenset(metric.id for metric in FINALS)
+"""Their seeds have columns of their own, with intervals over episodes."""
+
+
+def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
+    """``ENV.md``, ``ENV.csv``, ``ENV.tex`` for each environment, ``comparisons.*`` and, where
+    there are several settings, ``aggregates.*``, and ``seeds.csv``: every run's numbers."""
+    import pandas
+
+    written = []
+    metrics = all_metrics(data["thresholds"])
+    wide = {metric.label for metric in metrics if not metric.in_print} | {UNTRAINED, "version"}
+    settings = {setting["id"]: setting for setting in data["settings"]}
+    tables: dict[str, tuple[list[Row], list[Row], list[str]]] = {}
+    for env in sorted({group["env"] for group in data["groups"]}):
+        groups = ranked(group for group in data["groups"] if group["env"] == env)
+        notes = [
+            f"{setting['title']}: {note}." for setting in data["settings"]
+            if setting["env"] == env for note in setting["notes"]
+        ]
+        tables[env] = (
+            [reading(group, settings, metrics) for group in groups],
+            [machine(group) for group in groups],
+            [*EXPLAINED, *notes],
+        )
+    names = {group["id"]: group["method"] for group in data["groups"]}
+    tables["comparisons"] = (
+        [compared(pair, names, settings, rounded=True) for pair in data["comparisons"]],
+        [compared(pair, names, settings, rounded=False) for pair in data["comparisons"]],
+        COMPARED,
+    )
+    tables["aggregates"] = (
+        [aggregated(row, rounded=True) for row in data["aggregates"]],
+        [aggregated(row, rounded=False) for row in data["aggregates"]],
+        ["Over all runs of a method in several settings; methods compare where they were run in "
+         "the same ones."],
+    )
+    for name, (shown, numbers, notes) in tables.items():
+        if not shown:
+            continue
+        frame = pandas.DataFrame(shown).fillna("")
+        texts = {
+            "md": "\n\n".join([markdown(frame), *notes]) + "\n",
+            "tex": latex(frame[[column for column in frame.columns if column not in wide]]),
+            "csv": pandas.DataFrame(numbers).to_csv(index=False),
+        }
+        for kind, text in texts.items():
+            files.write_text(out / f"{name}.{kind}", text)
+            written.append(out / f"{name}.{kind}")
+    files.write_text(out / "seeds.csv", pandas.DataFrame(seeds(data)).to_csv(index=False))
+    return [*written, out / "seeds.csv"]
+
+
+EXPLAINED = [
+    "Means over seeds with 95% intervals (Student's t, widened for few runs; see "
+    "docs/statistics.md) and, in brackets, every seed. The score is the return on held-out tasks, "
+    f"normalized: 0 is the random team, 1 the scripted expert. n* marks fewer than {FEW} seeds.",
+    "Episodes to a score: geometric mean over seeds, of the training curve smoothed over 320 "
+    "episodes; `>` where a run did not get there within its budget, so that the number is a "
+    "lower bound.",
+]
+COMPARED = [
+    "P(better): how often a run of the first has a higher held-out score than one of the second. "
+    "Ratios: training episodes that the first needs, as a multiple of the second's; `>` and `<` "
+    "where runs did not get there, so that the ratio is a bound; `?` where neither did in all "
+    "runs.",
+]
+
+
+def ranked(groups: Any) -> list[dict[str, Any]]:
+    """By setting, then best first."""
+    def key(group: dict[str, Any]) -> tuple:
+        main = group["metrics"][main_metric(group)]
+        value = main["value"] if main else -math.inf
+        return group["agents"], group["setting"], -value, group["method"]
+
+    return sorted(groups, key=key)
+
+
+# -- cells
+
+
+def text(value: float | None, digits: int = 3) -> str:
+    """A number to read: fixed digits below 100, whole above."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def interval(estimate: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any] = ()) -> str:
+    """``0.961 (0.912 to 1.011) [0.945, 0.965, 0.975]``."""
+    if not estimate or estimate["value"] is None:
+        return ""
+    shown = text(estimate["value"], digits)
+    if estimate["low"] is not None:
+        shown += f" ({text(estimate['low'], digits)} to {text(estimate['high'], digits)})"
+    return shown + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
+
+
+def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
+    """A metric's text, as ``1727 (1532 to 1947) [1664, 1728, 1792]``, ``>2200 [2010, >2560]``."""
+    if not estimate or metric.in_table == "value":
+        return text(estimate and estimate["value"], metric.digits)
+    if not estimate.get("reached"):
+        seeds = estimate["seeds"] if metric.in_table == "seeds" else ()
+        return interval(estimate, metric.digits, seeds)
+    if not any(estimate["reached"]):
+        return f">{text(estimate['value'])} [no run]"
+    bound = ">" if estimate["bound"] == "at least" else ""
+    seeds = [
+        ("" if reached else ">") + text(value)
+        for value, reached in zip(estimate["seeds"], estimate["reached"])
+    ]
+    return f"{bound}{interval(estimate)} [{', '.join(seeds)}]"
+
+
+def ratio_cell(ratio: dict[str, Any] | None) -> str:
+    if not ratio:
+        return ""
+    if ratio["value"] is None:
+        return "?"
+    sign = {"at least": ">", "at most": "<"}.get(ratio["bound"], "")
+    return sign + interval(ratio, 2)
+
+
+# -- rows
+
+
+def reading(
+    group: dict[str, Any], settings: dict[str, Any], metrics: Sequence[Metric]
+) -> Row:
+    """A group's line in the Markdown and LaTeX tables."""
+    few = "*" if len(group["seeds"]) < FEW else ""
+    row: Row = {
+        "setting": settings[group["setting"]]["title"], "method": group["method"],
+        "n": f"{len(group['seeds'])}{few}",
+    }
+    values = group["metrics"]
+    for metric in metrics:
+        if metric.in_table and not values.get(metric.fallback_of):
+            row[metric.label] = cell(metric, values[metric.id])
+    main = group["finals"][group["measure"]]
+    row[UNTRAINED] = text(main["untrained"]) if main else ""
+    row["version"] = group["version"]
+    return row
+
+
+def machine(group: dict[str, Any]) -> Row:
+    """All of a group's estimates, flat: ``score_mean``, ``score_mean_low``, ..."""
+    row: Row = {
+        key: group[key] for key in (
+            "setting", "env", "agents", "model", "algo", "method", "name", "digest", "version",
+            "budget", "measure",
+        )
+    }
+    row["env_options"] = json.dumps(group["env_options"], sort_keys=True)
+    row["n"] = len(group["seeds"])
+    row["seeds"] = " ".join(map(str, group["seeds"]))
+    for measure, final in group["finals"].items():
+        row[f"{measure}_untrained"] = final and final["untrained"]
+    for name, estimate in group["metrics"].items():
+        if estimate and estimate["seeds"] is None:
+            row[name] = estimate["value"]  # of the whole group: it has no interval
+            continue
+        _spread(row, name, estimate)
+        if estimate and "bound" in estimate:
+            row[f"{name}_bound"] = estimate["bound"]
+    row["hardware"] = "; ".join(group["hardware"])
+    return row
+
+
+def _spread(row: Row, name: str, estimate: dict[str, Any] | None) -> None:
+    for key in ("value", "low", "high"):
+        row[name if key == "value" else f"{name}_{key}"] = estimate and estimate[key]
+
+
+def seeds(data: dict[str, Any]) -> list[Row]:
+    """A line a run: the numbers that the figures mark."""
+    rows = []
+    for group in data["groups"]:
+        for k, seed in enumerate(group["seeds"]):
+            row: Row = {"group": group["id"], "setting": group["setting"],
+                        "method": group["method"], "seed": seed, "folder": group["folders"][k]}
+            for measure, final in group["finals"].items():
+                for key in ("value", "low", "high", "n"):
+                    name = measure if key == "value" else f"{measure}_{key}"
+                    row[name] = final and final["seeds"][k][key]
+            for name, estimate in group["metrics"].items():
+                if estimate and estimate["seeds"] and name not in FINAL_IDS:
+                    row[name] = estimate["seeds"][k]
+                    if "reached" in estimate:
+                        row[f"{name}_reached"] = estimate["reached"][k]
+            rows.append(row)
+    return rows
+
+
+def compared(pair: dict[str, Any], names: dict, settings: dict, *, rounded: bool) -> Row:
+    row: Row = {
+        "setting": settings[pair["setting"]]["title"] if rounded else pair["setting"],
+        "method": names[pair["a"]], "against": names[pair["b"]],
+    }
+    if rounded:
+        row["P(better)"] = interval(pair["probability_of_improvement"], 2)
+        for threshold, ratio in pair["sample_ratio"].items():
+            row[f"ratio of episodes to {threshold}"] = ratio_cell(ratio)
+        return row
+    _spread(row, "probability_of_improvement", pair["probability_of_improvement"])
+    for threshold, ratio in pair["sample_ratio"].items():
+        _spread(row, f"ratio_to_{threshold}", ratio)
+        row[f"ratio_to_{threshold}_bound"] = ratio and ratio["bound"]
+    return row
+
+
+def aggregated(aggregate: dict[str, Any], *, rounded: bool) -> Row:
+    row: Row = {key: aggregate[key] or "all" for key in ("env", "method", "n")}
+    if rounded:
+        row["settings"] = len(aggregate["settings"])
+        return row | {title: interval(aggregate[key]) for key, title in AGGREGATES.items()}
+    row["settings"] = " ".join(aggregate["settings"])
+    for key in AGGREGATES:
+        _spread(row, key, aggregate[key])
+    return row
+
+
+# -- formats
+
+
+def markdown(frame: Any) -> str:
+    def line(cells: Any) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|" + "---|" * len(frame.columns)
+    return "\n".join([line(frame.columns), rule, *map(line, frame.itertuples(index=False))])
+
+
+SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#",
+           "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+           "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+
+
+def latex(frame: Any) -> str:
+    """A ``tabular`` with booktabs' rules, to be ``\\input``."""
+    def line(cells: Any) -> str:
+        escaped = ("".join(SPECIAL.get(c, c) for c in str(cell)) for cell in cells)
+        return " & ".join(escaped) + r" \\"
+
+    body = [line(cells) for cells in frame.itertuples(index=False)]
+    return "\n".join([
+        "% needs \\usepackage{booktabs}", f"\\begin{{tabular}}{{{'l' * len(frame.columns)}}}",
+        "\\toprule", line(frame.columns), "\\midrule", *body, "\\bottomrule", "\\end{tabular}", "",
+    ])

@@ -1,0 +1,168 @@
+"""Numbers of training curves: samples to a threshold, area, dispersion and risk.
+
+Pure functions of arrays. A *curve* is [I] values, one an iteration, with [I] growing counts of
+episodes beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, half_width
+
+SMOOTHING = 320
+"""Episodes that a smoothed point looks back on."""
+WINDOW = 10
+"""Iterations of a window in which dispersion across time is taken."""
+TAIL = 0.05
+"""Share of the worst that risk is the mean of."""
+
+
+def smooth(episodes: np.ndarray, values: np.ndarray, look_back: int = SMOOTHING) -> np.ndarray:
+    """[I] mean over the last iterations that have ``look_back`` episodes together, each weighed
+    by its episodes; over all of them where there are fewer."""
+    sizes = np.diff(episodes, prepend=0)
+    sums = np.concatenate([[0.0], np.cumsum(values * sizes)])
+    before = np.concatenate([[0], episodes])
+    # The last start from which a window has enough episodes.
+    start = np.searchsorted(before, episodes - look_back, side="right") - 1
+    start = np.maximum(start, 0)
+    end = np.arange(1, len(episodes) + 1)
+    return (sums[end] - sums[start]) / (before[end] - before[start])
+
+
+def area_under(episodes: np.ndarray, values: np.ndarray) -> float:
+    """Mean over all training episodes: the area under the curve, divided by the budget."""
+    return float((values * np.diff(episodes, prepend=0)).sum() / episodes[-1])
+
+
+# -- samples to a threshold
+
+
+def reached(
+    episodes: np.ndarray, values: np.ndarray, threshold: float, look_back: int = SMOOTHING
+) -> int | None:
+    """The first iteration at which the smoothed curve is at ``threshold`` or above, of those
+    that look back on a whole window; None where it never is."""
+    whole = episodes >= min(look_back, episodes[-1])
+    indices = np.flatnonzero(whole & (smooth(episodes, values, look_back) >= threshold))
+    return int(indices[0]) if len(indices) else None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What runs needed, of which some may be censored.
+
+    Attributes:
+        values: what each run needed, or its whole budget where it never got there.
+        reached: whether it got there.
+    """
+
+    values: tuple[float, ...]
+    reached: tuple[bool, ...]
+
+    @property
+    def exact(self) -> bool:
+        return all(self.reached)
+
+    @property
+    def typical(self) -> float:
+        """The geometric mean; with censored runs a lower bound of it."""
+        return math.exp(sum(map(math.log, self.values)) / len(self.values))
+
+    def estimate(self, level: float = LEVEL) -> Estimate:
+        """The geometric mean with its interval (on the logarithm); no interval where a run is
+        censored or alone."""
+        n = len(self.values)
+        if not self.exact or n < 2:
+            return Estimate(self.typical, n=n)
+        error = float(np.log(self.values).std(ddof=1)) / math.sqrt(n)
+        factor = math.exp(half_width(error, n - 1, level))
+        return Estimate(self.typical, self.typical / factor, self.typical * factor, n)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times the samples of another an algorithm needs.
+
+    ``bound`` is ``exact``, ``at least`` (runs of ours are censored), ``at most`` (runs of the
+    other are), or ``unknown`` (both: then ``value`` is None).
+    """
+
+    value: float | None
+    bound: str
+    low: float | None = None
+    high: float | None = None
+
+
+def sample_ratio(ours: Samples, theirs: Samples, level: float = LEVEL) -> Ratio:
+    """Ratio of geometric means; an interval (Welch's, on the logarithm) where it is exact."""
+    if not (ours.exact or theirs.exact):
+        return Ratio(None, "unknown")
+    value = ours.typical / theirs.typical
+    if not (ours.exact and theirs.exact):
+        return Ratio(value, "at most" if ours.exact else "at least")
+    if min(len(ours.values), len(theirs.values)) < 2:
+        return Ratio(value, "exact")
+    parts = [(np.log(s.values).var(ddof=1) / len(s.values), len(s.values)) for s in (ours, theirs)]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return Ratio(value, "exact", value, value)
+    freedom = variance**2 / sum(part**2 / (n - 1) for part, n in parts)
+    factor = math.exp(half_width(math.sqrt(variance), max(1, int(freedom)), level))
+    return Ratio(value, "exact", value / factor, value * factor)
+
+
+# -- dispersion and risk (Chan et al. 2020, "Measuring the reliability of reinforcement learning
+#    algorithms"); all in units of the curve, smaller dispersion and larger (less negative) risk
+#    being better
+
+
+def interquartile_range(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    high, low = np.percentile(values, [75, 25], axis=axis)
+    return high - low
+
+
+def worst_mean(values: np.ndarray, tail: float = TAIL) -> float:
+    """Conditional value at risk: mean of those values that are no larger than the ``tail``
+    quantile (at least the smallest)."""
+    return float(values[values <= np.quantile(values, tail)].mean())
+
+
+def dispersion_across_time(values: np.ndarray, window: int = WINDOW) -> float | None:
+    """Interquartile range of the steps from iteration to iteration (which takes the trend out),
+    within a sliding window, averaged over windows. None for curves of fewer than 3 points."""
+    steps = np.diff(values)
+    if len(steps) < 2:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(steps, min(window, len(steps)))
+    return float(interquartile_range(windows).mean())
+
+
+def short_term_risk(values: np.ndarray) -> float | None:
+    """Mean of the worst 5% of the steps from iteration to iteration."""
+    return worst_mean(np.diff(values)) if len(values) > 1 else None
+
+
+def long_term_risk(values: np.ndarray) -> float:
+    """Mean of the worst 5% of the drawdowns: how far the curve lies below its best so far."""
+    return worst_mean(values - np.maximum.accumulate(values))
+
+
+def dispersion_across_runs(curves: Sequence[np.ndarray]) -> float | None:
+    """Interquartile range over runs at each iteration, averaged; of smoothed curves (in place
+    of the paper's low-pass filter), cut to the shortest. None for a single run."""
+    if len(curves) < 2:
+        return None
+    length = min(map(len, curves))
+    together = np.stack([curve[:length] for curve in curves])
+    return float(interquartile_range(together, axis=0).mean())
+
+
+def risk_across_runs(finals: np.ndarray) -> float | None:
+    """Mean of the worst 5% of the final scores: with fewer than 20 runs, the worst one."""
+    return worst_mean(np.asarray(finals)) if len(finals) > 1 else None

@@ -1,0 +1,133 @@
+"""Loads a finished run's team from its files and evaluates it again.
+
+The same settings, seed and machine give the same numbers to the byte: every random stream of
+the evaluation derives from the run's seed, and the team's files hold its exact weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
+from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
+from colllm_bench.seeding import torch_generator
+from colllm_bench.setup.environments import make_env
+
+
+@dataclass(frozen=True)
+class Reevaluation:
+    """The numbers of a run's ``summary.json``, computed again.
+
+    Attributes:
+        teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.results` by team.
+        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.counts`.
+    """
+
+    teams: dict[str, dict[str, Any]]
+    parameters: dict[str, int]
+
+
+def play_again(
+    config: RunConfig, folder: Path, agents: Sequence[str], *, split: str = "eval"
+) -> Reevaluation:
+    """Load a trained team and evaluate it, the untrained one and the reference teams.
+
+    Args:
+        config: of the run, resolved; its ``algo`` decides only whether one controller acts for all.
+        folder: the trained team, a folder an agent
+            (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
+        agents: their names, as the environment has them.
+        split: ``train`` plays the trained team alone, on tasks that are not held out.
+
+    Raises:
+        ConfigError: the files are no team of this model and these settings.
+    """
+    team = _build(config, agents)
+    teams = {}
+    if split == "eval":
+        teams["untrained"] = results(evaluate_team(config, team))
+    _load(team, folder)
+    teams["trained"] = results(evaluate_team(config, team, split=split))
+    if split == "eval":
+        teams |= {name: results(played) for name, played in reference_teams(config).items()}
+    return Reevaluation(teams, team.counts())
+
+
+def _build(config: RunConfig, agents: Sequence[str]) -> Any:
+    """The team as its run began: the untrained model."""
+    import torch
+
+    from colllm_bench.models.team_policy import TeamPolicy
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    env = make_env(config, split="eval")
+    roles = getattr(env, "roles", None)
+    env.close()
+    return TeamPolicy.build(
+        config, agents, generator=torch_generator(config.seed, "adapters"),
+        roles=roles and [roles[agent] for agent in agents],
+    )
+
+
+def _load(team: Any, folder: Path) -> None:
+    """The trained weights, from safetensors only."""
+    from safetensors import SafetensorError
+
+    for agent, slot in zip(team.agents, team.slot_of_agent):
+        agent_folder, first = folder / agent, folder / team.policy_names()[slot]
+        try:
+            _require_finite(agent_folder)
+            if agent_folder == first:
+                _load_slot(team, agent_folder, slot)
+            elif not _same_weights(agent_folder, first):
+                raise ConfigError(
+                    f"{agent} and {first.name} share a policy, and their files differ"
+                )
+        except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(f"the weights of {agent} cannot be loaded: {reason}") from error
+
+
+def _load_slot(team: Any, folder: Path, slot: int) -> None:
+    if team.adapters is not None:
+        team.adapters.load_peft(folder, slot)
+        return
+    from safetensors.torch import load_file
+
+    model, weights = team.copies[slot], load_file(str(folder / "model.safetensors"))
+    state = model.state_dict()
+    # A tied tensor is written once: its other names are found by where they lie.
+    there = {state[name].data_ptr() for name in weights if name in state}
+    missing = [
+        name for name in state.keys() - weights.keys() if state[name].data_ptr() not in there
+    ]
+    unfit = sorted([*missing, *(weights.keys() - state.keys())])
+    if unfit:
+        raise ConfigError(f"the weights do not fit the model: {unfit[0]!r} differs")
+    model.load_state_dict(weights, strict=False)
+
+
+def _weights(folder: Path) -> Path:
+    return next(iter(sorted(folder.glob("*.safetensors"))))
+
+
+def _same_weights(folder: Path, first: Path) -> bool:
+    return _weights(folder).read_bytes() == _weights(first).read_bytes()
+
+
+def _require_finite(folder: Path) -> None:
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(str(_weights(folder)), framework="pt") as file:
+        for name in file.keys():
+            tensor = file.get_tensor(name)
+            if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+                raise ConfigError(
+                    f"the weights of {folder.name} hold no finite numbers in {name!r}"
+                )
