@@ -15,10 +15,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 DOCUMENTED := $(VENV)/.documented
-TYPED := build/typed/colllm_bench
+PACKAGE := build/package/colllm_bench
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: run test test-all lint docs
+.PHONY: run test test-all lint docs package
 
 # train three agents on the strategy game
 run: $(INSTALLED)
@@ -32,16 +32,19 @@ test: $(TESTABLE)
 test-all: $(TESTABLE)
 	$(BIN)/python -m pytest -q $(ARGS)
 
-# style and types; mypy finds the package only in the layout that pip installs, so we link it
-lint: $(TESTABLE)
+# style of all files, types of the public modules
+lint: $(TESTABLE) package
 	$(BIN)/python -m ruff check .
-	@rm -rf $(TYPED) && mkdir -p $(TYPED)
-	@ln -s $(CURDIR)/colllm_bench/* $(addprefix $(CURDIR)/,envs baselines leaderboard) $(TYPED)
-	cd $(TYPED)/.. && $(abspath $(BIN))/python -m mypy --config-file $(CURDIR)/pyproject.toml
+	cd $(PACKAGE)/.. && $(abspath $(BIN))/python -m mypy --config-file $(CURDIR)/pyproject.toml
 
 # docs/ and the API reference as a site, without network; a broken link is an error
-docs: $(DOCUMENTED)
+docs: $(DOCUMENTED) package
 	$(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+
+# links in the layout that pip installs: mypy and the API reference read the package there
+package:
+	@rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
+	@ln -s $(CURDIR)/colllm_bench/* $(addprefix $(CURDIR)/,envs baselines leaderboard) $(PACKAGE)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("error: $(PYTHON) is Python %d.%d; allowed: 3.10 to 3.13; fix: make PYTHON=python3.12 ..." % v)'
