@@ -21,7 +21,7 @@ RUN make .venv/.installed
 CMD ["make", "run"]
 
 FROM run AS test
-USER root
+USER 0
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends chromium \
