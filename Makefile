@@ -39,7 +39,7 @@ lint: $(TESTABLE) package
 
 # docs/ and the API reference as a site, without network; a broken link is an error
 docs: $(DOCUMENTED) package
-	$(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 # links in the layout that pip installs: mypy and the API reference read the package there
 package:
