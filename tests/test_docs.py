@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -40,3 +41,11 @@ def test_files_that_the_architecture_page_names_exist():
     paths = re.findall(rf"`((?:{folders})/[\w/]*(?:\.py)?)`", tables)
     assert len(paths) > 30
     assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_table_of_results_is_what_the_reference_runs_give():
+    spec = importlib.util.spec_from_file_location("table", ROOT / "results/readme/table.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script.BEGIN + script.table() + script.END in readme
