@@ -1,12 +1,14 @@
-"""MkDocs hook: links out of docs/ (``../results/...``) become plain text in the built site.
+"""MkDocs hooks: links out of docs/, and the table of settings.
 
-The pages link to files of the repository, which the site does not hold. With ``repo_url`` set in
-mkdocs.yml they become links to it. A target that does not exist is a warning, and so an error of
-``make docs``, which builds strictly.
+Pages link to files of the repository (``../results/...``), which the site does not hold: such
+links become plain text, or links to ``repo_url`` where mkdocs.yml has one. A target that does not
+exist is a warning, and so an error of ``make docs``, which builds strictly. ``SETTINGS`` in a
+page becomes a table of all settings of a run, from ``RunConfig`` itself.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
+SETTINGS = "<!-- table of settings -->"
 log = logging.getLogger("mkdocs.hooks.links")
 
 
@@ -28,4 +31,20 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
             return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{target})"
         return text if target.strip("/") in text else f"{text} (`{target}`)"
 
+    if SETTINGS in markdown:
+        markdown = markdown.replace(SETTINGS, settings())
     return LINK.sub(replace, markdown)
+
+
+def settings() -> str:
+    """A Markdown table of every field of ``RunConfig``: default, what is allowed, help."""
+    from colllm_bench.config import RunConfig
+    from colllm_bench.options import options_of
+
+    defaults = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+    lines = ["| setting | default | allowed | what it is |", "|---|---|---|---|"]
+    for name, about in options_of(RunConfig).items():
+        default = defaults[name]
+        shown = "" if default in (None, dataclasses.MISSING) else f"`{default}`"
+        lines.append(f"| `{name}` | {shown} | {about.allowed} | {about.help} |")
+    return "\n".join(lines)
