@@ -3,7 +3,8 @@
 Pages link to files of the repository (``../results/...``), which the site does not hold: such
 links become plain text, or links to ``repo_url`` where mkdocs.yml has one. A target that does not
 exist is a warning, and so an error of ``make docs``, which builds strictly. ``SETTINGS`` in a
-page becomes a table of all settings of a run, from ``RunConfig`` itself.
+page becomes a table of all settings of a run, from ``RunConfig`` itself. Roles of docstrings
+(``:class:`` before a name) are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
 SETTINGS = "<!-- table of settings -->"
+ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):(?=<code>)")
 log = logging.getLogger("mkdocs.hooks.links")
 
 
@@ -34,6 +36,11 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
     if SETTINGS in markdown:
         markdown = markdown.replace(SETTINGS, settings())
     return LINK.sub(replace, markdown)
+
+
+def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
+    """The page's HTML without the roles of docstrings."""
+    return ROLE.sub("", html)
 
 
 def settings() -> str:
