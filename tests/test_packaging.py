@@ -148,9 +148,10 @@ def test_make_is_instant_once_set_up(tmp_path):
         ".venv/bin/python -m colllm_bench.run --env strategy --algo cc --seeds 0:3".split()
     )
     (tmp_path / ".venv" / ".testable").touch()
-    assert run("make", "-n", "test", cwd=tmp_path).split() == (
-        ".venv/bin/python -m pytest -q".split()
-    )
+    tests = run("make", "-n", "test", "test-all", cwd=tmp_path).splitlines()
+    assert tests == [
+        '.venv/bin/python -m pytest -q -m "not slow" ', ".venv/bin/python -m pytest -q "
+    ]
 
 
 def test_make_refuses_a_python_that_is_too_old(tmp_path):
@@ -173,4 +174,7 @@ def test_make_refuses_a_python_that_is_too_old(tmp_path):
 def test_ci_is_the_set_up_of_a_newcomer():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert "make test" in script.read_text()
+    lines = script.read_text().splitlines()
+    assert {"make lint", "make docs", 'exec make "${1:-test}"'} <= set(lines)
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    assert re.search(r"^ +- run: \.ci/run ", workflow, re.M)

@@ -744,7 +744,7 @@ def test_json_of_its_type_is_taken():
 def test_a_strangers_algorithm_is_played_by_a_built_in_of_the_same_execution():
     from colllm_bench.config import RunConfig
     from colllm_bench.leaderboard.submissions.reading import playable
-    from colllm_bench.setup.validate import load_algorithm
+    from colllm_bench.setup.resolve import load_algorithm
 
     config = RunConfig(algo="./theirs.py:Mine")
     for execution in ("centralized", "decentralized"):

@@ -143,10 +143,10 @@ def make_results(root: Path) -> Path:
 def command_digest(argv: list[str]) -> str:
     """The digest of what a command line would run."""
     from colllm_bench import cli, run
-    from colllm_bench.setup import validate
+    from colllm_bench.setup.resolve import resolve
 
     config, _ = cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)
-    resolved: RunConfig = validate.resolve(config)
+    resolved: RunConfig = resolve(config)
     return resolved.digest
 
 
