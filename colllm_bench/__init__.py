@@ -13,6 +13,13 @@ import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers and editors read; at run time __getattr__ loads them
+    from colllm_bench.config import RunConfig
+    from colllm_bench.evaluation.held_out import evaluate_team
+    from colllm_bench.registry import make, make_aec, register_algorithm, register_env
+    from colllm_bench.training.train import train
 
 __version__ = "0.1.0"
 
@@ -50,10 +57,19 @@ _LAZY = {
     "train": "colllm_bench.training.loop:train",
     "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",
 }
-__all__ = [*_LAZY, "__version__"]
+__all__ = [
+    "RunConfig",
+    "__version__",
+    "evaluate_team",
+    "make",
+    "make_aec",
+    "register_algorithm",
+    "register_env",
+    "train",
+]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         module, _, attribute = _LAZY[name].partition(":")
         return getattr(importlib.import_module(module), attribute)

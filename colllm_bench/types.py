@@ -7,7 +7,20 @@ that writes the field; ``None`` means "not there yet", never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def written(value: T | None) -> T:
+    """The value of a field that must have been written by now.
+
+    Raises:
+        ValueError: it is still None: the step that writes it was left out.
+    """
+    if value is None:
+        raise ValueError("a field of a turn or a setting was read before it was written")
+    return value
 
 
 @dataclass(slots=True)
@@ -93,7 +106,7 @@ class Episode:
     def rewards(self) -> list[float]:
         """Team reward of each turn (of the longest trajectory: the team shares one reward)."""
         longest = max(self.trajectories, key=lambda trajectory: len(trajectory.turns))
-        return [float(turn.reward) for turn in longest.turns]
+        return [float(written(turn.reward)) for turn in longest.turns]
 
     @property
     def return_(self) -> float:

@@ -7,11 +7,21 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.spaces import TextSpace
+
+StepResult = tuple[
+    dict[str, dict[str, str]],
+    dict[str, float],
+    dict[str, bool],
+    dict[str, bool],
+    dict[str, dict[str, Any]],
+]
+"""What ``step`` returns: observations, rewards, terminated, truncated, infos, by agent."""
 
 
 class TextEnv(ParallelEnv):
@@ -33,7 +43,7 @@ class TextEnv(ParallelEnv):
         ConfigError: a render mode or a number of cycles that is not allowed.
     """
 
-    metadata = {
+    metadata: dict[str, Any] = {
         "render_modes": ["ansi", "human", "rgb_array"], "is_parallelizable": True, "render_fps": 1,
     }
 
@@ -92,7 +102,7 @@ class TextEnv(ParallelEnv):
         played: int,
         success: bool,
         infos: dict[str, dict[str, Any]],
-    ):
+    ) -> StepResult:
         """What ``step`` returns; ends the episode if it is ``over`` or has been ``played`` to
         ``max_cycles``, and says in ``infos`` whether it was a success."""
         agents = self.agents
@@ -109,7 +119,7 @@ class TextEnv(ParallelEnv):
             infos,
         )
 
-    def render(self):
+    def render(self) -> str | np.ndarray | None:
         """The state of things, hidden parts included, as ``render_mode`` asks.
 
         Returns:
@@ -142,7 +152,7 @@ class TextEnv(ParallelEnv):
     def _ansi(self) -> str:
         raise NotImplementedError
 
-    def _rgb_array(self):
+    def _rgb_array(self) -> np.ndarray:
         raise NotImplementedError
 
     def _frame(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from colllm_bench.setup.environments import make_env
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.teams.scripted import ScriptedTeam
-from colllm_bench.types import Episode
+from colllm_bench.types import Episode, written
 
 
 def play_held_out(
@@ -66,7 +66,7 @@ def evaluate_team(
         team,
         generator=torch_generator(config.seed, "evaluation", device=team.device),
         temperature=config.temperature if temperature is None else temperature,
-        max_action_tokens=config.max_action_tokens,
+        max_action_tokens=written(config.max_action_tokens),
     )
     return play_held_out(config, player, frames=frames, split=split)
 
@@ -93,9 +93,9 @@ def results(episodes: Sequence[Episode]) -> dict[str, Any]:
     successes = [e.success for e in episodes]
     return {
         "returns": [e.return_ for e in episodes],
-        "successes": None if None in successes else [int(s) for s in successes],
+        "successes": None if None in successes else [int(written(s)) for s in successes],
         "turns": [len(e.rewards) for e in episodes],
-        "invalid": fmean(bool(turn.info.get("invalid")) for turn in turns),
+        "invalid": fmean(bool(written(turn.info).get("invalid")) for turn in turns),
     }
 
 
@@ -157,8 +157,8 @@ def normalized(
     return [(r - floor) / (ceiling - floor) for r in returns]
 
 
-def _interval(values: Sequence[float]) -> dict[str, float]:
+def _interval(values: Sequence[float]) -> dict[str, float | None]:
     mean, low, high = mean_interval(values)
-    if len(values) < 2:
-        low = high = None  # one episode says nothing of the spread; JSON knows no infinity
+    if len(values) < 2:  # one episode says nothing of the spread; JSON knows no infinity
+        return {"mean": mean, "low": None, "high": None, "n": len(values)}
     return {"mean": mean, "low": low, "high": high, "n": len(values)}

@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,13 @@ def check_env(
     need(seeds, "check_env needs at least one seed")
     player = Player(max_turns, cooperative, scripted)
     player.spoil = False
-    tracks = {}
+    tracks: dict[int, list[str]] = {}
+
+    def play_once(seed: int) -> list[str]:
+        return player.episode(make(), seed)
+
     for seed in seeds:
-        tracks[seed] = _guarded(lambda s=seed: player.episode(make(), s))
+        tracks[seed] = _guarded(partial(play_once, seed))
     player.spoil = True
     _check_repeats(make, player, tracks)
     _check_copies(make, player, seeds[0], tracks[seeds[0]])
@@ -142,7 +147,7 @@ def _check_repeats(make: Callable[[], Any], player: Player, tracks: dict[int, li
         need(track == tracks[seed], f"seed {seed} differs when two instances are stepped in turn")
 
 
-def _check_copies(make, player: Player, seed: int, track: list[str]) -> None:
+def _check_copies(make: Callable[[], Any], player: Player, seed: int, track: list[str]) -> None:
     """Pickled and deep-copied after every turn, the episode must go on as if nothing was."""
     copies = {"pickled": lambda e: pickle.loads(pickle.dumps(e)), "deep-copied": copy.deepcopy}
     for word, clone in copies.items():

@@ -56,7 +56,8 @@ def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Traine
         episodes = trainer.play(iteration)
         played = time.perf_counter()
         learned = trainer.learn(episodes, iteration)
-        row = {"iteration": iteration, "episodes": (iteration + 1) * config.batch}
+        row: dict[str, float] = {"iteration": iteration}
+        row["episodes"] = (iteration + 1) * config.batch
         row |= describe(episodes) | learned
         if folder is not None:
             seconds = {"rollout": played - began, "learn": time.perf_counter() - played}

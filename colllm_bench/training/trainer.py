@@ -18,7 +18,7 @@ from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.training.recording import keeps_replay
-from colllm_bench.types import Episode
+from colllm_bench.types import Episode, written
 
 
 class Trainer:
@@ -50,13 +50,14 @@ class Trainer:
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
         c = self.config
-        groups = [i // c.group for i in range(c.batch)]
+        group = written(c.group)
+        groups = [i // group for i in range(c.batch)]
         seeds = [derive(c.seed, "task", iteration, group) for group in groups]
         player = LanguageModelTeam(
             self.team,
             generator=torch_generator(c.seed, "actions", iteration, device=self.team.device),
             temperature=c.temperature,
-            max_action_tokens=c.max_action_tokens,
+            max_action_tokens=written(c.max_action_tokens),
         )
         frames = 1 if keeps_replay(c, iteration) else 0
         return rollout(self.envs, seeds, groups, player, frames=frames)

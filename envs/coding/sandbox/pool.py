@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 from colllm_bench.envs.coding.sandbox import reading, rungs, values
 from colllm_bench.envs.coding.sandbox.inside import wire
@@ -152,7 +152,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a Pool holds processes and cannot be pickled; make one in each process")
 
     def _job(self, program: Program, cases: list[Any], room: int) -> tuple[list[Outcome], int]:
