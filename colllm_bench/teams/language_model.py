@@ -1,4 +1,4 @@
-"""Who plays: the language-model team, scripted teams to compare it with, and mixed ones."""
+"""A team of language models."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench.models.sampling import PerTurnRandom
-from colllm_bench.teams.base import replicas
+from colllm_bench.teams.base import Team, replicas
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class LanguageModelTeam:
+class LanguageModelTeam(Team):
     """A team of language models, all agents of all episodes in one batch.
 
     Args:
-        team: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
-        generator: ``torch.Generator`` on the team's device; every sampled token comes from it.
-        temperature: of sampling; 0 plays greedily.
+        policy: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
+        generator: ``torch.Generator`` on the policy's device; every sampled token uses it.
+        temperature: of sampling; 0 is greedy.
         max_action_tokens: longest action.
-        seed: instead of ``generator``: a stream for every agent, episode and turn, so that
-            an agent says the same whoever else is in the batch
+        seed: instead of ``generator``: a random stream for every agent, episode and turn, so
+            that an agent's actions do not depend on what else is in the batch
             (:class:`colllm_bench.models.sampling.PerTurnRandom`).
     """
 
     def __init__(
         self,
-        team: Any,
+        policy: Any,
         *,
         generator: Any = None,
         temperature: float,
         max_action_tokens: int,
         seed: int | None = None,
     ):
-        self.team = team
+        self.policy = policy
         self.generator = generator
         self.seed = seed
         self.temperature = temperature
@@ -40,7 +40,7 @@ class LanguageModelTeam:
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running = list(episodes)
-        self.session = self.team.session(
+        self.session = self.policy.session(
             len(episodes),
             generator=self._streams() if self.seed is not None else self.generator,
             temperature=self.temperature,
@@ -48,19 +48,19 @@ class LanguageModelTeam:
         )
 
     def _streams(self) -> PerTurnRandom:
-        places = list(zip(self.running, replicas(self.running), strict=True))
+        starts = list(zip(self.running, replicas(self.running), strict=True))
         names = [
             (self.running[0].trajectories[a].agent, episode.seed, replica)
             for a in range(len(self.running[0].trajectories))
-            for episode, replica in places
+            for episode, replica in starts
         ]
         return PerTurnRandom(self.seed, names, self.max_action_tokens)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         flat: list[Turn | None] = []
         for a in range(len(turns[0])):
-            for episode, own in zip(self.running, turns, strict=True):
-                turn = own[a]
+            for episode, episode_turns in zip(self.running, turns, strict=True):
+                turn = episode_turns[a]
                 if turn is not None:
                     turn.prompt_ids = self._prompt(episode.trajectories[a], turn.observation)
                 flat.append(turn)
@@ -68,7 +68,7 @@ class LanguageModelTeam:
         for turn, result in zip(flat, sampled, strict=True):
             if turn is not None:
                 turn.action_ids, turn.logprobs = result
-                turn.action_text = self.team.prompts.text(turn.action_ids)
+                turn.action_text = self.policy.prompts.text(turn.action_ids)
 
     def keep_running(self, running: Sequence[int]) -> None:
         self.running = [self.running[i] for i in running]
@@ -80,9 +80,9 @@ class LanguageModelTeam:
 
     def _prompt(self, trajectory: Trajectory, observation: str) -> list[int]:
         if len(trajectory.turns) == 1:
-            return self.team.prompts.first(trajectory.instructions, observation)
+            return self.policy.prompts.first(trajectory.instructions, observation)
         return self._after(trajectory.turns[-2], observation)
 
     def _after(self, previous: Turn, observation: str) -> list[int]:
-        ended = previous.action_ids[-1] in self.team.prompts.end_ids
-        return self.team.prompts.next(observation, ended=ended)
+        ended = previous.action_ids[-1] in self.policy.prompts.end_ids
+        return self.policy.prompts.next(observation, ended=ended)

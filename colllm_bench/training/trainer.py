@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from colllm_bench.config import RunConfig
 from colllm_bench.models.critic import Critic
-from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.loading import build_policy
 from colllm_bench.training.actor_learner import ActorLearner
 from colllm_bench.training.critic_learner import CriticLearner
 from colllm_bench.training.recording import keeps_replay
@@ -30,22 +28,12 @@ class Trainer:
     """
 
     def __init__(self, config: RunConfig):
-        if config.threads:
-            torch.set_num_threads(config.threads)
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
         agents = list(self.envs[0].possible_agents)
         critics = algorithm.view.critics(len(agents)) if algorithm.view else 0
-        generator = torch_generator(config.seed, "adapters")
-        roles = getattr(self.envs[0], "roles", None)
-        self.team = TeamPolicy.build(
-            config,
-            agents,
-            generator=generator,
-            critic_slots=critics,
-            roles=roles and [roles[agent] for agent in agents],
-        )
+        self.team = build_policy(config, self.envs[0], critic_slots=critics)
         self.critic = None
         if algorithm.view is not None:
             critic = Critic.build(config, self.team, critics)

@@ -25,8 +25,8 @@ def main() -> None:
     config = team_config(args.team, RunConfig(env="writing", algo="mc", threads=1))
     config = config.replace(eval_episodes=args.count)
     scripted = args.team in ("scripted", "random")
-    player = load_team(args.team, config)
-    for k, episode in enumerate(held_out.play_held_out(config, player, scripted=scripted)):
+    team = load_team(args.team, config)
+    for k, episode in enumerate(held_out.play_held_out(config, team, scripted=scripted)):
         first = episode.trajectories[0]
         premise, _, _ = read(first.instructions)
         required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.trajectories)]
