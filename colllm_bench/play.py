@@ -122,7 +122,9 @@ def _check_options(options: dict[str, Any]) -> None:
     if "delay" in options and not ("watch" in options or "replay" in options):
         raise ConfigError("--delay without --watch has no effect", fix="--watch, or leave it out")
     if not 0 <= options.get("delay", 0) <= 3600:
-        raise ConfigError(f"--delay {options['delay']} is out of range", allowed="0 to 3600 seconds")
+        raise ConfigError(
+            f"--delay {options['delay']} is out of range", allowed="0 to 3600 seconds"
+        )
     if not 0 <= options.get("seed", 0) < 2**63:
         raise ConfigError(f"--seed {options['seed']} is out of range", allowed="0 or above")
     if not options.get("temperature", 0) >= 0:

@@ -13,7 +13,7 @@ from PIL import Image
 from colllm_bench import cli
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation import cross_play
-from colllm_bench.evaluation.held_out import play_held_out, results
+from colllm_bench.evaluation.held_out import play_held_out, raw_results
 from colllm_bench.leaderboard.heatmap import heatmap
 from colllm_bench.runs.files import read_json
 from colllm_bench.teams.loading import load_team
@@ -32,7 +32,7 @@ def matrix(*argv: str, out: Path) -> dict:
 
 
 def returns(team, config, **options):
-    return results(play_held_out(config, load_team(team, config, **options)))["returns"]
+    return raw_results(play_held_out(config, load_team(team, config, **options)))["returns"]
 
 
 def test_the_first_seats_are_the_rows_and_the_rest_the_columns(runs, tmp_path, capsys):
@@ -92,7 +92,7 @@ def test_scores_are_normalized_where_there_are_references(tmp_path):
 
 def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
     whole = matrix(*runs, out=tmp_path / "whole")
-    cell, played = cross_play._cell, []
+    cell, played = cross_play._play_cell, []
 
     def interrupted(row, column, *rest):
         played.append((row.label[-1], column.label[-1]))
@@ -100,7 +100,7 @@ def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return cell(row, column, *rest)
 
-    monkeypatch.setattr(cross_play, "_cell", interrupted)
+    monkeypatch.setattr(cross_play, "_play_cell", interrupted)
     argv = ["--cross-play", *runs, "--out", str(tmp_path / "cut"), "--name", "m"]
     assert cli.execute(main, argv) == 130
     assert matrix(*runs, out=tmp_path / "cut") == whole
@@ -116,7 +116,7 @@ def test_refusals(runs, tmp_path, capsys, model_folder):
     master = other("master", algo="central")
     for argv, told in {
         (runs[0],): "--cross-play with one team; fix: name two or more",
-        (master, other("b", algo="central")): "has one master for all seats: nothing to mix",
+        (master, other("b", algo="central")): "has one controller for all seats: nothing to mix",
         (runs[0], other("fewer", agents=2)): "plays agents 3 and mc/fewer/seed0 2",
         (runs[0], other("else")): "has model ",
         (runs[0], other("full", style="full", folder=model_folder("Llama"))): "has style 'brief'",

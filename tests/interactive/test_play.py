@@ -22,8 +22,16 @@ from colllm_bench.config import RunConfig
 from colllm_bench.envs.mixed_styles import MixedStyleEnv
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.interactive import input_parsing, panels
-from colllm_bench.interactive.lineup import seat
-from colllm_bench.interactive.viewer import BACK, NEXT, QUIT, RUN, Stopped, Viewer, watch_replay
+from colllm_bench.interactive.lineup import assign_seats
+from colllm_bench.interactive.viewer import (
+    BACK,
+    NEXT,
+    QUIT,
+    RUN,
+    Viewer,
+    ViewerClosed,
+    watch_replay,
+)
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import read_replay, replay_of
 from colllm_bench.setup.environments import make_mixed_env
@@ -76,12 +84,12 @@ def test_an_action_typed_in_full_is_not_taken_for_the_beginning_of_another():
     ],
 )
 def test_an_answer_of_many_lines(lines, text):
-    assert input_parsing.gather(iter(lines).__next__) == text
+    assert input_parsing.read_multiline(iter(lines).__next__) == text
 
 
 def test_a_paste_that_comes_line_by_line_keeps_its_empty_lines():
     lines, waits = iter(["a", "", "b", ""]), iter([True, False])
-    assert input_parsing.gather(lambda: next(lines), lambda: next(waits)) == "a\n\nb"
+    assert input_parsing.read_multiline(lambda: next(lines), lambda: next(waits)) == "a\n\nb"
 
 
 def test_the_editor_gives_the_text(monkeypatch, tmp_path):
@@ -89,10 +97,10 @@ def test_the_editor_gives_the_text(monkeypatch, tmp_path):
     script.write_text("#!/bin/sh\nprintf 'one\\n\\ntwo\\n' > \"$1\"\n")
     script.chmod(0o755)
     monkeypatch.setenv("VISUAL", str(script))
-    assert input_parsing.edited() == "one\n\ntwo"
+    assert input_parsing.from_editor() == "one\n\ntwo"
     monkeypatch.setenv("VISUAL", "/no/such/editor")
     with pytest.raises(OSError):
-        input_parsing.edited()
+        input_parsing.from_editor()
 
 
 # -- one episode in two styles
@@ -183,15 +191,15 @@ def test_an_environment_that_knows_no_styles_has_no_twin():
 
 def test_seats_by_number_name_and_all():
     config = RunConfig()
-    assert seat(config, [], "1").own == [0]
-    assert seat(config, [], "front_3, 1").own == [0, 2]
-    assert seat(config, [], "all").describe() == "you play everybody"
-    found = seat(config, ["random", "2=expert"], "1")
-    assert [str(team) for team in found.teams] == ["None", "scripted", "random"]
-    assert found.describe() == "front_1: you; front_2: expert; front_3: random"
-    assert found.labels == ["you", "expert", "random"]
-    assert seat(config, []).describe() == "everybody: expert"
-    assert str(seat(RunConfig(env="tiny_envs:Essay", agents=2), []).teams[0]) == "untrained"
+    assert assign_seats(config, [], "1").person_seats == [0]
+    assert assign_seats(config, [], "front_3, 1").person_seats == [0, 2]
+    assert assign_seats(config, [], "all").describe() == "you play everybody"
+    lineup = assign_seats(config, ["random", "2=expert"], "1")
+    assert [str(team) for team in lineup.teams] == ["None", "scripted", "random"]
+    assert lineup.describe() == "front_1: you; front_2: expert; front_3: random"
+    assert lineup.labels == ["you", "expert", "random"]
+    assert assign_seats(config, []).describe() == "everybody: expert"
+    assert str(assign_seats(RunConfig(env="tiny_envs:Essay", agents=2), []).teams[0]) == "untrained"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +213,7 @@ def test_seats_by_number_name_and_all():
 )
 def test_seats_that_cannot_be(teams, seats, says):
     with pytest.raises(ConfigError, match=says):
-        seat(RunConfig(), teams, seats)
+        assign_seats(RunConfig(), teams, seats)
 
 
 # -- whole games
@@ -362,7 +370,8 @@ def shown_by(renderable, width=80) -> str:
 
 
 def test_foreign_text_neither_moves_the_cursor_nor_is_markup():
-    text = shown_by(panels.said("a\x1b[2J", "x\x1b[31my\x07\r[red]z[/]\x9b1m", heading="turn 1"))
+    panel = panels.agent_panel("a\x1b[2J", "x\x1b[31my\x07\r[red]z[/]\x9b1m", heading="turn 1")
+    text = shown_by(panel)
     assert "\x1b" not in text and "\x9b" not in text and "\x07" not in text and "[red]z[/]" in text
 
 
@@ -379,7 +388,7 @@ def test_everybodys_actions_fit_the_terminal(agents, width):
     from colllm_bench.envs.strategy.scripted import Expert
 
     replay = replay_of(rollout([env], [2], [0], ScriptedTeam(Expert), frames=1)[0])
-    text = shown_by(panels.what_everybody_did(replay, width, [0]), width)
+    text = shown_by(panels.actions_summary(replay, width, [0]), width)
     assert all(f"front_{k + 1}" in text for k in range(agents)) and "…" not in text
     assert text.count("turn") == (1 if agents == 3 else 4)
 
@@ -408,7 +417,7 @@ def steps(replay, keys):
     viewer._draw = lambda at: (shown.append(at), draw(at))
     try:
         watch_replay(replay, viewer)
-    except Stopped:
+    except ViewerClosed:
         shown.append(QUIT)
     return shown
 

@@ -19,13 +19,12 @@ from colllm_bench import cli
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.evaluate import main
-from colllm_bench.evaluation.held_out import play_held_out, results
+from colllm_bench.evaluation.held_out import play_held_out, raw_results
 from colllm_bench.registry import MODELS
 from colllm_bench.runs.files import read_json, read_lines
 from colllm_bench.setup.resolve import resolve
-from colllm_bench.teams.base import close
 from colllm_bench.teams.endpoint.client import Endpoint
-from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
+from colllm_bench.teams.endpoint.rate_limiter import Cancelled, RateLimiter
 from colllm_bench.teams.endpoint.response_cache import ResponseCache
 from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointTeam
 from colllm_bench.teams.loading import load_team
@@ -54,7 +53,7 @@ def play(server, config=None, path=None, temperature=0.0, seed=0, **endpoint):
     try:
         return play_held_out(config or relay(), player), player
     finally:
-        close(player)
+        player.close()
 
 
 def texts(episodes):
@@ -123,7 +122,7 @@ def test_every_agent_has_a_conversation_of_its_own():
     assert {(b["model"], b["max_tokens"], b["temperature"]) for b in server.bodies} == {
         ("m", 7, 0.0)
     }
-    assert player.ledger.summary()["cached_tokens"] == 4 * len(server.bodies)
+    assert player.cache.summary()["cached_tokens"] == 4 * len(server.bodies)
 
 
 def test_requests_have_seeds_of_their_own_that_repeat():
@@ -177,12 +176,12 @@ def test_refusals_and_full_contexts_are_data(reply, error):
     with Scripted(lambda number, body: reply) as server:
         episodes, player = play(server)
     turns = sum(len(x.turns) for e in episodes for x in e.trajectories)
-    assert set(sum(texts(episodes), [])) == {""} and results(episodes)["invalid"] == 1.0
+    assert set(sum(texts(episodes), [])) == {""} and raw_results(episodes)["invalid"] == 1.0
     # A full conversation is not asked again: it can only have grown.
     asked = turns if error == "refusal" else 6
-    assert len(server.bodies) == asked == player.ledger.summary()["requests"]
+    assert len(server.bodies) == asked == player.cache.summary()["requests"]
     key = {"refusal": "refusals", "context": "context_errors"}[error]
-    assert player.ledger.summary()[key] == asked
+    assert player.cache.summary()[key] == asked
     if error == "refusal":
         said = [m["content"] for b in server.bodies for m in b["messages"]
                 if m["role"] == "assistant"]
@@ -192,7 +191,7 @@ def test_refusals_and_full_contexts_are_data(reply, error):
 def test_an_answer_that_was_cut_off_counts():
     with Scripted(lambda n, body: (200, completion("go", "length"))) as server:
         episodes, player = play(server)
-    assert player.ledger.summary()["cut_off"] == len(server.bodies)
+    assert player.cache.summary()["cut_off"] == len(server.bodies)
     assert set(sum(texts(episodes), [])) == {"go"}
 
 
@@ -210,7 +209,7 @@ def test_what_may_pass_is_tried_again():
     with Scripted(flaky) as server:
         episodes, player = play(server, concurrency=1, retries=3)
     assert set(sum(texts(episodes), [])) == {"go"}
-    used = player.ledger.summary()
+    used = player.cache.summary()
     assert used["attempts"] == used["requests"] + 3 == len(server.bodies)
     assert time.monotonic() - began > 0.3 + 0.5 + 1.0
 
@@ -266,7 +265,7 @@ def test_without_a_key(monkeypatch):
         assert len(play(server)[0]) == 3
 
 
-# -- the ledger
+# -- the cache
 
 
 def test_nothing_is_asked_twice(tmp_path):
@@ -277,7 +276,7 @@ def test_nothing_is_asked_twice(tmp_path):
         with open(path, "ab") as file:
             file.write(b'{"digest": "torn')
         again, player = play(server, path=path)
-    assert again == first and len(server.bodies) == asked == player.ledger.recalled
+    assert again == first and len(server.bodies) == asked == len(player.cache)
     with always("left") as server:  # other settings are other requests
         other, _ = play(server, path=path, temperature=0.5)
     assert len(server.bodies) == asked and texts(other) != texts(first)
@@ -306,8 +305,8 @@ def test_a_killed_evaluation_goes_on_where_it_was(tmp_path, capsys):
         assert hanging.wait(60)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        (ledger,) = tmp_path.rglob("requests-*.jsonl")
-        assert len(read_lines(ledger)) == 7
+        (cache,) = tmp_path.rglob("requests-*.jsonl")
+        assert len(read_lines(cache)) == 7
         assert cli.execute(main, argv) == 0
         asked = len(server.bodies)
         assert asked == 3 * 2 * 2 + 1
@@ -346,20 +345,20 @@ def test_it_stops_when_the_money_is_spent(tmp_path):
             play(server, path=path, concurrency=1, max_cost=0.005, **prices)
         assert len(server.bodies) == 2
         episodes, player = play(server, path=path, concurrency=1, max_cost=1.0, **prices)
-    assert player.ledger.cost == pytest.approx(0.003 * len(server.bodies))
+    assert player.cache.cost == pytest.approx(0.003 * len(server.bodies))
     assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.trajectories)
 
 
 def test_a_ledger_counts_what_it_finds(tmp_path):
     path = tmp_path / "requests.jsonl"
-    ledger = ResponseCache(path, price_out=1.0)
-    ledger.add({"digest": "a", "text": "x", "prompt_tokens": 5, "completion_tokens": 3,
+    cache = ResponseCache(path, price_out=1.0)
+    cache.put({"digest": "a", "text": "x", "prompt_tokens": 5, "completion_tokens": 3,
                 "attempts": 2, "error": None, "finish": "length"})
-    ledger.add({"digest": "b", "text": "", "error": "context", "attempts": 1})
-    found = ResponseCache(path, price_out=1.0)
-    assert found.summary() == ledger.summary() and found.find("a")["text"] == "x"
-    assert found.summary() | {"requests": 2, "attempts": 3, "prompt_tokens": 5, "cut_off": 1,
-                              "context_errors": 1, "cost": 3e-6} == found.summary()
+    cache.put({"digest": "b", "text": "", "error": "context", "attempts": 1})
+    again = ResponseCache(path, price_out=1.0)
+    assert again.summary() == cache.summary() and again.get("a")["text"] == "x"
+    assert again.summary() | {"requests": 2, "attempts": 3, "prompt_tokens": 5, "cut_off": 1,
+                              "context_errors": 1, "cost": 3e-6} == again.summary()
     assert ResponseCache(path).cost is None
 
 
@@ -380,39 +379,39 @@ class Eta:
         return self.stopped
 
 
-def entering(pace, clock, tokens):
+def entering(limiter, clock, tokens):
     times = []
     for n in tokens:
-        pace.enter(n)
+        limiter.acquire(n)
         times.append(clock.now)
     return times
 
 
 def test_no_minute_holds_more_requests_than_allowed():
     clock = Eta()
-    times = entering(Pace(3, None, clock, clock), clock, [1] * 8)
+    times = entering(RateLimiter(3, None, clock, clock), clock, [1] * 8)
     assert all(later - earlier >= 60 for earlier, later in zip(times, times[3:]))
     assert times[-1] < 125, "and no more is waited than that takes"
 
 
 def test_no_minute_holds_more_tokens_than_allowed():
     clock = Eta()
-    pace = Pace(None, 100, clock, clock)
-    assert entering(pace, clock, [60, 40]) == [0.0, 0.0]
-    (third,) = entering(pace, clock, [50])
+    limiter = RateLimiter(None, 100, clock, clock)
+    assert entering(limiter, clock, [60, 40]) == [0.0, 0.0]
+    (third,) = entering(limiter, clock, [50])
     assert 60 <= third < 62
-    pace = Pace(None, 100, clock, clock)
-    pace.settle(pace.enter(90), 10)  # it took less than was feared
+    limiter = RateLimiter(None, 100, clock, clock)
+    limiter.report(limiter.acquire(90), 10)  # it took less than was feared
     before = clock.now
-    assert entering(pace, clock, [90]) == [before]
-    (late,) = entering(pace, clock, [500])  # larger than the limit: alone
+    assert entering(limiter, clock, [90]) == [before]
+    (late,) = entering(limiter, clock, [500])  # larger than the limit: alone
     assert 60 <= late - before < 62
 
 
 def test_who_waits_can_be_stopped():
     clock = Eta()
-    pace = Pace(1, None, clock, clock)
-    pace.enter(1)
+    limiter = RateLimiter(1, None, clock, clock)
+    limiter.acquire(1)
     clock.stopped = True
-    with pytest.raises(Stopped):
-        pace.enter(1)
+    with pytest.raises(Cancelled):
+        limiter.acquire(1)
