@@ -128,3 +128,21 @@ def test_refusals(runs, tmp_path, capsys, model_folder):
         said = capsys.readouterr()
         assert code == 2 and told in said.err and said.err.count("\n") == 1, (argv, said.err)
     assert not list((tmp_path / "out").rglob("*.json"))
+
+
+def test_a_centralized_algorithm_of_ones_own_is_recorded_and_refused_as_such(
+    runs, tmp_path, capsys, model_folder
+):
+    """It is known by its class, not by the name of the built-in one."""
+    (tmp_path / "mine.py").write_text(
+        "from colllm_bench.baselines.centralized import CentralizedExecution\n\n\n"
+        "class MyCentral(CentralizedExecution):\n    pass\n"
+    )
+    model = model_folder("Llama", max_position_embeddings=1024)
+    run = str(finished_run(tmp_path / "mine/seed0", model, algo=f"{tmp_path}/mine.py:MyCentral"))
+    assert cli.execute(main, [run, "--out", str(tmp_path), "--name", "m"]) == 0
+    (about,) = read_json(next(tmp_path.rglob("evaluation.json")))["teams"].values()
+    assert about["centralized"] is True
+    capsys.readouterr()
+    assert cli.execute(main, ["--cross-play", run, runs[0], "--out", str(tmp_path)]) == 2
+    assert "has one controller for all seats: nothing to mix" in capsys.readouterr().err

@@ -178,3 +178,10 @@ def test_the_summary_is_json_and_names_the_run():
     assert {key: json.loads(text)[key] for key in expected} == expected
     assert summary["return"]["trained"] == {"mean": 1.0, "low": None, "high": None, "n": 1}
     assert summary["held_out"] == {"trained": team([1.0])}
+
+
+def test_names_that_the_documentation_promises():
+    from colllm_bench import evaluation
+
+    assert evaluation.play_held_out is evaluate.play_held_out
+    assert evaluation.results is evaluation.raw_results is evaluate.raw_results
