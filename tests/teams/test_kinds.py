@@ -187,6 +187,16 @@ def test_the_words_of_kinds_stand_in_no_other_module():
             assert '"central"' not in text, path
 
 
+def test_the_example_of_the_documentation_works(tmp_path):
+    text = (Path(ROOT) / "docs" / "evaluation.md").read_text()
+    code = next(part for part in text.split("```python\n") if part.startswith("# my_team.py"))
+    (tmp_path / "my_team.py").write_text(code.partition("```")[0])
+    team = f"{tmp_path}/my_team.py:ConstantKind:hold"
+    config = team_config(team, RunConfig(env="tiny_envs:Relay", agents=2, eval_episodes=1))
+    (episode,) = play_held_out(config, load_team(team, config))
+    assert {turn.action_text for x in episode.trajectories for turn in x.turns} == {"hold"}
+
+
 def test_help_lists_the_kinds_and_stays_light():
     code = (
         "import runpy, sys\n"
