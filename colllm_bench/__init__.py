@@ -46,6 +46,7 @@ _LAZY = {
     "make_aec": "colllm_bench.registry:make_aec",
     "register_env": "colllm_bench.registry:register_env",
     "register_algorithm": "colllm_bench.registry:register_algorithm",
+    "register_team": "colllm_bench.teams.specs:register_team",
     "RunConfig": "colllm_bench.config:RunConfig",
     "train": "colllm_bench.training.train:train",
     "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",

@@ -12,9 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from colllm_bench import cli
-from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.errors import ConfigError
-from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.endpoint.options import add_endpoint_options
 from colllm_bench.teams.specs import allowed_teams, team_help
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def make_parser() -> cli.Parser:
         help="seats that the matrix's rows take (default: half of them, rounded down)",
     )
     cli.add_config_options(parser, only=READ)
-    _add_endpoint_options(parser.add_argument_group("endpoints (openai:MODEL)"))
+    add_endpoint_options(parser.add_argument_group("endpoints (openai:MODEL)"))
     out = parser.add_argument_group("output")
     out.add_argument(
         "--out", metavar="FOLDER", help="records go to FOLDER/evaluations/ENV/NAME (default: "
@@ -76,26 +75,6 @@ def make_parser() -> cli.Parser:
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
     out.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
-
-
-def _add_endpoint_options(group: Any) -> None:
-    """A flag for every field of :class:`colllm_bench.teams.endpoint.client.Endpoint`."""
-    kinds = {"concurrency": int, "rpm": int, "tpm": int, "retries": int, "timeout": float,
-             "price_in": float, "price_out": float, "max_cost": float}
-    for name, doc in field_docs(Endpoint).items():
-        default = getattr(Endpoint, name, None)
-        text = doc.text.replace("%", "%%")
-        if name == "options":
-            group.add_argument(
-                "--request-option", metavar="KEY=VALUE", action="append",
-                help="a further field of every request, such as top_p=0.9; null leaves one out",
-            )
-            continue
-        text += "" if default is None else f" (default: {default})"
-        group.add_argument(
-            f"--{name.replace('_', '-')}", type=kinds.get(name, str), help=text,
-            metavar={int: "N", float: "X"}.get(kinds.get(name), name.rpartition("_")[2].upper()),
-        )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -93,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
         show_replay(console, Path(options["replay"]), options.get("delay"))
         return 0
     from colllm_bench.interactive.lineup import assign_seats
+    from colllm_bench.teams.endpoint.options import endpoint_of
 
     watching = "watch" in options
     seats = None if watching else options.get("seat", "1")
@@ -104,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
         game = Game(
             console, lineup, options.get("seed", secrets.randbelow(SEEDS)),
             split=options.get("split", "train"), temperature=options.get("temperature"),
-            endpoint=_endpoint(options), record=record,
+            endpoint=endpoint_of(options), record=record,
         )
     try:
         game.play(watching, options.get("delay"))
@@ -148,16 +149,6 @@ def _base(teams: Sequence[str]) -> Any:
             if path and holds_run(path):
                 return read_config(path)
     return None
-
-
-def _endpoint(options: dict[str, Any]) -> Any:
-    if "base_url" not in options:
-        return None
-    from colllm_bench.teams.endpoint.client import Endpoint
-
-    endpoint = Endpoint(base_url=options["base_url"])
-    endpoint.check()
-    return endpoint
 
 
 if __name__ == "__main__":

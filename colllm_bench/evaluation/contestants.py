@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from colllm_bench import cli, registry
@@ -15,12 +13,11 @@ from colllm_bench.evaluation.comparison import Contestant, labels, require_same_
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
-from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.endpoint.options import ENDPOINT_OPTIONS, endpoint_of
 from colllm_bench.teams.specs import TeamSpec, parse_team
 
 OF_A_RUN = ("algo", "model", "chat_template")
 """Flags without effect where all teams are runs, which bring these settings with them."""
-OF_ENDPOINTS = tuple(field.name for field in fields(Endpoint) if field.name != "options")
 FILE_OPTIONS = ("out", "name")
 """What a --config file may set beside the fields of RunConfig."""
 
@@ -47,7 +44,7 @@ def make_contestants(names: Sequence[str], args: Namespace) -> list[Contestant]:
     runs = [spec.kind.recorded(spec.name) for spec in specs]
     first_run = next((run for run in runs if run is not None), None)
     configs = [_settings(spec, first_run, args) for spec in specs]
-    endpoint = _endpoint(options)
+    endpoint = endpoint_of(options)
     contestants = [
         Contestant(
             label, spec, config, 0.0 if greedy else config.temperature,
@@ -64,9 +61,7 @@ def _refuse_unused(specs: Sequence[TeamSpec], options: dict[str, Any]) -> None:
     """Refuse options that none of the teams reads."""
     kinds = [spec.kind for spec in specs]
     with_endpoint = any(kind.takes_endpoint_options for kind in kinds)
-    unused = [] if with_endpoint else [
-        name for name in (*OF_ENDPOINTS, "request_option") if name in options
-    ]
+    unused = [] if with_endpoint else [name for name in ENDPOINT_OPTIONS if name in options]
     if all(kind.is_run for kind in kinds):
         unused += [name for name in OF_A_RUN if name in options]
     if unused:
@@ -103,22 +98,3 @@ def _settings(spec: TeamSpec, first_run: RunConfig | None, args: Namespace) -> R
         raise ConfigError(f"batch {config.batch} is out of range", allowed="1 or more")
     make_env(config, split="eval", scripted=kind.brief_only).close()
     return config
-
-
-def _endpoint(options: dict[str, Any]) -> Endpoint:
-    request_options = {}
-    for pair in options.get("request_option", []):
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ConfigError(
-                f"--request-option {pair!r} is no pair", allowed="KEY=VALUE",
-                fix="--request-option top_p=0.9",
-            )
-        try:
-            request_options[key] = json.loads(value)
-        except ValueError:
-            request_options[key] = value
-    settings = {name: options[name] for name in OF_ENDPOINTS if name in options}
-    endpoint = Endpoint(**settings, options=request_options)
-    endpoint.check()
-    return endpoint

@@ -34,7 +34,7 @@ def load_team(
     """A team that can play.
 
     Args:
-        team: its name, or what :func:`colllm_bench.teams.specs.parse_team` made of it.
+        team: its name, or a result of :func:`colllm_bench.teams.specs.parse_team`.
         config: the task and how it is played: environment, agents, style, longest action,
             device; resolved (:func:`colllm_bench.teams.specs.team_config`). What a trained team
             *is* (model, adapters) comes from its run folder.

@@ -62,20 +62,23 @@ class TeamSpec:
         return self.kind.write(self.name)
 
 
-def register_team(kind: TeamKind | type[TeamKind]) -> TeamKind:
-    """Make ``kind`` a kind of team of this process; usable as a class decorator.
+def register_team(kind: TeamKind | type[TeamKind]) -> TeamKind | type[TeamKind]:
+    """Make ``kind`` a kind of team of this process.
+
+    Returns:
+        ``kind``, so that this is a class decorator too.
 
     Raises:
         ConfigError: no TeamKind, or one without a word or with a word that is no name.
     """
-    made = _instance(kind, repr(kind))
-    if not re.fullmatch(r"[\w.-]+", made.word):
+    instance = _instance(kind, repr(kind))
+    if not re.fullmatch(r"[\w.-]+", instance.word):
         raise ConfigError(
-            f"a team kind with the word {made.word!r}", allowed="letters, digits and _ . -",
-            fix=f"word = 'mine' in class {type(made).__name__}",
+            f"a team kind with the word {instance.word!r}", allowed="letters, digits and _ . -",
+            fix=f"word = 'mine' in class {type(instance).__name__}",
         )
-    KINDS[made.word] = made
-    return made
+    KINDS[instance.word] = instance
+    return kind
 
 
 def allowed_teams() -> str:
@@ -142,10 +145,10 @@ def _kind_of_entry(entry: str) -> TeamKind:
 
 
 def _instance(kind: TeamKind | type[TeamKind], text: str) -> TeamKind:
-    made = kind() if isinstance(kind, type) and issubclass(kind, TeamKind) else kind
-    if not isinstance(made, TeamKind):
+    instance = kind() if isinstance(kind, type) and issubclass(kind, TeamKind) else kind
+    if not isinstance(instance, TeamKind):
         raise ConfigError(
             f"team kind {text} is no subclass of colllm_bench.teams.kinds.TeamKind",
             fix="class MyKind(TeamKind): with a method load(self, name, config, options)",
         )
-    return made
+    return instance

@@ -41,7 +41,7 @@ def test_nothing_is_asked_twice(tmp_path):
         with open(path, "ab") as file:
             file.write(b'{"digest": "torn')
         again, player = play(server, path=path)
-    assert again == first and len(server.bodies) == asked == len(player.cache)
+    assert again == first and len(server.bodies) == asked == player.cache.totals["requests"]
     with always("left") as server:  # other settings are other requests
         other, _ = play(server, path=path, temperature=0.5)
     assert len(server.bodies) == asked and texts(other) != texts(first)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from colllm_bench import cli, play
+from colllm_bench import cli, play, register_team
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation.held_out import play_held_out
 from colllm_bench.runs.files import read_json
-from colllm_bench.teams import Team, TeamKind, load_team, parse_team, register_team, team_config
+from colllm_bench.teams import Team, TeamKind, load_team, parse_team, team_config
 from colllm_bench.teams.specs import KINDS, allowed_teams, team_help
 
 KIND = '''
@@ -123,7 +123,7 @@ def test_a_registered_kind_has_a_word_of_its_own(monkeypatch):
         def load(self, name, config, options):
             return Silent()
 
-    assert SilentKind.word == "silent" and "silent" in allowed_teams()
+    assert issubclass(SilentKind, TeamKind) and "silent" in allowed_teams()
     assert "silent | mute     says nothing" in team_help()
     assert parse_team("mute") == parse_team("silent") and str(parse_team("mute")) == "silent"
     config = team_config("silent", RunConfig(env="tiny_envs:Relay", agents=2, eval_episodes=1))
@@ -145,6 +145,17 @@ def test_an_installed_package_brings_a_kind(tmp_path, monkeypatch):
     assert spec.kind.word == "constant" and spec.name == "hold" and str(spec) == "constant:hold"
     assert parse_team("my_package:ConstantKind:go").kind is spec.kind
     sys.modules.pop("my_package")
+
+
+def test_names_that_spell_markup_are_shown_as_they_are(team, tmp_path, capsys):
+    argv = [team.replace(":hold", ":[/red]hold"), *TASK, "--episodes", "1", "--name", "m",
+            "--out", str(tmp_path / "[bold]out")]
+    assert cli.execute(main, [*argv]) == 0
+    shown = capsys.readouterr().out
+    assert "constant:[/red]hold: turns" in shown and "[bold]out/evaluations" in shown
+    argv = ["--cross-play", *argv[:1], "random", *argv[1:]]
+    assert cli.execute(main, argv[:-4] + ["--out", str(tmp_path), "--name", "x"]) == 0
+    assert "1  constant:[/red]hold" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text, words", [

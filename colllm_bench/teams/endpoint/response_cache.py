@@ -52,9 +52,6 @@ class ResponseCache:
         text = json.dumps([place, body], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def get(self, digest: str) -> dict[str, Any] | None:
         """The answer to the request that ``digest`` names, or None."""
         with self._lock:
