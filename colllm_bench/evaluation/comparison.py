@@ -32,8 +32,7 @@ from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.kinds import LoadOptions
-from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.specs import KINDS, TeamSpec
+from colllm_bench.teams.specs import KINDS, TeamSpec, load_team
 from colllm_bench.types import Episode
 
 EXAMPLES = 3

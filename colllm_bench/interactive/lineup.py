@@ -12,9 +12,8 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.setup.environments import make_env, make_mixed_env
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.teams.base import Team
-from colllm_bench.teams.loading import load_team
 from colllm_bench.teams.mixed import MixedTeam
-from colllm_bench.teams.specs import TeamSpec, allowed_teams, parse_team
+from colllm_bench.teams.specs import TeamSpec, allowed_teams, load_team, parse_team
 
 TASK_FIELDS = ("env", "agents", "env_options", "device", "dtype", "threads")
 """Settings that all players share."""

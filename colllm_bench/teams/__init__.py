@@ -11,7 +11,7 @@ import importlib
 _PUBLIC = {
     "Team": "base",
     "TeamKind": "kinds",
-    "load_team": "loading",
+    "load_team": "specs",
     "parse_team": "specs",
     "register_team": "specs",
     "team_config": "specs",

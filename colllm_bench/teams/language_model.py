@@ -14,25 +14,25 @@ class LanguageModelTeam(Team):
     """A team of language models, all agents of all episodes in one batch.
 
     Args:
-        policy: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
-        generator: ``torch.Generator`` on the policy's device; every sampled token uses it.
-        temperature: of sampling; 0 is greedy.
+        team: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
+        generator: ``torch.Generator`` on the team's device; every sampled token comes from it.
+        temperature: of sampling; 0 plays greedily.
         max_action_tokens: longest action.
-        seed: instead of ``generator``: a random stream for every agent, episode and turn, so
-            that an agent's actions do not depend on what else is in the batch
+        seed: instead of ``generator``: a stream for every agent, episode and turn, so that
+            an agent says the same whoever else is in the batch
             (:class:`colllm_bench.models.sampling.PerTurnRandom`).
     """
 
     def __init__(
         self,
-        policy: Any,
+        team: Any,
         *,
         generator: Any = None,
         temperature: float,
         max_action_tokens: int,
         seed: int | None = None,
     ):
-        self.policy = policy
+        self.team = team
         self.generator = generator
         self.seed = seed
         self.temperature = temperature
@@ -40,7 +40,7 @@ class LanguageModelTeam(Team):
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running = list(episodes)
-        self.session = self.policy.session(
+        self.session = self.team.session(
             len(episodes),
             generator=self._streams() if self.seed is not None else self.generator,
             temperature=self.temperature,
@@ -48,19 +48,19 @@ class LanguageModelTeam(Team):
         )
 
     def _streams(self) -> PerTurnRandom:
-        starts = list(zip(self.running, replicas(self.running), strict=True))
+        places = list(zip(self.running, replicas(self.running), strict=True))
         names = [
             (self.running[0].trajectories[a].agent, episode.seed, replica)
             for a in range(len(self.running[0].trajectories))
-            for episode, replica in starts
+            for episode, replica in places
         ]
         return PerTurnRandom(self.seed, names, self.max_action_tokens)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         flat: list[Turn | None] = []
         for a in range(len(turns[0])):
-            for episode, episode_turns in zip(self.running, turns, strict=True):
-                turn = episode_turns[a]
+            for episode, own in zip(self.running, turns, strict=True):
+                turn = own[a]
                 if turn is not None:
                     turn.prompt_ids = self._prompt(episode.trajectories[a], turn.observation)
                 flat.append(turn)
@@ -68,7 +68,7 @@ class LanguageModelTeam(Team):
         for turn, result in zip(flat, sampled, strict=True):
             if turn is not None:
                 turn.action_ids, turn.logprobs = result
-                turn.action_text = self.policy.prompts.text(turn.action_ids)
+                turn.action_text = self.team.prompts.text(turn.action_ids)
 
     def keep_running(self, running: Sequence[int]) -> None:
         self.running = [self.running[i] for i in running]
@@ -80,9 +80,9 @@ class LanguageModelTeam(Team):
 
     def _prompt(self, trajectory: Trajectory, observation: str) -> list[int]:
         if len(trajectory.turns) == 1:
-            return self.policy.prompts.first(trajectory.instructions, observation)
+            return self.team.prompts.first(trajectory.instructions, observation)
         return self._after(trajectory.turns[-2], observation)
 
     def _after(self, previous: Turn, observation: str) -> list[int]:
-        ended = previous.action_ids[-1] in self.policy.prompts.end_ids
-        return self.policy.prompts.next(observation, ended=ended)
+        ended = previous.action_ids[-1] in self.team.prompts.end_ids
+        return self.team.prompts.next(observation, ended=ended)

@@ -1,4 +1,4 @@
-"""From a team's name to the object that plays, and from a configuration to its policy."""
+"""The policies of language-model teams: as a run starts them, and as a run trained them."""
 
 from __future__ import annotations
 
@@ -14,63 +14,9 @@ from colllm_bench.runs.folder import read_config
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
-from colllm_bench.teams.base import Team
-from colllm_bench.teams.kinds import LoadOptions
-from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.teams.specs import TeamSpec, parse_team
 
 OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
 """Fields that belong to a trained team, wherever it plays; ``env`` chooses the built-in model."""
-
-
-def load_team(
-    team: str | TeamSpec,
-    config: RunConfig,
-    *,
-    temperature: float | None = None,
-    seed: int | None = None,
-    **options: Any,
-) -> Team:
-    """A team that can play.
-
-    Args:
-        team: its name, or a result of :func:`colllm_bench.teams.specs.parse_team`.
-        config: the task and how it is played: environment, agents, style, longest action,
-            device; resolved (:func:`colllm_bench.teams.specs.team_config`). What a trained team
-            *is* (model, adapters) comes from its run folder.
-        temperature: None: ``config.temperature``; 0 is greedy.
-        seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
-            episode whoever plays beside it.
-        options: further fields of :class:`colllm_bench.teams.kinds.LoadOptions`, such as
-            ``seats``.
-
-    Returns:
-        The team; its ``close`` is the caller's to call.
-
-    Raises:
-        ConfigError: the team is not there, or does not fit the environment.
-    """
-    spec = parse_team(team) if isinstance(team, str) else team
-    load_options = LoadOptions(
-        temperature=config.temperature if temperature is None else temperature,
-        seed=config.seed if seed is None else seed,
-        **options,
-    )
-    loaded = spec.kind.load(spec.name, config, load_options)
-    if not isinstance(loaded, Team):
-        raise ConfigError(
-            f"team {str(spec)!r} is a {type(loaded).__name__}, not a colllm_bench.teams.Team",
-            fix="a class of your own: class MyTeam(Team), with the methods reset and act",
-        )
-    return loaded
-
-
-def sampled_team(policy: Any, config: RunConfig, options: LoadOptions) -> Team:
-    """A loaded policy as a team that samples by ``options``."""
-    return LanguageModelTeam(
-        policy, temperature=options.temperature, max_action_tokens=config.max_action_tokens,
-        seed=options.seed,
-    )
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""From the text that names a team on the command line to the kind of team and its settings.
+"""From the text that names a team on the command line to its kind, its settings and the team.
 
 >>> config = team_config("results/strategy/cc/default/seed0")
 >>> team = load_team("results/strategy/cc/default/seed0", config, temperature=0.0, seed=0)
@@ -16,18 +16,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.teams.kinds import (
+from colllm_bench.teams.base import Team
+from colllm_bench.teams.builtin_kinds import (
     EndpointKind,
     RandomKind,
     RunKind,
     ScriptedKind,
-    TeamKind,
     UntrainedKind,
 )
+from colllm_bench.teams.kinds import LoadOptions, TeamKind
 
 GROUP = "colllm_bench.teams"
 """Entry points of installed packages: a kind's word, and the ``"module:Class"`` of the kind."""
@@ -126,6 +128,48 @@ def team_config(team: str | TeamSpec, base: RunConfig | None = None) -> RunConfi
     """
     spec = parse_team(team) if isinstance(team, str) else team
     return spec.kind.config(spec.name, base or RunConfig())
+
+
+def load_team(
+    team: str | TeamSpec,
+    config: RunConfig,
+    *,
+    temperature: float | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Team:
+    """A team that can play.
+
+    Args:
+        team: its name, or a result of :func:`parse_team`.
+        config: the task and how it is played: environment, agents, style, longest action,
+            device; resolved (:func:`team_config`). What a trained team
+            *is* (model, adapters) comes from its run folder.
+        temperature: None: ``config.temperature``; 0 is greedy.
+        seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
+            episode whoever plays beside it.
+        options: further fields of :class:`colllm_bench.teams.kinds.LoadOptions`, such as
+            ``seats``.
+
+    Returns:
+        The team; its ``close`` is the caller's to call.
+
+    Raises:
+        ConfigError: the team is not there, or does not fit the environment.
+    """
+    spec = parse_team(team) if isinstance(team, str) else team
+    load_options = LoadOptions(
+        temperature=config.temperature if temperature is None else temperature,
+        seed=config.seed if seed is None else seed,
+        **options,
+    )
+    loaded = spec.kind.load(spec.name, config, load_options)
+    if not isinstance(loaded, Team):
+        raise ConfigError(
+            f"team {str(spec)!r} is a {type(loaded).__name__}, not a colllm_bench.teams.Team",
+            fix="a class of your own: class MyTeam(Team), with the methods reset and act",
+        )
+    return loaded
 
 
 def _installed(text: str) -> list[TeamKind]:

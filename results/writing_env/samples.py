@@ -13,8 +13,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.scripted import read
 from colllm_bench.evaluation import held_out
-from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.specs import load_team, team_config
 
 
 def main() -> None:

@@ -16,8 +16,7 @@ from colllm_bench.evaluation import cross_play
 from colllm_bench.evaluation.held_out import play_held_out, raw_results
 from colllm_bench.leaderboard.heatmap import heatmap
 from colllm_bench.runs.files import read_json
-from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.specs import load_team, team_config
 
 
 @pytest.fixture(scope="module")

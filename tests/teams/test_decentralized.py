@@ -14,8 +14,8 @@ from colllm_bench.errors import RunError
 from colllm_bench.evaluation.held_out import play_held_out
 from colllm_bench.teams.agent_process import serve
 from colllm_bench.teams.decentralized import DecentralizedTeam
-from colllm_bench.teams.loading import load_team, policy_config, seat_names
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.loading import policy_config, seat_names
+from colllm_bench.teams.specs import load_team, team_config
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from colllm_bench.registry import MODELS
 from colllm_bench.runs.files import read_json
 from colllm_bench.teams.endpoint.client import Endpoint
 from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointTeam
-from colllm_bench.teams.loading import load_team
+from colllm_bench.teams.specs import load_team
 
 
 @pytest.fixture(autouse=True)

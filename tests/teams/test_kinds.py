@@ -189,7 +189,7 @@ def test_a_kind_that_loads_no_team(monkeypatch):
 def test_the_words_of_kinds_stand_in_no_other_module():
     """A chain of comparisons with kinds' words would have to know a stranger's kind."""
     room = Path(ROOT) / "colllm_bench"
-    allowed = {room / "teams" / "kinds.py", room / "teams" / "specs.py"}
+    allowed = {room / "teams" / "builtin_kinds.py"}
     for folder in ("teams", "evaluation", "interactive"):
         for path in set((room / folder).rglob("*.py")) - allowed:
             text = path.read_text()

@@ -13,14 +13,13 @@ from colllm_bench.runs.files import read_json
 from colllm_bench.teams.digest import weights_digest
 from colllm_bench.teams.loading import (
     finished,
-    load_team,
     load_trained,
     seat_names,
     team_folder,
 )
 from colllm_bench.teams.mixed import MixedTeam
 from colllm_bench.teams.scripted import ScriptedTeam
-from colllm_bench.teams.specs import parse_team, team_config
+from colllm_bench.teams.specs import load_team, parse_team, team_config
 
 
 @pytest.fixture(scope="module")
