@@ -25,7 +25,7 @@ from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import play_held_out, raw_results, summarize
-from colllm_bench.evaluation.record import EvaluationFolder, slug
+from colllm_bench.evaluation.record import EvaluationFolder, named_failure, slug
 from colllm_bench.runs import files
 from colllm_bench.runs.replays import replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text
@@ -193,10 +193,11 @@ def compare(
             continue
         if notify:
             notify(f"playing: {label}")
-        result = contestant.play(
-            folder.path / f"requests-{k}.jsonl",
-            notify and (lambda line, label=label: notify(f"playing: {label}: {line}")),
-        )
+        with named_failure(label):
+            result = contestant.play(
+                folder.path / f"requests-{k}.jsonl",
+                notify and (lambda line, label=label: notify(f"playing: {label}: {line}")),
+            )
         results[label] = result.results
         if result.usage:
             usage[label] = result.usage

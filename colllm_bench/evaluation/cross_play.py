@@ -27,7 +27,7 @@ from colllm_bench.evaluation.held_out import (
     reference_teams,
     summarize,
 )
-from colllm_bench.evaluation.record import EvaluationFolder
+from colllm_bench.evaluation.record import EvaluationFolder, named_failure
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.loading import seat_names
 from colllm_bench.teams.mixed import MixedTeam
@@ -112,14 +112,16 @@ def cross_play(
         missing = [j for j in range(len(contestants)) if f"{i},{j}" not in cells]
         if not missing:
             continue
-        row_team = row.load(seats=first, path=folder.path / f"requests-row{i}.jsonl")
+        with named_failure(row.label):
+            row_team = row.load(seats=first, path=folder.path / f"requests-row{i}.jsonl")
         try:
             for j in missing:
                 column = contestants[j]
                 if notify:
                     notify(f"playing: {row.label} with {column.label}")
                 path = folder.path / f"requests-{i}-{j}.jsonl"
-                cells[f"{i},{j}"] = _play_cell(row, column, row_team, first, rest, path)
+                with named_failure(f"{row.label} with {column.label}"):
+                    cells[f"{i},{j}"] = _play_cell(row, column, row_team, first, rest, path)
                 folder.write(False, cells=cells)
         finally:
             row_team.close()

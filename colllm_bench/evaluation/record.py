@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import files
 from colllm_bench.runs.provenance import environment
 
@@ -103,6 +103,25 @@ def keeping(folder: EvaluationFolder) -> Iterator[None]:
         raise type(interrupt)(f"interrupted; {kept}") from None
     finally:
         folder.close()
+
+
+@contextlib.contextmanager
+def named_failure(label: str) -> Iterator[None]:
+    """Around the play of a team: an unexpected exception becomes one line that names the team.
+
+    Raises:
+        RunError: in place of any exception that is not one of this package.
+    """
+    try:
+        yield
+    except ColllmError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no message"
+        raise RunError(
+            f"playing {label} failed: {type(error).__name__}: {reason}; what was finished is "
+            "kept: the same command goes on (--debug shows the traceback)"
+        ) from error
 
 
 def open_folder(

@@ -158,6 +158,22 @@ def test_names_that_spell_markup_are_shown_as_they_are(team, tmp_path, capsys):
     assert "1  constant:[/red]hold" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("cross", [False, True])
+def test_a_team_that_fails_is_named_and_what_was_finished_is_kept(team, tmp_path, capsys, cross):
+    path = Path(team.partition(":")[0])
+    path.write_text(KIND.replace("turn.action_text = self.action", "turn.action_text = 1 / 0"))
+    teams = ["--cross-play", "random", team] if cross else ["scripted", team]
+    argv = [*teams, *TASK, "--episodes", "1", "--out", str(tmp_path), "--name", "m"]
+    assert cli.execute(main, argv) == 1
+    line = capsys.readouterr().err
+    label = "random with constant:hold" if cross else "constant:hold"
+    assert line.startswith(f"error: playing {label} failed: ZeroDivisionError: division by zero;")
+    assert line.count("\n") == 1 and "--debug" in line
+    record = read_json(next((tmp_path / "evaluations").rglob("*.json")))
+    assert not record["complete"]
+    assert list(record["cells" if cross else "held_out"]) == ["0,0" if cross else "scripted"]
+
+
 @pytest.mark.parametrize("text, words", [
     ("{file}:Constant", "is no subclass of colllm_bench.teams.kinds.TeamKind; fix: class MyKind"),
     ("{file}:ConstantKind", "is not complete; fix: {file}:ConstantKind:ACTION"),
