@@ -6,7 +6,7 @@ import pytest
 from endpoint_play import KEY, always, play, texts
 from servers import Scripted, completion, failure
 
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.evaluation.held_out import raw_results
 from colllm_bench.teams.endpoint.replies import refuses_system_role
 
@@ -85,6 +85,15 @@ def test_a_server_that_refuses_both_forms_ends_in_one_line():
         with pytest.raises(ConfigError, match="refuses: .*System role not supported"):
             play(server, concurrency=1)
     assert len(server.bodies) <= 3  # one more may have been on its way
+
+
+def test_an_error_with_status_200_is_told():
+    with Scripted(lambda number, body: (200, failure("no credits left"))) as server:
+        with pytest.raises(RunError, match="no choices in it: no credits left; every answer"):
+            play(server, concurrency=1, retries=0)
+    with Scripted(lambda number, body: (200, {"error": "busy"})) as server:
+        with pytest.raises(RunError, match="no choices in it: busy"):
+            play(server, concurrency=1, retries=0)
 
 
 @pytest.mark.parametrize("content, text", [

@@ -27,7 +27,7 @@ LONGEST_WAIT = 60.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a model is asked, how fast, and what it costs."""
+    """A server that models are asked at: its address, limits and prices."""
 
     base_url: str | None = None
     """address of the server, up to /v1 (default: the variable OPENAI_BASE_URL, or OpenAI)"""
@@ -74,7 +74,7 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The base URL without what it may carry of a secret: user, password, query."""
+        """The base URL without user, password and query, which may hold secrets."""
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -185,7 +185,8 @@ class ChatClient:
             ticket, dialect = self.limiter.acquire(tokens), self._dialect
             tries.append(time.monotonic())
             try:
-                answer = replies.read_reply(self._send(body, dialect))
+                reply = self._send(body, dialect)
+                answer = replies.read_reply(reply)
             except self._openai.OpenAIError as error:
                 if self._adapts(dialect, error):
                     continue
@@ -193,7 +194,7 @@ class ChatClient:
                 if answer is None:
                     raise
             if answer is None:
-                raise self._openai.OpenAIError("the server's reply has no choices in it")
+                raise self._openai.OpenAIError(replies.empty_reply(reply))
             self.limiter.report(ticket, answer["prompt_tokens"] + answer["completion_tokens"])
             seconds = round(time.monotonic() - tries[-1], 3)
             return {**answer, "attempts": len(tries), "seconds": seconds}

@@ -64,6 +64,13 @@ def read_reply(reply: Any) -> dict[str, Any] | None:
     return row if text == raw else {**row, "raw": raw}
 
 
+def empty_reply(reply: Any) -> str:
+    """What is wrong with a reply that holds no answer. Gateways report errors with status 200."""
+    error = getattr(reply, "error", None)
+    message = error.get("message", error) if isinstance(error, Mapping) else error
+    return "the server's reply has no choices in it" + (f": {message}" if message else "")
+
+
 def _content(content: Any) -> tuple[str, bool]:
     """(text, whether a part is a refusal) of a message's content: a text, a list of parts, or
     nothing. Parts of other types (thoughts, images, tool calls) are no text."""
