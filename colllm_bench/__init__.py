@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; at run time __getattr_
     from colllm_bench.config import RunConfig
     from colllm_bench.evaluation.held_out import evaluate_team
     from colllm_bench.registry import make, make_aec, register_algorithm, register_env
-    from colllm_bench.training.train import train
+    from colllm_bench.training.loop import train
 
 __version__ = "0.1.0"
 
@@ -53,6 +53,7 @@ _LAZY = {
     "make_aec": "colllm_bench.registry:make_aec",
     "register_env": "colllm_bench.registry:register_env",
     "register_algorithm": "colllm_bench.registry:register_algorithm",
+    "register_team": "colllm_bench.teams.specs:register_team",
     "RunConfig": "colllm_bench.config:RunConfig",
     "train": "colllm_bench.training.loop:train",
     "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",

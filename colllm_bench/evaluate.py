@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import sys
 import warnings
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colllm_bench import cli
-from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.errors import ConfigError
-from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.endpoint.options import add_endpoint_options
+from colllm_bench.teams.specs import allowed_teams, team_help
+
+if TYPE_CHECKING:
+    from colllm_bench.evaluation.comparison import Contestant
 
 DESCRIPTION = """Play frozen teams on held-out tasks and say how they did.
 
@@ -26,44 +27,46 @@ DESCRIPTION = """Play frozen teams on held-out tasks and say how they did.
   python -m colllm_bench.evaluate --cross-play RUN RUN RUN
   python -m colllm_bench.evaluate --team openai:MODEL --base-url http://127.0.0.1:8000/v1
 
-A team is a run folder (its trained team), untrained (the model), scripted, random, or
-openai:MODEL (a model behind an OpenAI-compatible endpoint)."""
+A TEAM is one of
+"""
 READ = (
     "env", "algo", "agents", "env_options", "style", "model", "device", "dtype",
     "chat_template", "batch", "max_action_tokens", "temperature", "seed", "threads",
 )
 """Fields of RunConfig that decide an evaluation."""
-def parser() -> cli.Parser:
-    made = cli.Parser(
+
+
+def make_parser() -> cli.Parser:
+    parser = cli.Parser(
         prog="python -m colllm_bench.evaluate",
         usage="python -m colllm_bench.evaluate [TEAM ...] [options]",
-        description=DESCRIPTION,
+        description=DESCRIPTION + team_help(),
         formatter_class=RawDescriptionHelpFormatter,
     )
-    what = made.add_argument_group("what to play")
-    what.add_argument("teams", metavar="TEAM", nargs="*", help="teams, see above")
-    what.add_argument("--team", metavar="TEAM", action="append", help="the same, as an option")
-    what.add_argument(
+    teams = parser.add_argument_group("what to play")
+    teams.add_argument("teams", metavar="TEAM", nargs="*", help="teams, see above")
+    teams.add_argument("--team", metavar="TEAM", action="append", help="the same, as an option")
+    teams.add_argument(
         "--episodes", type=int, metavar="N", dest="held_out",
         help="held-out tasks to play (default: 200, or the run's eval_episodes)",
     )
-    what.add_argument("--greedy", action="store_true", help="the likeliest token, always")
-    what.add_argument(
+    teams.add_argument("--greedy", action="store_true", help="the likeliest token, always")
+    teams.add_argument(
         "--decentralized", action="store_true",
         help="every agent of a trained team in a process of its own, which shares nothing with "
         "the others but the environment's text",
     )
-    what.add_argument(
+    teams.add_argument(
         "--cross-play", metavar="TEAM", nargs="+",
         help="a matrix: the first seats by each of these, the other seats by each of these",
     )
-    what.add_argument(
+    teams.add_argument(
         "--row-seats", type=int, metavar="N",
         help="seats that the matrix's rows take (default: half of them, rounded down)",
     )
-    cli.add_config_options(made, only=READ)
-    _add_endpoint_options(made.add_argument_group("endpoints (openai:MODEL)"))
-    out = made.add_argument_group("output")
+    cli.add_config_options(parser, only=READ)
+    add_endpoint_options(parser.add_argument_group("endpoints (openai:MODEL)"))
+    out = parser.add_argument_group("output")
     out.add_argument(
         "--out", metavar="FOLDER", help="records go to FOLDER/evaluations/ENV/NAME (default: "
         "results)",
@@ -71,161 +74,99 @@ def parser() -> cli.Parser:
     out.add_argument("--name", help="the record's name (default: from the teams and the settings)")
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
     out.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
-
-
-def _add_endpoint_options(group: Any) -> None:
-    """A flag for every field of :class:`colllm_bench.teams.endpoint.client.Endpoint`."""
-    kinds = {"concurrency": int, "rpm": int, "tpm": int, "retries": int, "timeout": float,
-             "price_in": float, "price_out": float, "max_cost": float}
-    for name, doc in field_docs(Endpoint).items():
-        default = getattr(Endpoint, name, None)
-        text = doc.text.replace("%", "%%")
-        if name == "options":
-            group.add_argument(
-                "--request-option", metavar="KEY=VALUE", action="append",
-                help="a further field of every request, such as top_p=0.9; null leaves one out",
-            )
-            continue
-        text += "" if default is None else f" (default: {default})"
-        group.add_argument(
-            f"--{name.replace('_', '-')}", type=kinds.get(name, str), help=text,
-            metavar={int: "N", float: "X"}.get(kinds.get(name), name.rpartition("_")[2].upper()),
-        )
+    return parser
 
 
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = parser().parse(argv)
-    given = vars(args)
-    names = [*given.get("teams", []), *given.get("team", [])]
-    cross = given.get("cross_play")
-    if cross and (names or "decentralized" in given):
+    args = make_parser().parse(argv)
+    options = vars(args)
+    names = [*options.get("teams", []), *options.get("team", [])]
+    cross = options.get("cross_play")
+    if cross and (names or "decentralized" in options):
         raise ConfigError(
             "--cross-play with other teams, or decentralized", fix="two calls: one for the matrix"
         )
-    if "row_seats" in given and not cross:
+    if "row_seats" in options and not cross:
         raise ConfigError("--row-seats without --cross-play", fix="leave it out")
     if not names and not cross:
         raise ConfigError(
-            "no team to evaluate", allowed="a run folder, untrained, scripted, random, "
-            "openai:MODEL", fix="python -m colllm_bench.evaluate results/strategy/cc/default/seed0",
+            "no team to evaluate", allowed=allowed_teams(),
+            fix="python -m colllm_bench.evaluate results/strategy/cc/default/seed0",
         )
-    from colllm_bench.evaluation.entries import make_entries
+    from colllm_bench.evaluation.contestants import make_contestants
 
-    teams = make_entries(names or cross, args)
-    if cross:
-        from colllm_bench.evaluation.cross_play import run_cross_play
-
-        return run_cross_play(teams, args)
-    return run_evaluation(teams, args)
+    contestants = make_contestants(names or cross, args)
+    run = run_cross_play if cross else run_evaluation
+    return run(contestants, args)
 
 
-def run_evaluation(teams: Sequence[Any], args: Namespace) -> int:
+def run_evaluation(contestants: Sequence[Contestant], args: Namespace) -> int:
     """Play, record, print. Returns the exit code."""
     from rich.console import Console
+    from rich.markup import escape
 
     from colllm_bench.evaluation.comparison import compare, settings_of, with_references
+    from colllm_bench.evaluation.record import keeping, open_folder
+    from colllm_bench.evaluation.report import print_evaluation
 
     console = Console(quiet="quiet" in vars(args))
     with console.status("reading the teams") as status:
-        teams = with_references(teams)
-        own = [team.label for team in teams if team.spec.kind not in ("random", "scripted")]
-        folder = open_folder(settings_of(teams), own or ["references"], args)
+        contestants = with_references(contestants)
+        labels = [c.label for c in contestants if not c.spec.kind.is_reference]
+        settings = settings_of(contestants)
+        folder = open_folder(settings, labels or ["references"], **_place(args))
         with keeping(folder):
-            record = compare(teams, folder, notify=status.update)
-    print_evaluation(console, folder.path, record)
+            record = compare(contestants, folder, lambda line: status.update(escape(line)))
+    print_evaluation(console, folder.path, record, contestants)
     return 0
 
 
-@contextlib.contextmanager
-def keeping(folder: Any) -> Iterator[None]:
-    """Around an evaluation's work: the folder is closed, and Ctrl-C says what is kept."""
+def run_cross_play(contestants: Sequence[Contestant], args: Namespace) -> int:
+    """Play, record, draw, print. Returns the exit code."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from colllm_bench.evaluation import cross_play
+    from colllm_bench.evaluation.record import keeping, open_folder
+    from colllm_bench.evaluation.report import print_cross_play, print_places
+    from colllm_bench.runs import files
+
+    seats = cross_play.check(contestants, vars(args).get("row_seats"))
+    console = Console(quiet="quiet" in vars(args))
+    labels = [contestant.label for contestant in contestants]
+    with console.status("reading the teams") as status:
+        settings = cross_play.cross_play_settings(contestants, seats)
+        names = ["cross-play", *labels]
+        folder = open_folder(settings, names, file=cross_play.FILE, **_place(args))
+        with keeping(folder):
+            notify = lambda line: status.update(escape(line))  # noqa: E731
+            record = cross_play.cross_play(contestants, seats, folder, notify)
+            csv = folder.path / "crossplay.csv"
+            files.write_text(csv, cross_play.matrix_csv(labels, record))
+            picture = _draw(folder.file)
+    print_cross_play(console, labels, record)
+    places = {"matrix": csv, "record": folder.file}
+    print_places(console, places | ({"picture": picture} if picture else {}))
+    return 0
+
+
+def _place(args: Namespace) -> dict[str, Any]:
+    """Where the record goes, as far as the command says."""
+    return {name: value for name, value in vars(args).items() if name in ("out", "name")}
+
+
+def _draw(record: Path) -> Path | None:
+    """The matrix as a picture beside its record; None without matplotlib."""
     try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        kept = "the same command goes on" if folder.holds_work else "nothing was played yet"
-        raise type(interrupt)(f"interrupted; {kept}") from None
-    finally:
-        folder.close()
-
-
-def open_folder(
-    settings: dict[str, Any], names: Sequence[str], args: Namespace, file: str = "evaluation.json"
-) -> Any:
-    """The evaluation's folder."""
-    from colllm_bench.evaluation.comparison import slug
-    from colllm_bench.evaluation.record import Folder, digest
-
-    given = vars(args)
-    name = given.get("name")
-    if name is None:
-        name = f"{'+'.join(map(slug, names))[:60]}-{digest(settings)}"
-    elif re.sub(r"[\w.+=-]", "", name) or name.startswith("."):
-        raise ConfigError(
-            f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
-        )
-    env = settings["env"].rpartition("_v")[0]
-    return Folder(Path(given.get("out", "results")) / "evaluations" / env / name, settings, file)
-
-
-def print_evaluation(console: Any, path: Path, record: dict[str, Any]) -> None:
-    """The table, what endpoints used, and where the record lies."""
-    from colllm_bench.display.tables import TEAMS, teams_table
-
-    teams = record["teams"]
-    played = next((t for t in teams.values() if t["kind"] not in ("random", "scripted")), None)
-    how = ""
-    if played is not None:
-        warm = played["temperature"]
-        how = f", sampled at temperature {warm:g}" if warm else ", greedy"
-    console.print(
-        f"\n{record['env']}, {record['agents']} agents, {record['episodes']} held-out tasks{how}\n",
-        highlight=False,
-    )
-    order = sorted(teams, key=lambda label: _place(teams[label]["kind"]))
-    titles = {label: TEAMS.get(label, shortened(label)) for label in order}
-    console.print(teams_table(record, titles))
-    console.print()
-    for label, about in teams.items():
-        for line in _notes(label, about, record):
-            console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"record          {path / 'evaluation.json'}", highlight=False, soft_wrap=True)
-    first = next(iter(sorted((path / "transcripts").glob("*.txt"))), None)
-    if first:
-        console.print(f"transcripts     {first.parent}", highlight=False, soft_wrap=True)
-
-
-def shortened(label: str, most: int = 32) -> str:
-    """A label that leaves room for the numbers: its end tells it from others."""
-    return label if len(label) <= most else f"{label[:8]}…{label[9 - most:]}"
-
-
-def _place(kind: str) -> int:
-    """Weakest to strongest, as people expect them: random, untrained, others, the expert."""
-    return {"random": 0, "untrained": 1, "scripted": 3}.get(kind, 2)
-
-
-def _notes(label: str, about: dict[str, Any], record: dict[str, Any]) -> list[str]:
-    notes = []
-    if about.get("finished") is False:
-        notes.append(f"{label}: the run is not finished; this is its last checkpoint's team")
-    if about.get("decentralized"):
-        notes.append(f"{label}: every agent alone in a process of its own")
-    share = record["invalid"][label]
-    if share >= 0.05:
-        notes.append(f"{label}: {share:.0%} of its actions were invalid")
-    used = record["usage"].get(label)
-    if used:
-        cost = "" if used["cost"] is None else f", ${used['cost']:.4f}"
-        said = f"{label}: {used['requests']:,} answers in {used['attempts']:,} requests"
-        said += f", {used['prompt_tokens']:,} tokens read"
-        said += f", {used['completion_tokens']:,} written{cost}"
-        for key in ("refusals", "context_errors", "cut_off"):
-            said += f", {used[key]:,} {key.replace('_', ' ')}" if used[key] else ""
-        notes.append(said)
-    return notes
+        from colllm_bench.leaderboard.plots.cross_play import heatmap
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        cli.say("no picture drawn: pip install 'colllm-bench[plots]'")
+        return None
+    return heatmap(record, record.with_suffix(".png"))
 
 
 class _CallableModule(ModuleType):

@@ -12,6 +12,7 @@ from typing import Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError
+from colllm_bench.teams.specs import team_help
 
 DESCRIPTION = """Take a seat in a team at this terminal, or watch a team play.
 
@@ -21,46 +22,46 @@ DESCRIPTION = """Take a seat in a team at this terminal, or watch a team play.
   python -m colllm_bench.play --watch --team RUN                # only watch
   python -m colllm_bench.play --watch --replay RUN/replays/held-out-0.json
 
-TEAM is a run folder, expert (scripted), model (untrained), random, or openai:MODEL.
+A TEAM is one of
 """
 SETTINGS = frozenset({
     "env", "agents", "model", "device", "dtype", "chat_template", "max_action_tokens",
     "temperature", "threads", "level", "turns", "reward", "messages",
 })
-"""Settings of a run that matter to somebody who only plays."""
+"""Settings of a run that matter to a person who only plays."""
 SEEDS = 2**31
 
 
-def parser() -> cli.Parser:
-    made = cli.Parser(
+def make_parser() -> cli.Parser:
+    parser = cli.Parser(
         prog="python -m colllm_bench.play",
         usage="python -m colllm_bench.play [options]",
-        description=DESCRIPTION,
+        description=DESCRIPTION + team_help(),
         formatter_class=RawDescriptionHelpFormatter,
     )
-    what = made.add_argument_group("who plays")
-    what.add_argument("--seat", metavar="SEATS",
+    players = parser.add_argument_group("who plays")
+    players.add_argument("--seat", metavar="SEATS",
                       help="your seats: numbers or names, with commas; all (default: 1)")
-    what.add_argument("--team", metavar="[SEATS=]TEAM", action="append",
+    players.add_argument("--team", metavar="[SEATS=]TEAM", action="append",
                       help="who has the other seats (default: the expert); may be repeated")
-    what.add_argument("--read", metavar="STYLE", choices=("full", "brief"),
+    players.add_argument("--read", metavar="STYLE", choices=("full", "brief"),
                       help="what you read: full (default), or brief, as small models do")
-    what.add_argument("--base-url", metavar="URL", help="of the endpoint, for openai:MODEL")
-    watch = made.add_argument_group("watching")
+    players.add_argument("--base-url", metavar="URL", help="of the endpoint, for openai:MODEL")
+    watch = parser.add_argument_group("watching")
     watch.add_argument("--watch", action="store_true", help="all seats to the team; you watch")
     watch.add_argument("--replay", metavar="FILE", help="watch a recorded episode, or a run's")
     watch.add_argument("--delay", metavar="SECONDS", type=float,
                        help="go on by itself; without it, at a key")
-    game = made.add_argument_group("episode")
-    game.add_argument("--seed", metavar="N", type=int, help="which task (default: a new one)")
-    game.add_argument("--split", metavar="SPLIT", choices=("train", "eval"),
+    episode = parser.add_argument_group("episode")
+    episode.add_argument("--seed", metavar="N", type=int, help="which task (default: a new one)")
+    episode.add_argument("--split", metavar="SPLIT", choices=("train", "eval"),
                       help="tasks for training or held-out ones: train (default) or eval")
-    game.add_argument("--record", metavar="FILE",
+    episode.add_argument("--record", metavar="FILE",
                       help="keep the episode: .json to watch it again, .txt to read it")
-    cli.add_config_options(made, _only(SETTINGS))
-    made.add_argument("--list", action="store_true", help="environments, algorithms, models")
-    made.add_argument("--debug", action="store_true", help="show tracebacks")
-    return made
+    cli.add_config_options(parser, _only(SETTINGS))
+    parser.add_argument("--list", action="store_true", help="environments, algorithms, models")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
 
 
 def _only(names: frozenset[str]) -> Any:
@@ -75,52 +76,62 @@ def _only(names: frozenset[str]) -> Any:
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
-    args = parser().parse(argv)
-    given = vars(args)
-    if "list" in given:
+    args = make_parser().parse(argv)
+    options = vars(args)
+    if "list" in options:
         from colllm_bench.run import listing
 
         print(listing())
         return 0
-    _check_options(given)
-    if "replay" in given:
-        return show_replay(Path(given["replay"]), given)
+    _check_options(options)
     from rich.console import Console
 
-    from colllm_bench.interactive.lineup import seat
+    from colllm_bench.interactive.game import Game, show_replay
 
     console = Console(highlight=False)
-    watching = "watch" in given
-    seats = None if watching else given.get("seat", "1")
-    teams = given.get("team", [])
+    if "replay" in options:
+        show_replay(console, Path(options["replay"]), options.get("delay"))
+        return 0
+    from colllm_bench.interactive.lineup import assign_seats
+    from colllm_bench.teams.endpoint.options import endpoint_of
+
+    watching = "watch" in options
+    seats = None if watching else options.get("seat", "1")
+    teams = options.get("team", [])
     config, _ = cli.build_config(args, base=_base(teams))
-    seating = seat(config, teams, seats, given.get("read", "full"))
-    seed = given.get("seed", secrets.randbelow(SEEDS))
+    lineup = assign_seats(config, teams, seats, options.get("read", "full"))
+    record = Path(options["record"]) if "record" in options else None
     with console.status("loading"):
-        table = _Table(console, seating, seed, given)
+        game = Game(
+            console, lineup, options.get("seed", secrets.randbelow(SEEDS)),
+            split=options.get("split", "train"), temperature=options.get("temperature"),
+            endpoint=endpoint_of(options), record=record,
+        )
     try:
-        table.play(watching)
+        game.play(watching, options.get("delay"))
     finally:
-        table.close()
+        game.close()
     return 0
 
 
-def _check_options(given: dict[str, Any]) -> None:
+def _check_options(options: dict[str, Any]) -> None:
     """Refuse what cannot go together, before anything is loaded."""
-    if "seat" in given and ("watch" in given or "replay" in given):
-        raise ConfigError("--seat with --watch: who watches has no seat", fix="leave one out")
-    if "team" in given and "replay" in given:
+    if "seat" in options and ("watch" in options or "replay" in options):
+        raise ConfigError("--seat with --watch: a spectator has no seat", fix="leave one out")
+    if "team" in options and "replay" in options:
         raise ConfigError("--team with --replay: the record says who played", fix="leave one out")
-    if "delay" in given and not ("watch" in given or "replay" in given):
+    if "delay" in options and not ("watch" in options or "replay" in options):
         raise ConfigError("--delay without --watch has no effect", fix="--watch, or leave it out")
-    if not 0 <= given.get("delay", 0) <= 3600:
-        raise ConfigError(f"--delay {given['delay']} is out of range", allowed="0 to 3600 seconds")
-    if not 0 <= given.get("seed", 0) < 2**63:
-        raise ConfigError(f"--seed {given['seed']} is out of range", allowed="0 or above")
-    if not given.get("temperature", 0) >= 0:
-        raise ConfigError(f"--temperature {given['temperature']}", allowed="0 (greedy) or above")
-    if "record" in given:
-        path = Path(given["record"])
+    if not 0 <= options.get("delay", 0) <= 3600:
+        raise ConfigError(
+            f"--delay {options['delay']} is out of range", allowed="0 to 3600 seconds"
+        )
+    if not 0 <= options.get("seed", 0) < 2**63:
+        raise ConfigError(f"--seed {options['seed']} is out of range", allowed="0 or above")
+    if not options.get("temperature", 0) >= 0:
+        raise ConfigError(f"--temperature {options['temperature']}", allowed="0 (greedy) or above")
+    if "record" in options:
+        path = Path(options["record"])
         if path.suffix not in (".json", ".txt"):
             raise ConfigError(f"--record {path} has no known ending", allowed=".json, .txt")
         if path.exists():
@@ -138,144 +149,6 @@ def _base(teams: Sequence[str]) -> Any:
             if path and holds_run(path):
                 return read_config(path)
     return None
-
-
-class _Table:
-    """An episode that is about to be played, and who plays it."""
-
-    def __init__(self, console: Any, seating: Any, seed: int, given: dict[str, Any]):
-        from colllm_bench.interactive.human import HumanTeam
-
-        self.console, self.seating, self.seed, self.given = console, seating, seed, given
-        self.split = given.get("split", "train")
-        self.env = seating.env(self.split)
-        self.person = HumanTeam(console) if seating.own else None
-        self.player = seating.player(
-            self.person, seed=seed, temperature=given.get("temperature"),
-            endpoint=_endpoint(given),
-        )
-        self.about = {
-            "env": seating.config.env, "team": seating.describe(), "split": self.split,
-        }
-
-    def play(self, watching: bool) -> None:
-        """Play to the end, or until the person leaves; then say what came of it."""
-        from colllm_bench.interactive.human import PersonLeft
-        from colllm_bench.interactive.viewer import Keeping, Stopped, Viewer, Watched
-        from colllm_bench.rollout import rollout
-
-        heading = self._heading()
-        self.console.print(heading)
-        keeping, finished = Keeping(self.player), False
-        try:
-            if watching:
-                with Viewer(self.console, self.given.get("delay"), heading) as viewer:
-                    watched = Watched(keeping, viewer, self.about, self.seating.labels)
-                    rollout([self.env], [self.seed], [0], watched, frames=1)
-                    finished = True
-                    watched.catch_up()
-            else:
-                rollout([self.env], [self.seed], [0], keeping, frames=1)
-                finished = True
-        except (PersonLeft, Stopped, KeyboardInterrupt):
-            self.console.print()
-        finally:  # an endpoint that fails must not take the game so far with it
-            if keeping.episode is not None:
-                self._tell(keeping.episode, finished, watching)
-
-    def _heading(self) -> Any:
-        from colllm_bench.interactive import panels
-
-        config = self.seating.config
-        options = "".join(f", {k} {v}" for k, v in config.env_options.items())
-        lines = [
-            f"{config.env}, {config.agents} agents{options}",
-            self.seating.describe(),
-            f"seed {self.seed}, {self.split} tasks (--seed {self.seed} plays this one again)",
-        ]
-        return panels.heading(lines)
-
-    def _tell(self, episode: Any, finished: bool, watching: bool) -> None:
-        from colllm_bench.interactive import panels
-        from colllm_bench.interactive.viewer import finished_part
-
-        replay = finished_part(episode, self.about)
-        if not replay["turns"]:
-            self.console.print("nothing was played", style="yellow")
-            return
-        self.console.print()
-        self.console.print(panels.verdict(replay, finished=finished))
-        if not watching and finished:
-            self.console.print(*panels.picture(replay, len(replay["turns"])))
-        if not (watching and panels.has_long_actions(replay)):  # texts were read as they came
-            self.console.print(
-                panels.what_everybody_did(replay, self.console.width, self.seating.own)
-            )
-        if "record" in self.given:
-            self._record(Path(self.given["record"]), replay, episode)
-
-    def _record(self, path: Path, replay: dict[str, Any], episode: Any) -> None:
-        from colllm_bench.interactive.viewer import finished_episode
-        from colllm_bench.runs import files
-        from colllm_bench.runs.replays import write_replay
-        from colllm_bench.runs.transcripts import episode_text
-
-        if path.suffix == ".json":
-            write_replay(path, replay)
-            again = f"python -m colllm_bench.play --watch --replay {path}"
-            self.console.print(f"recorded: {again}", soft_wrap=True)
-        else:
-            files.write_text(path, episode_text(finished_episode(episode)))
-            self.console.print(f"recorded: {path}", soft_wrap=True)
-
-    def close(self) -> None:
-        from colllm_bench.teams.base import close
-
-        close(self.player)
-        self.env.close()
-
-
-def _endpoint(given: dict[str, Any]) -> Any:
-    if "base_url" not in given:
-        return None
-    from colllm_bench.teams.endpoint.client import Endpoint
-
-    endpoint = Endpoint(base_url=given["base_url"])
-    endpoint.check()
-    return endpoint
-
-
-def show_replay(path: Path, given: dict[str, Any]) -> int:
-    """``--replay``: a recorded episode, turn by turn."""
-    from rich.console import Console
-
-    from colllm_bench.interactive import panels
-    from colllm_bench.interactive.viewer import Stopped, Viewer, watch_replay
-    from colllm_bench.runs.replays import REPLAYS, read_replay
-
-    if path.is_dir():
-        found = sorted((path / REPLAYS).glob("held-out-*.json")) or sorted(path.glob("*.json"))
-        if not found:
-            raise ConfigError(f"{path} holds no replay", allowed="a replays/NAME.json of a run")
-        path = found[0]
-    if not path.exists():
-        raise ConfigError(f"--replay {path} does not exist", allowed="a replays/NAME.json of a run")
-    replay = read_replay(path)
-    console = Console(highlight=False)
-    parts = [str(replay[key]) for key in ("env", "algo", "team", "split") if replay.get(key)]
-    lines = [f"{path}", f"{', '.join(parts)}; seed {replay.get('seed')}"]
-    heading = panels.heading(lines)
-    console.print(heading)
-    try:
-        with Viewer(console, given.get("delay"), heading) as viewer:
-            watch_replay(replay, viewer)
-    except (Stopped, KeyboardInterrupt):
-        console.print()
-        return 0
-    console.print(panels.verdict(replay))
-    if not panels.has_long_actions(replay):
-        console.print(panels.what_everybody_did(replay, console.width))
-    return 0
 
 
 if __name__ == "__main__":

@@ -38,6 +38,11 @@ def teams_table(summary: dict[str, Any], teams: dict[str, str] = TEAMS) -> Table
     return table
 
 
+def shortened(label: str, longest: int = 32) -> str:
+    """A label that leaves room for the numbers; its end tells it from others."""
+    return label if len(label) <= longest else f"{label[:8]}…{label[9 - longest:]}"
+
+
 def plain_table(*titles: str) -> Table:
     """A table of aligned columns without lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))

@@ -1,12 +1,12 @@
-"""Several teams on the same held-out tasks, and the record of how they did.
+"""Several teams on the same held-out tasks, and the record of their results.
 
 ``OUT/evaluations/ENV/NAME/``:
 
 ====================  ====================================================================
-``evaluation.json``   settings, and for each team its scores and its bare numbers; written
-                      anew after each team, ``complete`` after the last
+``evaluation.json``   settings, and for each team its scores and raw results; written anew
+                      after each team, ``complete`` after the last
 ``requests-K.jsonl``  every answer of an endpoint
-(:mod:`colllm_bench.teams.endpoint.response_cache`)
+                      (:mod:`colllm_bench.teams.endpoint.response_cache`)
 ``transcripts/``      the first episodes of each team as readable text
 ``replays/``          the same as data (:mod:`colllm_bench.runs.replays`)
 ====================  ====================================================================
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,24 +24,23 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.held_out import measures, play_held_out, results
-from colllm_bench.evaluation.record import Folder
+from colllm_bench.evaluation.held_out import play_held_out, raw_results, summarize
+from colllm_bench.evaluation.record import EvaluationFolder, named_failure, slug
 from colllm_bench.runs import files
 from colllm_bench.runs.replays import replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text
-from colllm_bench.teams.base import Team, close
+from colllm_bench.teams.base import Team
 from colllm_bench.teams.endpoint.client import Endpoint
-from colllm_bench.teams.loading import finished, load_team, seat_names, weights_digest
-from colllm_bench.teams.specs import TeamSpec
+from colllm_bench.teams.kinds import LoadOptions
+from colllm_bench.teams.specs import KINDS, TeamSpec, load_team
 from colllm_bench.types import Episode
 
-KEPT = 3
+EXAMPLES = 3
 """Episodes of each team that are kept as text and as a replay."""
-REFERENCES = ("random", "scripted")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Contestant:
     """A team, and how it plays the task.
 
     Attributes:
@@ -51,7 +49,7 @@ class Entry:
         config: resolved; ``eval_episodes`` tasks, ``batch`` at a time.
         temperature: of sampling; 0 is greedy.
         decentralized: every agent in a process of its own.
-        endpoint: for endpoint teams.
+        endpoint: for kinds that take endpoint options; else None.
     """
 
     label: str
@@ -61,66 +59,73 @@ class Entry:
     decentralized: bool = False
     endpoint: Endpoint | None = None
 
-    def about(self) -> dict[str, Any]:
-        """What the record says of the team: enough to play it again, nothing secret."""
-        if self.spec.scripted:
-            return {"team": str(self.spec), "kind": self.spec.kind}
-        config, about = self.config, {"team": str(self.spec), "kind": self.spec.kind}
-        if self.spec.kind == "run":
-            about |= {
-                "algo": config.algo,
-                "weights": weights_digest(self.spec.path),
-                "finished": finished(self.spec.path),
-                "decentralized": self.decentralized,
-            }
-        if self.spec.kind == "openai":
-            about |= {"base_url": self.endpoint.address, "options": self.endpoint.options}
-        names = ("model", "style", "max_action_tokens", "seed")
-        return {
-            **about, **{name: getattr(config, name) for name in names},
-            "centralized": config.algo == "central", "temperature": self.temperature,
-        }
+    @property
+    def centralized(self) -> bool:
+        """Whether one controller acts for all agents."""
+        return self.spec.kind.centralized(self.config)
 
-    def play(self, ledger: Path | None, notify: Callable[[str], None] | None) -> Outcome:
-        """All its episodes on the held-out tasks."""
-        player = self._player(ledger, notify)
+    @property
+    def algo(self) -> str | None:
+        """The algorithm that trained it; None: no run."""
+        return self.config.algo if self.spec.kind.is_run else None
+
+    def describe(self) -> dict[str, Any]:
+        """The record's entry: enough to play the team again, and no secret."""
+        options = LoadOptions(
+            temperature=self.temperature, seed=self.config.seed,
+            decentralized=self.decentralized, endpoint=self.endpoint,
+        )
+        kind = self.spec.kind
+        return {"team": str(self.spec), "kind": kind.word or self.spec.entry,
+                **kind.describe(self.spec.name, self.config, options)}
+
+    def load(self, **options: Any) -> Team:
+        """The team; ``options``: further fields of LoadOptions, such as ``seats``."""
+        return load_team(
+            self.spec, self.config, temperature=self.temperature,
+            decentralized=self.decentralized, endpoint=self.endpoint, **options,
+        )
+
+    def play(
+        self, path: Path | None = None, notify: Callable[[str], None] | None = None
+    ) -> TeamResult:
+        """Play all episodes on the held-out tasks.
+
+        Args:
+            path: file for answers that are kept, see LoadOptions.
+            notify: called with a line of progress.
+        """
+        kind = self.spec.kind
+        team = self.load(path=path, notify=notify)
         try:
             episodes = play_held_out(
-                self.config, player, scripted=self.spec.scripted, frames=KEPT
+                self.config, team, scripted=kind.brief_only, frames=EXAMPLES
             )
         finally:
-            close(player)
-        found = results(episodes) | {"actions": actions_digest(episodes)}
-        usage = player.ledger.summary() if self.spec.kind == "openai" else None
-        return Outcome(found, episodes[:KEPT], usage)
-
-    def _player(self, ledger: Path | None, notify: Callable[[str], None] | None) -> Team:
-        if self.decentralized:
-            from colllm_bench.teams.decentralized import DecentralizedTeam
-
-            return DecentralizedTeam(
-                self.spec.path, seat_names(self.config), self.config,
-                temperature=self.temperature, seed=self.config.seed,
-            )
-        own = {}
-        if self.spec.kind == "openai":
-            own = {"endpoint": self.endpoint, "path": ledger, "notify": notify}
-        return load_team(self.spec, self.config, temperature=self.temperature, **own)
+            team.close()
+        results = raw_results(episodes) | {"actions": actions_digest(episodes)}
+        return TeamResult(results, episodes[:EXAMPLES], kind.usage_of(team))
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a team's episodes gave: its bare numbers, its first episodes, what it used."""
+class TeamResult:
+    """What a team's episodes gave.
+
+    Attributes:
+        results: :func:`colllm_bench.evaluation.held_out.raw_results` and ``actions``.
+        examples: the first episodes.
+        usage: requests, tokens and cost of an endpoint; None: nothing to tell.
+    """
 
     results: dict[str, Any]
-    first: list[Episode]
+    examples: list[Episode]
     usage: dict[str, Any] | None
 
 
 def actions_digest(episodes: Sequence[Episode]) -> str:
-    """Twelve hex digits of every action's text: equal for teams that did the same."""
-    said = [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+    """Twelve hex digits of every action's text: equal for teams that acted the same."""
+    actions = [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
+    return hashlib.sha256(json.dumps(actions).encode()).hexdigest()[:12]
 
 
 def task(config: RunConfig) -> dict[str, Any]:
@@ -133,105 +138,98 @@ def task(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def require_same_task(entries: Sequence[Entry]) -> None:
+def require_same_task(contestants: Sequence[Contestant]) -> None:
     """Raises ConfigError if two teams would play different tasks; names the first difference."""
-    first = entries[0]
-    for entry in entries[1:]:
-        one, other = task(first.config), task(entry.config)
+    first = contestants[0]
+    for other in contestants[1:]:
+        one, two = task(first.config), task(other.config)
         for key in one:
-            if one[key] != other[key]:
+            if one[key] != two[key]:
                 raise ConfigError(
-                    f"{first.label} plays {key} {one[key]!r} and {entry.label} {other[key]!r}: "
+                    f"{first.label} plays {key} {one[key]!r} and {other.label} {two[key]!r}: "
                     "scores of different tasks cannot be compared",
                     fix=f"evaluate them apart, or set {key} for both",
                 )
 
 
-def settings_of(entries: Sequence[Entry]) -> dict[str, Any]:
+def settings_of(contestants: Sequence[Contestant]) -> dict[str, Any]:
     """The head of the record: the task, and each team."""
     return {
-        **task(entries[0].config),
-        "teams": {entry.label: entry.about() for entry in entries},
+        **task(contestants[0].config),
+        "teams": {contestant.label: contestant.describe() for contestant in contestants},
     }
 
 
-def with_references(entries: Sequence[Entry]) -> list[Entry]:
-    """``entries`` and after them the random and the scripted team, if the environment has them:
-    a team that cannot be loaded fails before anything is played."""
-    config, own = entries[0].config, {entry.spec.kind for entry in entries}
-    spec = registry.env_spec(config.env)
-    more = [
-        Entry(kind, TeamSpec(kind, kind), config, config.temperature)
-        for kind in REFERENCES
-        if getattr(spec, kind) and kind not in own
+def with_references(contestants: Sequence[Contestant]) -> list[Contestant]:
+    """``contestants``, then the environment's random and scripted team if it has them: a team
+    that cannot be loaded fails before anything is played."""
+    config, kinds = contestants[0].config, {contestant.spec.kind for contestant in contestants}
+    references = [
+        Contestant(kind.word, TeamSpec(kind), config, config.temperature)
+        for kind in sorted(KINDS.values(), key=lambda kind: kind.rank)
+        if kind.is_reference and kind.available(config) and kind not in kinds
     ]
-    return [*entries, *more]
+    return [*contestants, *references]
 
 
 def compare(
-    entries: Sequence[Entry],
-    folder: Folder,
+    contestants: Sequence[Contestant],
+    folder: EvaluationFolder,
     notify: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Play every team and write the record; teams that an interrupted call has finished with
-    are not played again.
+    """Play every team and write the record. Teams that an interrupted call has finished are not
+    played again.
 
     Returns:
-        The complete record: settings, and :func:`colllm_bench.evaluation.held_out.measures`.
+        The complete record: settings, and
+        :func:`colllm_bench.evaluation.held_out.summarize`.
     """
-    done = dict((folder.begun or {}).get("held_out", {}))
-    usage = dict((folder.begun or {}).get("usage", {}))
-    folder.write(False, held_out=done, usage=usage)
-    for k, entry in enumerate(entries):
-        if entry.label in done:
+    results = dict((folder.unfinished or {}).get("held_out", {}))
+    usage = dict((folder.unfinished or {}).get("usage", {}))
+    folder.write(False, held_out=results, usage=usage)
+    for k, contestant in enumerate(contestants):
+        label = contestant.label
+        if label in results:
             continue
         if notify:
-            notify(f"playing: {entry.label}")
-        outcome = entry.play(
-            folder.path / f"requests-{k}.jsonl",
-            notify and (lambda said, label=entry.label: notify(f"playing: {label}: {said}")),
-        )
-        done[entry.label] = outcome.results
-        if outcome.usage:
-            usage[entry.label] = outcome.usage
-        _keep(folder.path, entry, outcome.first)
-        folder.write(False, held_out=done, usage=usage)
-    order = {entry.label: done[entry.label] for entry in entries}
-    folder.write(True, usage=usage, **measures(order))
+            notify(f"playing: {label}")
+        with named_failure(label):
+            result = contestant.play(
+                folder.path / f"requests-{k}.jsonl",
+                notify and (lambda line, label=label: notify(f"playing: {label}: {line}")),
+            )
+        results[label] = result.results
+        if result.usage:
+            usage[label] = result.usage
+        _write_examples(folder.path, contestant, result.examples)
+        folder.write(False, held_out=results, usage=usage)
+    ordered = {contestant.label: results[contestant.label] for contestant in contestants}
+    folder.write(True, usage=usage, **summarize(ordered))
     return folder.record
 
 
-def _keep(path: Path, entry: Entry, episodes: Sequence[Episode]) -> None:
+def _write_examples(path: Path, contestant: Contestant, episodes: Sequence[Episode]) -> None:
     (path / "transcripts").mkdir(exist_ok=True)
     for k, episode in enumerate(episodes):
-        name = f"{slug(entry.label)}-{k}"
+        name = f"{slug(contestant.label)}-{k}"
         files.write_text(path / "transcripts" / f"{name}.txt", episode_text(episode))
-        about = {"env": registry.env_spec(entry.config.env).name, "team": entry.label,
-                 "algo": entry.config.algo if entry.spec.kind == "run" else None, "split": "eval"}
+        about = {"env": registry.env_spec(contestant.config.env).name, "team": contestant.label,
+                 "algo": contestant.algo, "split": "eval"}
         write_replay(path / "replays" / f"{name}.json", replay_of(episode, **about))
 
 
-def slug(text: str) -> str:
-    """``text`` as part of a file's name."""
-    return re.sub(r"[^\w.+=-]+", "-", text).strip("-.") or "team"
-
-
-def labels(specs: Sequence[TeamSpec], algos: Sequence[str | None]) -> list[str]:
-    """A short name for each team; run folders by algorithm, name and seed, where that tells
-    them apart, and by their whole path otherwise.
+def labels(specs: Sequence[TeamSpec]) -> list[str]:
+    """A short name for each team; the whole one where two short ones agree.
 
     Raises:
         ConfigError: a team is named twice.
     """
-    short = [
-        f"{algo}/{spec.path.parent.name}/{spec.path.name}" if spec.kind == "run" else str(spec)
-        for spec, algo in zip(specs, algos, strict=True)
-    ]
-    found = [
-        str(spec) if spec.kind == "run" and short.count(name) > 1 else name
+    short = [spec.kind.label(spec.name) or str(spec) for spec in specs]
+    names = [
+        str(spec) if short.count(name) > 1 else name
         for spec, name in zip(specs, short, strict=True)
     ]
-    twice = [name for name in found if found.count(name) > 1]
+    twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ConfigError(f"team {twice[0]!r} is named twice", fix="name each team once")
-    return found
+    return names

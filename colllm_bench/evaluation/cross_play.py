@@ -1,11 +1,11 @@
 """Cross-play: some seats by one team, the others by another, for every pair of teams.
 
-What a team learned may only work among its own: it agreed on habits that another run's agents
-do not share. Self-play stands on the diagonal of the matrix, cross-play beside it; the gap
-between them says how much of a score is such an agreement (Hu et al. 2020, "Other-Play" for
-zero-shot coordination, section 5).
+A team may have learned conventions that another run's agents do not share. The diagonal of the
+matrix is self-play, the other cells are cross-play; the gap between their means shows how much
+of a score depends on such conventions (Hu et al. 2020, "Other-Play" for zero-shot coordination,
+section 5).
 
-``OUT/evaluations/ENV/NAME/``: ``crossplay.json`` (every cell with its bare numbers, written
+``OUT/evaluations/ENV/NAME/``: ``crossplay.json`` (every cell with its raw results, written
 anew after each), ``crossplay.csv``, ``crossplay.png``.
 """
 
@@ -13,59 +13,60 @@ from __future__ import annotations
 
 import csv
 import io
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from colllm_bench import cli
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.comparison import Entry, actions_digest, task
+from colllm_bench.evaluation.comparison import Contestant, actions_digest, settings_of
 from colllm_bench.evaluation.held_out import (
-    measures,
-    normalized,
+    normalize_scores,
     play_held_out,
+    raw_results,
     reference_teams,
-    results,
+    summarize,
 )
-from colllm_bench.evaluation.record import Folder
-from colllm_bench.runs import files
-from colllm_bench.teams.base import Team, close
-from colllm_bench.teams.loading import load_team, seat_names
+from colllm_bench.evaluation.record import EvaluationFolder, named_failure
+from colllm_bench.teams.base import Team
+from colllm_bench.teams.loading import seat_names
 from colllm_bench.teams.mixed import MixedTeam
 
 FILE = "crossplay.json"
 
 
-def check(entries: Sequence[Entry], row_seats: int | None) -> int:
-    """Refuse teams that cannot sit at one table.
+def check(contestants: Sequence[Contestant], row_seats: int | None) -> int:
+    """Refuse teams that cannot play in one game.
 
     Returns:
         How many seats the rows take.
 
     Raises:
-        ConfigError: fewer than two teams, one that plays as a single master, or teams that
-            differ in what must be the same; says in what.
+        ConfigError: fewer than two teams, one with a single controller, or teams that differ
+            in what must be the same; says in what.
     """
-    if len(entries) < 2:
+    if len(contestants) < 2:
         raise ConfigError("--cross-play with one team", fix="name two or more")
-    for entry in entries:
-        if entry.config.algo == "central" and not entry.spec.scripted:
-            raise ConfigError(f"{entry.label} has one master for all seats: nothing to mix")
-        if entry.spec.scripted and entry.config.style != "brief":
+    for contestant in contestants:
+        if contestant.centralized:
             raise ConfigError(
-                f"{entry.label} reads the brief style, and the others {entry.config.style!r}",
+                f"{contestant.label} has one controller for all seats: nothing to mix",
+                allowed="teams whose agents act one by one", fix="leave it out",
+            )
+        if contestant.spec.kind.brief_only and contestant.config.style != "brief":
+            raise ConfigError(
+                f"{contestant.label} reads the brief style, and the others "
+                f"{contestant.config.style!r}",
                 fix="--style brief, or leave it out",
             )
-    first = entries[0]
-    for entry in entries[1:]:
+    first = contestants[0]
+    for other in contestants[1:]:
         for key in ("style", "model"):
-            one, other = getattr(first.config, key), getattr(entry.config, key)
-            learned = {first.spec.kind, entry.spec.kind} <= {"run", "untrained"}
-            if one != other and (key == "style" or learned):
+            one, two = getattr(first.config, key), getattr(other.config, key)
+            learned = first.spec.kind.learned and other.spec.kind.learned
+            if one != two and (key == "style" or learned):
                 raise ConfigError(
-                    f"{first.label} has {key} {one!r} and {entry.label} {other!r}",
+                    f"{first.label} has {key} {one!r} and {other.label} {two!r}",
                     fix=f"cross-play among teams of one {key}",
                 )
     agents = len(seat_names(first.config))
@@ -78,73 +79,80 @@ def check(entries: Sequence[Entry], row_seats: int | None) -> int:
     return seats
 
 
+def cross_play_settings(contestants: Sequence[Contestant], row_seats: int) -> dict[str, Any]:
+    """The head of the record: the task, who takes how many seats, and each team."""
+    settings = settings_of(contestants)
+    teams = settings.pop("teams")
+    return {**settings, "row_seats": row_seats, "teams": teams}
+
+
 def cross_play(
-    entries: Sequence[Entry],
+    contestants: Sequence[Contestant],
     row_seats: int,
-    folder: Folder,
+    folder: EvaluationFolder,
     notify: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Play every cell of the matrix, and the reference teams, and write the record.
+    """Play every cell of the matrix and the reference teams, and write the record.
 
     Args:
-        entries: k teams; cell (i, j) has the first ``row_seats`` seats from team i and the
+        contestants: k teams; cell (i, j) has the first ``row_seats`` seats from team i and the
             others from team j.
-        folder: its record keeps the cells that are done; they are not played again.
+        folder: cells that its record holds are not played again.
 
     Returns:
-        The complete record: ``matrix`` [k][k] of measures, ``self_play`` and ``cross_play``
+        The complete record: ``matrix`` [k][k] of summaries, ``self_play`` and ``cross_play``
         (means of the diagonal and of the other cells).
     """
-    begun = folder.begun or {}
-    cells: dict[str, Any] = dict(begun.get("cells", {}))
+    unfinished = folder.unfinished or {}
+    cells: dict[str, Any] = dict(unfinished.get("cells", {}))
     folder.write(False, cells=cells)
-    agents = range(len(seat_names(entries[0].config)))
+    agents = range(len(seat_names(contestants[0].config)))
     first, rest = agents[:row_seats], agents[row_seats:]
-    for i, row in enumerate(entries):
-        todo = [j for j in range(len(entries)) if f"{i},{j}" not in cells]
-        if not todo:
+    for i, row in enumerate(contestants):
+        missing = [j for j in range(len(contestants)) if f"{i},{j}" not in cells]
+        if not missing:
             continue
-        one = _seated(row, first, folder.path / f"requests-row{i}.jsonl")
+        with named_failure(row.label):
+            row_team = row.load(seats=first, path=folder.path / f"requests-row{i}.jsonl")
         try:
-            for j in todo:
+            for j in missing:
+                column = contestants[j]
                 if notify:
-                    notify(f"playing: {row.label} with {entries[j].label}")
-                cells[f"{i},{j}"] = _cell(row, entries[j], one, first, rest, folder.path, (i, j))
+                    notify(f"playing: {row.label} with {column.label}")
+                path = folder.path / f"requests-{i}-{j}.jsonl"
+                with named_failure(f"{row.label} with {column.label}"):
+                    cells[f"{i},{j}"] = _play_cell(row, column, row_team, first, rest, path)
                 folder.write(False, cells=cells)
         finally:
-            close(one)
-    references = begun.get("references") or {
-        name: results(episodes) for name, episodes in reference_teams(entries[0].config).items()
+            row_team.close()
+    references = unfinished.get("references") or {
+        name: raw_results(episodes)
+        for name, episodes in reference_teams(contestants[0].config).items()
     }
-    found = summarize(cells, references, len(entries))
-    folder.write(True, cells=cells, references=references, **found)
+    matrix = summarize_matrix(cells, references, len(contestants))
+    folder.write(True, cells=cells, references=references, **matrix)
     return folder.record
 
 
-def _seated(entry: Entry, seats: Sequence[int], ledger: Path) -> Team:
-    own = {"endpoint": entry.endpoint, "path": ledger} if entry.spec.kind == "openai" else {}
-    return load_team(
-        entry.spec, entry.config, seats=seats, temperature=entry.temperature, **own
-    )
-
-
-def _cell(
-    row: Entry, column: Entry, one: Team, first: Sequence[int], rest: Sequence[int],
-    path: Path, place: tuple[int, int],
+def _play_cell(
+    row: Contestant, column: Contestant, row_team: Team, first: Sequence[int],
+    rest: Sequence[int], path: Path,
 ) -> dict[str, Any]:
-    other = _seated(column, rest, path / f"requests-{place[0]}-{place[1]}.jsonl")
+    """Results of one cell. The row's team is loaded once for all its cells."""
+    column_team = column.load(seats=rest, path=path)
     try:
-        mixed = MixedTeam([(one, first), (other, rest)])
+        mixed = MixedTeam([(row_team, first), (column_team, rest)])
         episodes = play_held_out(row.config, mixed)
     finally:
-        close(other)
-    return results(episodes) | {"actions": actions_digest(episodes)}
+        column_team.close()
+    return raw_results(episodes) | {"actions": actions_digest(episodes)}
 
 
-def summarize(
+def summarize_matrix(
     cells: dict[str, dict[str, Any]], references: dict[str, dict[str, Any]], teams: int
 ) -> dict[str, Any]:
-    """The matrix and its two means, of scores (of returns where there is no score).
+    """The matrix and the means of its diagonal and of its other cells, of scores (of returns
+    where there is no score).
 
     Args:
         cells: results of each cell, by ``"i,j"``.
@@ -155,22 +163,22 @@ def summarize(
     for i in range(teams):
         line = []
         for j in range(teams):
-            cell = measures({**references, "cell": cells[f"{i},{j}"]})
+            cell = summarize({**references, "cell": cells[f"{i},{j}"]})
             line.append({key: cell[key].get("cell") for key in ("score", "return", "success")})
         matrix.append(line)
-    scored = normalized([0.0], references) is not None
+    scored = normalize_scores([0.0], references) is not None
     value = "score" if scored else "return"
     means = [[cell[value]["mean"] for cell in line] for line in matrix]
-    own = fmean(means[i][i] for i in range(teams))
+    diagonal = fmean(means[i][i] for i in range(teams))
     others = fmean(means[i][j] for i in range(teams) for j in range(teams) if i != j)
     return {
-        "matrix": matrix, "value": value, "self_play": own, "cross_play": others,
-        "gap": own - others,
+        "matrix": matrix, "value": value, "self_play": diagonal, "cross_play": others,
+        "gap": diagonal - others,
     }
 
 
-def table(labels: Sequence[str], record: dict[str, Any]) -> str:
-    """The matrix as CSV, a line a cell."""
+def matrix_csv(labels: Sequence[str], record: dict[str, Any]) -> str:
+    """The matrix as CSV, one line per cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = [f"{key}_{x}" for key in ("score", "return", "success") for x in ("mean", "low", "high")]
@@ -183,67 +191,3 @@ def table(labels: Sequence[str], record: dict[str, Any]) -> str:
             ]
             writer.writerow([labels[i], labels[j], cell["return"]["n"], *numbers])
     return text.getvalue()
-
-
-def run_cross_play(entries: Sequence[Entry], args: Namespace) -> int:
-    """Play, record, draw, print. Returns the exit code."""
-    from rich.console import Console
-
-    from colllm_bench.evaluate import keeping, open_folder
-
-    seats = check(entries, vars(args).get("row_seats"))
-    console = Console(quiet="quiet" in vars(args))
-    labels = [entry.label for entry in entries]
-    with console.status("reading the teams") as status:
-        settings = {
-            **task(entries[0].config),
-            "row_seats": seats,
-            "teams": {entry.label: entry.about() for entry in entries},
-        }
-        folder = open_folder(settings, ["cross-play", *labels], args, FILE)
-        with keeping(folder):
-            record = cross_play(entries, seats, folder, status.update)
-            files.write_text(folder.path / "crossplay.csv", table(labels, record))
-            drawn = _draw(folder.path)
-    _print(console, labels, record)
-    places = {"matrix": folder.path / "crossplay.csv", "record": folder.file}
-    if drawn:
-        places["picture"] = drawn
-    for title, place in places.items():
-        console.print(f"{title:<10}{place}", highlight=False, soft_wrap=True)
-    return 0
-
-
-def _draw(path: Path) -> Path | None:
-    try:
-        from colllm_bench.leaderboard.plots.cross_play import heatmap
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        cli.say("no picture drawn: pip install 'colllm-bench[plots]'")
-        return None
-    return heatmap(path / FILE, path / "crossplay.png")
-
-
-def _print(console: Any, labels: Sequence[str], record: dict[str, Any]) -> None:
-    from colllm_bench.display.tables import plain_table
-    from colllm_bench.evaluate import shortened
-
-    n, seats, value = record["episodes"], record["row_seats"], record["value"]
-    others = record["agents"] - seats
-    console.print(
-        f"\n{record['env']}, {record['agents']} agents: {value} of {seats} seat"
-        f"{'s' * (seats > 1)} from the row's team and {others} from the column's, "
-        f"{n} held-out tasks a cell\n",
-        highlight=False, soft_wrap=True,
-    )
-    shown = plain_table("", *(f"{j + 1}" for j in range(len(labels))))
-    for i, (label, line) in enumerate(zip(labels, record["matrix"])):
-        cells = [f"{round(cell[value]['mean'], 3) + 0.0:.3f}" for cell in line]
-        shown.add_row(f"{i + 1}  {shortened(label)}", *cells)
-    console.print(shown)
-    console.print(
-        f"\nself-play {record['self_play']:.3f}, cross-play {record['cross_play']:.3f}, "
-        f"gap {record['gap']:+.3f}\n",
-        highlight=False,
-    )

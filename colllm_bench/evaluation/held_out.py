@@ -1,8 +1,8 @@
-"""Frozen teams on held-out tasks: trained, untrained, random, scripted.
+"""Frozen teams on held-out tasks, and the scores of their episodes.
 
 The tasks are the same for every run of an environment (they depend on no run's seed), and
 scores are normalized by the random and the scripted team on those same tasks: 0 is random,
-1 is the expert, and no run moves another's score.
+1 is the expert, and no run changes another's score.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from colllm_bench.types import Episode, written
 
 def play_held_out(
     config: RunConfig,
-    player: Team,
+    team: Team,
     *,
     scripted: bool = False,
     frames: int = 0,
@@ -35,11 +35,15 @@ def play_held_out(
     """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
 
     Args:
-        player: who plays.
-        scripted: scripted players read the brief style and act for themselves, whatever the
-            run's style and protocol.
-        frames: the first so many episodes are watched (see :func:`colllm_bench.rollout.rollout`).
-        split: ``train`` plays tasks that are not held out, to tell the two apart.
+        team: the team that plays.
+        scripted: the brief style and no centralized controller, whatever the run's style and
+            algorithm: for scripted teams.
+        frames: record frames of the first so many episodes
+            (:func:`colllm_bench.rollout.rollout`).
+        split: ``train`` plays training tasks, to compare the two.
+
+    Returns:
+        [``config.eval_episodes``] episodes, in the order of the tasks.
     """
     count, size = config.eval_episodes, min(config.batch, config.eval_episodes)
     envs = [make_env(config, split=split, scripted=scripted) for _ in range(size)]
@@ -48,31 +52,39 @@ def play_held_out(
         tasks = range(first, min(first + size, count))
         seeds = [derive(0, "held-out", task) for task in tasks]
         episodes += rollout(
-            envs[: len(seeds)], seeds, list(tasks), player, frames=max(0, frames - first)
+            envs[: len(seeds)], seeds, list(tasks), team, frames=max(0, frames - first)
         )
     return episodes
 
 
 def evaluate_team(
     config: RunConfig,
-    team: Any,
+    policy: Any,
     *,
     temperature: float | None = None,
     frames: int = 0,
     split: str = "eval",
 ) -> list[Episode]:
-    """A language-model team on the held-out tasks, sampled unless ``temperature`` is 0."""
-    player = LanguageModelTeam(
-        team,
-        generator=torch_generator(config.seed, "evaluation", device=team.device),
+    """A language-model team on the held-out tasks, as a run's own evaluation plays it.
+
+    Args:
+        policy: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
+        temperature: None: ``config.temperature``; 0 is greedy.
+        frames: as in :func:`play_held_out`.
+        split: as in :func:`play_held_out`.
+    """
+    team = LanguageModelTeam(
+        policy,
+        generator=torch_generator(config.seed, "evaluation", device=policy.device),
         temperature=config.temperature if temperature is None else temperature,
         max_action_tokens=written(config.max_action_tokens),
     )
-    return play_held_out(config, player, frames=frames, split=split)
+    return play_held_out(config, team, frames=frames, split=split)
 
 
 def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
-    """The environment's random and scripted teams on the held-out tasks; those it has."""
+    """Episodes of the environment's random and scripted teams on the held-out tasks, by name;
+    only the teams that it has."""
     spec = registry.env_spec(config.env)
     entries = {"random": spec.random, "scripted": spec.scripted}
     return {
@@ -87,8 +99,13 @@ def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
     }
 
 
-def results(episodes: Sequence[Episode]) -> dict[str, Any]:
-    """The bare results of a team's episodes, as they go into files: one number an episode."""
+def raw_results(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """The numbers of a team's episodes, as they go into files.
+
+    Returns:
+        ``returns``, ``turns`` and ``successes`` (1 or 0; None where an episode has no verdict):
+        one number per episode; ``invalid``: the share of invalid actions.
+    """
     turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     successes = [e.success for e in episodes]
     return {
@@ -103,7 +120,7 @@ def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict
     """``summary.json``: score, return and success of each team, each with its 95% interval.
 
     Args:
-        teams: :func:`results` of ``trained``, ``untrained``, ``random``, ``scripted``; the
+        teams: :func:`raw_results` of ``trained``, ``untrained``, ``random``, ``scripted``; the
             last two may be missing, then there is no normalized score.
     """
     return {
@@ -113,16 +130,16 @@ def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict
         "seed": config.seed,
         "model": config.model,
         "episodes": config.iterations * config.batch,
-        **measures(teams),
+        **summarize(teams),
     }
 
 
-def measures(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def summarize(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """``score``, ``return`` and ``success`` of each team with its 95% interval, the share of
-    ``invalid`` actions, and the bare numbers under ``held_out``.
+    ``invalid`` actions, and the raw results under ``held_out``.
 
     Args:
-        teams: :func:`results` by team; ``random`` and ``scripted`` normalize the scores.
+        teams: :func:`raw_results` by team; ``random`` and ``scripted`` normalize the scores.
     """
     summary: dict[str, Any] = {
         "score": {},
@@ -133,7 +150,7 @@ def measures(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
     for name, team in teams.items():
         summary["return"][name] = _interval(team["returns"])
-        scores = normalized(team["returns"], teams)
+        scores = normalize_scores(team["returns"], teams)
         if scores is not None:
             summary["score"][name] = _interval(scores)
         if team["successes"] is not None:
@@ -143,11 +160,11 @@ def measures(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def normalized(
+def normalize_scores(
     returns: Sequence[float], references: dict[str, dict[str, Any]]
 ) -> list[float] | None:
-    """Returns as scores, 0 the random and 1 the scripted team of ``references``; None where one
-    is missing or the expert is no better."""
+    """Returns scaled so that the random team of ``references`` has 0 and the scripted one 1;
+    None where one is missing or the expert is no better than the random team."""
     floor, ceiling = (
         fmean(references[name]["returns"]) if name in references else None
         for name in ("random", "scripted")

@@ -1,4 +1,4 @@
-"""A person at the terminal: input, panels, the replay viewer, seats.
+"""A person at the terminal: input, panels, the replay viewer, seats, a game.
 
 May import the core, teams, setup and runs.
 """

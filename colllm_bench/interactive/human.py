@@ -1,4 +1,4 @@
-"""A person at the terminal, as a player of one or more seats of one episode."""
+"""A person at the terminal, acting for one or more agents of one episode."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from colllm_bench.interactive import input_parsing, panels
+from colllm_bench.teams.base import Team
 from colllm_bench.types import Episode, Trajectory, Turn
 
 CHOICE_HELP = """\
@@ -24,15 +25,15 @@ COMMON_HELP = """\
 
 
 class PersonLeft(Exception):
-    """The person ended the game: no error, but the episode has no end."""
+    """The person ended the game before the episode was over."""
 
 
-class HumanTeam:
-    """A player who is asked at the terminal, and sees what an agent in that seat would see.
+class HumanTeam(Team):
+    """A person who is asked at the terminal, and sees what an agent in that seat would see.
 
     Args:
-        console: where the texts go.
-        read: asks for a line with a prompt; None: ``input``, with the terminal's help.
+        console: output.
+        read: reads a line after showing a prompt; None: ``input`` with line editing.
 
     Raises:
         PersonLeft: by :meth:`act`, at Ctrl-C or the end of the input.
@@ -41,54 +42,54 @@ class HumanTeam:
     def __init__(self, console: Console, read: Callable[[str], str] | None = None):
         self.console = console
         self.read = read or _line_reader()
-        self.more = _line_waits if read is None and sys.stdin.isatty() else lambda: False
+        self.more = _input_waiting if read is None and sys.stdin.isatty() else lambda: False
         self.seats: list[int] = []
-        self._told: list[int] = []
+        self._instructed: list[int] = []
         self._total = 0.0
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        (own,) = turns
-        self.seats = [i for i, turn in enumerate(own) if turn is not None]
+        (episode_turns,) = turns
+        self.seats = [i for i, turn in enumerate(episode_turns) if turn is not None]
         number = len(self.episode.trajectories[self.seats[0]].turns)
-        self._tell_reward(self.episode.trajectories[self.seats[0]])
+        self._show_reward(self.episode.trajectories[self.seats[0]])
         for i in self.seats:
             trajectory = self.episode.trajectories[i]
-            if i not in self._told:
-                self._instruct(trajectory, self._news(i))
-                self._told.append(i)
+            if i not in self._instructed:
+                self._show_instructions(trajectory, self._new_instructions(i))
+                self._instructed.append(i)
             elif len(self.seats) == 1 or trajectory.turns[-2].info.get("invalid"):
-                self._tell_notice(trajectory)
-            own[i].action_text = self._ask(trajectory, own[i], number)
-
-    def keep_running(self, running: Sequence[int]) -> None:
-        pass  # one episode: it goes on, or nobody is asked again
+                self._show_notice(trajectory)
+            episode_turns[i].action_text = self._ask(trajectory, episode_turns[i], number)
 
     def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        self.console.print(panels.said(trajectory.agent, observation, heading="cut off here"))
+        self._show(trajectory, observation, "cut off here")
 
     # -- one turn
 
-    def _news(self, i: int) -> str:
-        """Seat ``i``'s instructions, less the lines that another own seat's have had."""
+    def _show(self, trajectory: Trajectory, text: str, heading: str, style: str = "cyan") -> None:
+        panel = panels.agent_panel(trajectory.agent, text, heading=heading, style=style)
+        self.console.print(panel)
+
+    def _new_instructions(self, i: int) -> str:
+        """Seat ``i``'s instructions without the lines that were shown for the person's first
+        seat."""
         lines = self.episode.trajectories[i].instructions.split("\n")
-        if not self._told:
+        if not self._instructed:
             return "\n".join(lines)
-        first = self.episode.trajectories[self._told[0]]
-        own = [line for line in lines if line not in first.instructions.split("\n")]
-        if len(own) == len(lines):
+        first = self.episode.trajectories[self._instructed[0]]
+        new = [line for line in lines if line not in first.instructions.split("\n")]
+        if len(new) == len(lines):
             return "\n".join(lines)
-        return "\n".join([*own, f"(the rest as for {first.agent})"])
+        return "\n".join([*new, f"(the rest as for {first.agent})"])
 
-    def _instruct(self, trajectory: Trajectory, text: str) -> None:
+    def _show_instructions(self, trajectory: Trajectory, text: str) -> None:
         text = text or "(this environment gives no instructions)"
-        self.console.print(
-            panels.said(trajectory.agent, text, heading="instructions", style="dim")
-        )
+        self._show(trajectory, text, "instructions", "dim")
 
-    def _tell_reward(self, trajectory: Trajectory) -> None:
+    def _show_reward(self, trajectory: Trajectory) -> None:
         if len(trajectory.turns) < 2:
             return
         reward = trajectory.turns[-2].reward
@@ -98,16 +99,16 @@ class HumanTeam:
             line.stylize("green" if reward > 0 else "red")
             self.console.print(line)
 
-    def _tell_notice(self, trajectory: Trajectory) -> None:
+    def _show_notice(self, trajectory: Trajectory) -> None:
         info = trajectory.turns[-2].info
         notice = str(info.get("notice") or "your last answer was not understood")
-        # Most environments say it in the next observation too: not twice.
+        # Most environments repeat it in the next observation: show it once.
         if info.get("invalid") and notice not in trajectory.turns[-1].observation:
             self.console.print(panels.plain(f"{trajectory.agent}: {notice}", "red"))
 
     def _ask(self, trajectory: Trajectory, turn: Turn, number: int) -> str:
-        agent, legal = trajectory.agent, turn.info.get("legal_actions")
-        self.console.print(panels.said(agent, turn.observation, heading=f"turn {number}"))
+        legal = turn.info.get("legal_actions")
+        self._show(trajectory, turn.observation, f"turn {number}")
         try:
             if legal:
                 return self._ask_choice(trajectory, list(map(str, legal)))
@@ -151,16 +152,16 @@ class HumanTeam:
 
         while True:
             try:
-                return input_parsing.gather(read, self.more)
+                return input_parsing.read_multiline(read, self.more)
             except _WantsEditor:
                 written = self._edit()
             if written is not None:
-                self.console.print(panels.said(trajectory.agent, written, heading="you wrote"))
+                self._show(trajectory, written, "you wrote")
                 return written
 
     def _edit(self) -> str | None:
         try:
-            written = input_parsing.edited()
+            written = input_parsing.from_editor()
         except OSError as error:
             self.console.print(panels.plain(f"no editor: {error}; set EDITOR", "yellow"))
             return None
@@ -170,12 +171,12 @@ class HumanTeam:
         return written
 
     def _help(self, trajectory: Trajectory, text: str) -> None:
-        self._instruct(trajectory, trajectory.instructions)
+        self._show_instructions(trajectory, trajectory.instructions)
         self.console.print(Text(f"{text}\n{COMMON_HELP}", style="cyan"))
 
 
 class _WantsEditor(Exception):
-    """``!edit`` was typed."""
+    """The person typed ``!edit``."""
 
 
 def _line_reader() -> Callable[[str], str]:
@@ -189,26 +190,26 @@ def _line_reader() -> Callable[[str], str]:
             readline.parse_and_bind(bind)
             readline.parse_and_bind("set enable-bracketed-paste on")  # a paste is one line
         except ImportError:
-            pass  # a Python without readline: lines are read all the same
+            pass  # a Python without readline: no line editing
     return input
 
 
-def _line_waits() -> bool:
-    """Whether the terminal has sent something that was not read yet."""
+def _input_waiting() -> bool:
+    """Whether the terminal holds input that was not read yet."""
     import select
 
     return bool(select.select([sys.stdin], [], [], 0)[0])
 
 
 def _complete(words: Sequence[str]) -> None:
-    """Tab completes to one of ``words``."""
+    """Let Tab complete to one of ``words``."""
     readline = sys.modules.get("readline")
     if readline is None:
         return
 
     def nth(text: str, state: int) -> str | None:
-        found = [word for word in words if word.startswith(text)]
-        return found[state] if state < len(found) else None
+        matches = [word for word in words if word.startswith(text)]
+        return matches[state] if state < len(matches) else None
 
     readline.set_completer(nth)
     readline.set_completer_delims("")

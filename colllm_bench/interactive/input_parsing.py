@@ -1,6 +1,6 @@
-"""What a person types, as an action: a number, a prefix, a line, or a text of many lines.
+"""From what a person types to an action: a number, a prefix, a line, or text of many lines.
 
-Pure but for :func:`edited`; the asking itself is in :mod:`colllm_bench.interactive.human`.
+Pure functions except :func:`from_editor`; prompts are in :mod:`colllm_bench.interactive.human`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 END = "."
 """A line of its own that ends an answer of many lines."""
 AS_TYPED = "!"
-"""What stands before a line that goes out exactly as typed, legal or not."""
+"""Prefix of a line that is sent exactly as typed, legal or not."""
 _HEAD = re.compile(r"([^\s|]+)\s*(.*)", re.DOTALL)
 
 
@@ -36,33 +36,33 @@ def choose(line: str, legal: Sequence[str]) -> tuple[str | None, str]:
     typed = line.strip()
     if not typed:
         return None, "give one of the actions; ? helps"
-    found = _of_prefix(typed, legal)
-    if len(found) == 1:
-        return found[0], ""
+    matches = _of_prefix(typed, legal)
+    if len(matches) == 1:
+        return matches[0], ""
     head, rest = _HEAD.fullmatch(typed).groups() if typed[0] != "|" else ("", typed)
     if head.isdecimal() and head.isascii() and head not in legal:
         number = int(head)
-        found = [legal[number - 1]] if 1 <= number <= len(legal) else []
+        matches = [legal[number - 1]] if 1 <= number <= len(legal) else []
     elif head:
-        found = found or _of_prefix(head, legal)
-    if len(found) > 1:
-        return None, f"{typed!r} could be {', '.join(found)}: type a little more"
-    if not found:
+        matches = matches or _of_prefix(head, legal)
+    if len(matches) > 1:
+        return None, f"{typed!r} could be {', '.join(matches)}: type a little more"
+    if not matches:
         return None, f"{typed!r} is none of {', '.join(legal)}; !{typed} sends it as it is"
     if rest and not rest.startswith("|"):
-        return None, f"only {found[0]!r} is an action; !{typed} sends it as it is"
-    return f"{found[0]} {rest}".rstrip(), ""
+        return None, f"only {matches[0]!r} is an action; !{typed} sends it as it is"
+    return f"{matches[0]} {rest}".rstrip(), ""
 
 
 def _of_prefix(typed: str, legal: Sequence[str]) -> list[str]:
-    """The legal actions that start so; where one is typed in full, that one alone."""
+    """The legal actions that start with ``typed``; only the action itself where it is complete."""
     typed = typed.lower()
     return [a for a in legal if a.lower() == typed] or [
         a for a in legal if a.lower().startswith(typed)
     ]
 
 
-def gather(read: Callable[[], str], more: Callable[[], bool] = lambda: False) -> str:
+def read_multiline(read: Callable[[], str], more: Callable[[], bool] = lambda: False) -> str:
     """An answer of many lines: up to an empty line, or one with a dot alone.
 
     Within a fence of three backticks empty lines belong to the text, so that only the dot (or
@@ -71,7 +71,7 @@ def gather(read: Callable[[], str], more: Callable[[], bool] = lambda: False) ->
 
     Args:
         read: gives the next line, or raises EOFError.
-        more: whether the next line waits already: a paste is not over.
+        more: whether the next line is there already: a paste goes on.
     """
     lines: list[str] = []
     while True:
@@ -82,13 +82,13 @@ def gather(read: Callable[[], str], more: Callable[[], bool] = lambda: False) ->
         if not piece.strip() and not fenced and not more():
             if any(line.strip() for line in lines):
                 break
-            continue  # an empty line before the text is no empty answer
+            continue  # an empty line before the text does not end the answer
         lines.append(piece)
     return "\n".join(lines)
 
 
-def edited(text: str = "") -> str:
-    """What a person leaves in their editor (``$VISUAL``, ``$EDITOR``, or vi).
+def from_editor(text: str = "") -> str:
+    """The text that a person writes in their editor (``$VISUAL``, ``$EDITOR``, or vi).
 
     Raises:
         OSError: there is no such editor.

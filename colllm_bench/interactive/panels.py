@@ -1,7 +1,7 @@
-"""What stands on the terminal when a person plays or watches: pieces for rich, no state.
+"""The terminal's screens for a person who plays or watches: renderables for rich, no state.
 
-Everything that environments and players wrote is shown as plain text: it may spell markup of
-rich or move a terminal's cursor, and must not do either here.
+Text that environments and agents wrote is shown as plain text: it may spell markup of rich or
+codes that move the cursor, and neither may take effect.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from colllm_bench.runs.replays import frame_text
 
 YOU = "bold cyan"
 LONGEST_CELL = 24
-"""Characters of an action in the table at the end; longer ones are cut there."""
+"""Longest action in the final table, in characters; longer ones are truncated."""
 LINES_SHOWN = 16
 """Lines of a long action shown at the end and while watching."""
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Foreign text as it is, without what a terminal or rich would obey."""
+    """Text from elsewhere, without control characters and markup."""
     kept = "".join(c if c.isprintable() or c == "\n" else " " for c in text.expandtabs(4))
     return Text(kept, style=style)
 
@@ -36,13 +36,13 @@ def title(text: str, style: str = "") -> Text:
 
 
 def heading(lines: Sequence[str]) -> Group:
-    """Lines over an episode: what is played, and by whom."""
+    """The heading of an episode: what is played, and by whom."""
     return Group(*(plain(line, "bold" if k == 0 else "dim")
                    for k, line in enumerate(lines)))
 
 
-def said(agent: str, text: str, *, heading: str, style: str = "cyan") -> Panel:
-    """A text to ``agent`` in a frame with a heading."""
+def agent_panel(agent: str, text: str, *, heading: str, style: str = "cyan") -> Panel:
+    """A text for ``agent`` in a box with a heading."""
     return Panel(plain(text), title=title(f"{heading} · {agent}"), title_align="left",
                  border_style=style)
 
@@ -79,12 +79,12 @@ def verdict(replay: dict[str, Any], *, finished: bool = True) -> Text:
 def turn_screen(
     replay: dict[str, Any], t: int, *, players: Sequence[str] = (), total: int | None = None
 ) -> RenderableType:
-    """Turn ``t`` for somebody who watches: what all saw and did, and the picture after it.
+    """Turn ``t`` for a spectator: every agent's observation and action, and the frame after it.
 
     Args:
         replay: see :mod:`colllm_bench.runs.replays`.
         t: from 0.
-        players: who sits where, an entry an agent; may be empty.
+        players: who acts for each agent, one label per agent; may be empty.
         total: the episode's length, where it is known.
     """
     turn, names = replay["turns"][t], [agent["name"] for agent in replay["agents"]]
@@ -95,27 +95,27 @@ def turn_screen(
         head.append(f"   reward {turn['reward']:+g}", style=style)
     if turn.get("end"):
         head.append(f"   {turn['end']}", style="yellow")
-    own = [(i, said_by) for i, said_by in enumerate(turn["agents"]) if said_by is not None]
-    if any(_long(x["action"]) or _long(x["observation"], 160) for _, x in own):
+    acting = [(i, entry) for i, entry in enumerate(turn["agents"]) if entry is not None]
+    if any(_long(x["action"]) or _long(x["observation"], 160) for _, x in acting):
         body: RenderableType = Group(*(
-            _speech(names[i], x, players[i] if players else "") for i, x in own
+            _long_turn(names[i], x, players[i] if players else "") for i, x in acting
         ))
     else:
-        body = _rows(names, own, players)
-    return Group(head, *picture(replay, t + 1), body)
+        body = _rows(names, acting, players)
+    return Group(head, *frame(replay, t + 1), body)
 
 
 def start_screen(replay: dict[str, Any]) -> RenderableType:
-    """Before the first turn: the picture at the start."""
-    return Group(Text("Start", style="bold"), *picture(replay, 0))
+    """Before the first turn: the first frame."""
+    return Group(Text("Start", style="bold"), *frame(replay, 0))
 
 
-def picture(replay: dict[str, Any], k: int) -> list[RenderableType]:
+def frame(replay: dict[str, Any], k: int) -> list[RenderableType]:
     """Frame ``k`` of a replay as text; nothing where there is none."""
     frames = replay["frames"]
     if k >= len(frames):
         return []
-    # A frame is an environment's own drawing: it may have colours, and nothing else.
+    # A frame is the environment's own drawing: colours are kept, other codes are not.
     text = Text.from_ansi(frame_text(frames[k]))
     text.plain = plain(text.plain).plain
     return [Padding(text, (1, 0))]
@@ -125,36 +125,38 @@ def _long(text: str, most: int = LONGEST_CELL * 2) -> bool:
     return "\n" in text.strip() or len(text) > most
 
 
-def _rows(names: Sequence[str], own: Sequence[tuple[int, dict]], players: Sequence[str]) -> Table:
+def _rows(
+    names: Sequence[str], acting: Sequence[tuple[int, dict]], players: Sequence[str]
+) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("agent", *(["player"] if players else []), "saw", "did"):
         table.add_column(column, overflow="fold", header_style="dim",
                          no_wrap=column in ("agent", "player"))
-    for i, x in own:
-        who = [plain(players[i], "dim")] if players else []
-        table.add_row(plain(names[i]), *who, plain(x["observation"]), _did(x))
+    for i, x in acting:
+        player = [plain(players[i], "dim")] if players else []
+        table.add_row(plain(names[i]), *player, plain(x["observation"]), _action(x))
     return table
 
 
-def _did(said_by: dict[str, Any]) -> Text:
-    style = "red" if said_by.get("invalid") else "bold"
-    text = plain(said_by["action"] or "(nothing)", style)
-    if said_by.get("invalid"):
+def _action(entry: dict[str, Any]) -> Text:
+    style = "red" if entry.get("invalid") else "bold"
+    text = plain(entry["action"] or "(nothing)", style)
+    if entry.get("invalid"):
         text.append("  invalid", style="red")
     return text
 
 
-def _speech(name: str, said_by: dict[str, Any], player: str) -> Group:
-    """A long turn of one agent: what it saw, dimmed and cut, and what it wrote."""
-    who = Text.assemble((name, "bold"), (f"  {player}" if player else "", "dim"))
-    if said_by.get("invalid"):
-        who.append("  invalid", style="red")
-    seen = plain(cut(said_by["observation"]), "dim")
-    wrote = plain(cut(said_by["action"]) or "(nothing)")
-    return Group(who, Padding(seen, (0, 0, 0, 2)), Padding(wrote, (0, 0, 1, 4)))
+def _long_turn(name: str, entry: dict[str, Any], player: str) -> Group:
+    """A long turn of one agent: its observation, dimmed, and its action; both truncated."""
+    head = Text.assemble((name, "bold"), (f"  {player}" if player else "", "dim"))
+    if entry.get("invalid"):
+        head.append("  invalid", style="red")
+    seen = plain(truncate_lines(entry["observation"]), "dim")
+    wrote = plain(truncate_lines(entry["action"]) or "(nothing)")
+    return Group(head, Padding(seen, (0, 0, 0, 2)), Padding(wrote, (0, 0, 1, 4)))
 
 
-def cut(text: str, lines: int = LINES_SHOWN) -> str:
+def truncate_lines(text: str, lines: int = LINES_SHOWN) -> str:
     """The first lines of a text, and how many more there are."""
     rows = text.rstrip().split("\n")
     if len(rows) <= lines + 1:
@@ -162,13 +164,13 @@ def cut(text: str, lines: int = LINES_SHOWN) -> str:
     return "\n".join([*rows[:lines], f"... {len(rows) - lines} more lines"])
 
 
-def what_everybody_did(replay: dict[str, Any], width: int, mark: Sequence[int] = ()) -> Group:
-    """All actions of an episode: a table a turn a line, or (long ones) text by turn.
+def actions_summary(replay: dict[str, Any], width: int, mark: Sequence[int] = ()) -> Group:
+    """All actions of an episode: a table with a line per turn, or (long actions) text by turn.
 
     Args:
         replay: see :mod:`colllm_bench.runs.replays`.
-        width: of the terminal, in characters: tables are cut into as many as it needs.
-        mark: places of agents to set off (the person's own).
+        width: of the terminal, in characters; wider tables are split.
+        mark: indices of agents to highlight (the person's).
     """
     names = [agent["name"] for agent in replay["agents"]]
     turns = replay["turns"]
@@ -177,12 +179,15 @@ def what_everybody_did(replay: dict[str, Any], width: int, mark: Sequence[int] =
         for t, turn in enumerate(turns):
             parts.append(Text(f"turn {t + 1}", style="bold"))
             parts += [
-                _speech(names[i], {**x, "observation": ""}, "you" if i in mark else "")
+                _long_turn(names[i], {**x, "observation": ""}, "you" if i in mark else "")
                 for i, x in enumerate(turn["agents"]) if x is not None
             ]
         return Group(*parts)
-    said_by = [[turn["agents"][i] for turn in turns] for i in range(len(names))]
-    cells = [max([len(names[i]), *(len(_short(x)) for x in own)]) for i, own in enumerate(said_by)]
+    by_agent = [[turn["agents"][i] for turn in turns] for i in range(len(names))]
+    cells = [
+        max([len(name), *(len(_short(x)) for x in entries)])
+        for name, entries in zip(names, by_agent)
+    ]
     return Group(*(
         _actions_table(replay, columns, mark) for columns in _chunks(cells, max(20, width - 16))
     ))
@@ -190,21 +195,21 @@ def what_everybody_did(replay: dict[str, Any], width: int, mark: Sequence[int] =
 
 def has_long_actions(replay: dict[str, Any]) -> bool:
     """Whether its actions are texts rather than words."""
-    said_by = [x for turn in replay["turns"] for x in turn["agents"] if x is not None]
-    return any(_long(x["action"]) for x in said_by)
+    entries = [x for turn in replay["turns"] for x in turn["agents"] if x is not None]
+    return any(_long(x["action"]) for x in entries)
 
 
 def _chunks(cells: Sequence[int], room: int) -> list[list[int]]:
-    """Places of agents, as many to a table as fit into ``room`` characters."""
-    found: list[list[int]] = [[]]
+    """Indices of agents, as many per table as fit into ``room`` characters."""
+    chunks: list[list[int]] = [[]]
     used = 0
     for i, cell in enumerate(cells):
-        if found[-1] and used + cell + 2 > room:
-            found.append([])
+        if chunks[-1] and used + cell + 2 > room:
+            chunks.append([])
             used = 0
-        found[-1].append(i)
+        chunks[-1].append(i)
         used += cell + 2
-    return found
+    return chunks
 
 
 def _actions_table(replay: dict[str, Any], columns: Sequence[int], mark: Sequence[int]) -> Table:
@@ -226,10 +231,10 @@ def _actions_table(replay: dict[str, Any], columns: Sequence[int], mark: Sequenc
     return table
 
 
-def _short(said_by: dict[str, Any] | None) -> str:
-    """An action in one short line; marked where it was invalid, empty where nobody is left."""
-    if said_by is None:
+def _short(entry: dict[str, Any] | None) -> str:
+    """An action in one short line; marked where it was invalid, empty where the agent has left."""
+    if entry is None:
         return ""
-    text = " ".join(said_by["action"].split())
+    text = " ".join(entry["action"].split())
     text = text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 3] + "..."
-    return f"{text or '-'}{' (invalid)' if said_by.get('invalid') else ''}"
+    return f"{text or '-'}{' (invalid)' if entry.get('invalid') else ''}"

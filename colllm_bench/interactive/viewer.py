@@ -30,20 +30,20 @@ RUN_DELAY = 1.0
 """Seconds between turns once ``a`` was pressed, without a --delay."""
 
 
-class Stopped(Exception):
-    """Who watched has seen enough."""
+class ViewerClosed(Exception):
+    """The person quit watching."""
 
 
 class Viewer:
-    """Shows one screen after another, and lets the watcher step back and forth by key.
+    """Shows one screen after another, and lets a person step back and forth by key.
 
-    A context: within it the terminal gives keys as they are pressed.
+    A context manager: inside it the terminal passes on keys as they are pressed.
 
     Args:
-        console: where to; without a terminal every screen is printed, and no key awaited.
+        console: output; without a terminal every screen is printed, and no key awaited.
         delay: seconds between screens; None waits for a key.
-        head: stands over every screen.
-        key: gives the next key, or "" after so many seconds without one (None: waits on).
+        head: shown above every screen.
+        key: returns the next key, or "" after so many seconds without one (None: waits).
     """
 
     def __init__(
@@ -68,22 +68,22 @@ class Viewer:
         self._terminal.__exit__(*exception)
 
     def show(self, screen: RenderableType) -> None:
-        """Add a screen, show it, and come back when the watcher wants the one after it.
+        """Add a screen, show it, and return when the person asks for the next one.
 
         Raises:
-            Stopped: the watcher quits.
+            ViewerClosed: the person quits.
         """
         self.shown.append(screen)
         at = len(self.shown) - 1
         while at < len(self.shown):
             self._draw(at)
-            wish = self._wish()
-            if wish == QUIT:
-                raise Stopped
-            at = max(0, at - 1) if wish == BACK else at + 1
+            command = self._command()
+            if command == QUIT:
+                raise ViewerClosed
+            at = max(0, at - 1) if command == BACK else at + 1
 
-    def _wish(self) -> str:
-        """What the watcher wants; running on its own, the next after the delay."""
+    def _command(self) -> str:
+        """NEXT, BACK or QUIT, from a key or (autoplay) NEXT after the delay."""
         if self.key is None:
             if self.delay:
                 time.sleep(self.delay)
@@ -94,14 +94,14 @@ class Viewer:
             pressed = self.key(left)
             if not pressed:
                 return NEXT
-            wish = KEYS.get(pressed)
-            if wish == RUN or (wish is not None and wish != QUIT and self.delay is not None):
-                # Any key of the four takes over from the clock; "a" hands back to it.
+            command = KEYS.get(pressed)
+            if command == RUN or (command in (NEXT, BACK) and self.delay is not None):
+                # Any navigation key pauses autoplay; "a" resumes it.
                 self.delay = None if self.delay is not None else RUN_DELAY
                 until = None if self.delay is None else time.monotonic() + self.delay
                 self._hint()
-            elif wish is not None:
-                return wish
+            elif command is not None:
+                return command
 
     def _draw(self, at: int) -> None:
         screen = self.shown[at]
@@ -111,7 +111,7 @@ class Viewer:
             return
         whole = Group(self.head, screen)
         if len(self.console.render_lines(whole, pad=False)) + 2 <= self.console.height:
-            self.console.clear()  # the map stays in its place, and only changes
+            self.console.clear()  # frames keep their place on the screen
             self.console.print(whole)
         else:
             self.console.rule(style="dim")
@@ -123,63 +123,80 @@ class Viewer:
         self.console.print(Text(hint, style="dim"))
 
 
-class Watched:
-    """A player whose play is shown as it goes on, each turn once its outcome is known.
+class WatchedTeam(Team):
+    """Shows a team's episode while it is played, each turn once its outcome is known.
 
     Args:
-        player: who plays.
-        viewer: shows it.
-        about: of the replay (``env``, ``split``, ``team``).
-        seats: who sits where, an entry an agent; may be empty.
+        team: the team that plays.
+        viewer: shows the turns.
+        about: entries of the replay (``env``, ``split``, ``team``).
+        players: who acts for each agent, one label per agent; may be empty.
     """
 
     def __init__(
-        self, player: Team, viewer: Viewer, about: dict[str, Any], seats: Sequence[str] = ()
+        self, team: Team, viewer: Viewer, about: dict[str, Any], players: Sequence[str] = ()
     ):
-        self.player, self.viewer, self.about, self.seats = player, viewer, about, seats
-        self.done, self.started = 0, False
+        self.team, self.viewer, self.about, self.players = team, viewer, about, players
+        self.shown_turns, self.started = 0, False
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
-        self.player.reset(episodes)
+        self.team.reset(episodes)
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         self.catch_up()
-        self.player.act(turns)
+        self.team.act(turns)
 
     def keep_running(self, running: Sequence[int]) -> None:
-        self.player.keep_running(running)
+        self.team.keep_running(running)
 
     def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        self.player.observe_final(trajectory, observation)
+        self.team.observe_final(trajectory, observation)
+
+    def close(self) -> None:
+        self.team.close()
 
     def catch_up(self) -> None:
-        """Show what is over and was not shown yet; after the rollout, the last turn."""
+        """Show the finished turns that were not shown yet; after the rollout, the last one."""
         replay = finished_part(self.episode, self.about)
         if not self.started and replay["frames"]:
             self.viewer.show(panels.start_screen(replay))
         self.started = True
-        for t in range(self.done, len(replay["turns"])):
-            self.viewer.show(panels.turn_screen(replay, t, players=self.seats))
-        self.done = len(replay["turns"])
+        for t in range(self.shown_turns, len(replay["turns"])):
+            self.viewer.show(panels.turn_screen(replay, t, players=self.players))
+        self.shown_turns = len(replay["turns"])
 
 
-class Keeping:
-    """A player whose episode can be read when the rollout was broken off."""
+class RecordingTeam(Team):
+    """Keeps the episode of a team, so that it can be read when the rollout was interrupted.
 
-    def __init__(self, player: Team):
-        self.player, self.episode = player, None
+    Attributes:
+        episode: None before the start.
+    """
+
+    def __init__(self, team: Team):
+        self.team = team
+        self.episode: Episode | None = None
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         (self.episode,) = episodes
-        self.player.reset(episodes)
+        self.team.reset(episodes)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.player, name)
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        self.team.act(turns)
+
+    def keep_running(self, running: Sequence[int]) -> None:
+        self.team.keep_running(running)
+
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
+        self.team.observe_final(trajectory, observation)
+
+    def close(self) -> None:
+        self.team.close()
 
 
 def finished_episode(episode: Episode) -> Episode:
-    """An episode that may still go on, without the turns that have no outcome yet."""
+    """A copy of an episode without the turns that have no outcome yet."""
     trajectories = [
         Trajectory(x.agent, x.index, x.instructions, [t for t in x.turns if t.reward is not None])
         for x in episode.trajectories
@@ -195,10 +212,10 @@ def finished_part(episode: Episode, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def watch_replay(replay: dict[str, Any], viewer: Viewer) -> None:
-    """A recorded episode.
+    """Show a recorded episode, turn by turn.
 
     Raises:
-        Stopped: the watcher quits.
+        ViewerClosed: the person quits.
     """
     total = len(replay["turns"])
     if replay["frames"]:
@@ -208,7 +225,7 @@ def watch_replay(replay: dict[str, Any], viewer: Viewer) -> None:
 
 
 def read_key(seconds: float | None) -> str:
-    """One key of the terminal, an arrow as its whole sequence; "" after ``seconds`` without."""
+    """The next key, an arrow as its whole escape sequence; "" after ``seconds`` without one."""
     descriptor = sys.stdin.fileno()
     if not select.select([descriptor], [], [], seconds)[0]:
         return ""
@@ -221,7 +238,7 @@ def read_key(seconds: float | None) -> str:
 
 @contextlib.contextmanager
 def _cbreak(descriptor: int) -> Iterator[None]:
-    """Keys as they are pressed, unseen; the terminal's own settings come back in any case."""
+    """Pass on keys as they are pressed, without echo; restore the terminal's settings after."""
     import termios
     import tty
 

@@ -1,7 +1,7 @@
-"""Who answers for the agents: a language-model team, scripted teams, mixtures, processes,
-endpoints.
+"""Teams that act for the agents: language models, scripted policies, mixtures, processes,
+endpoints, and kinds of team that users register.
 
-May import the core, models and runs; torch only where a language model is loaded.
+May import the core, cli, setup, models and runs; torch only where a language model is loaded.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 
 _PUBLIC = {
-    "load_team": "loading",
-    "parse_team": "specs",
-    "team_config": "specs",
     "Team": "base",
+    "TeamKind": "kinds",
+    "load_team": "specs",
+    "parse_team": "specs",
+    "register_team": "specs",
+    "team_config": "specs",
 }
-__all__ = ["load_team", "parse_team", "team_config", "Team"]
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str):

@@ -1,9 +1,9 @@
-"""One trained agent alone in a process: text in, text out.
+"""One trained agent in a process of its own: observations in, actions out, as text.
 
     python -m colllm_bench.teams.agent_process
 
-loads the base and this agent's adapter, nothing of its teammates, and speaks JSON, a line a
-message, on its standard input and output:
+loads the base model and this agent's adapter, nothing of its teammates. Messages are JSON, one
+per line, on standard input and output:
 
 ===============================================  ==========================================
 in                                               out
@@ -15,8 +15,8 @@ in                                               out
 ===============================================  ==========================================
 
 ``config`` is what loads the policy (:func:`colllm_bench.teams.loading.policy_config`); ``seed`` and
-``twin`` name the episode, so that its random numbers are its own. Whatever fails is said as
-``{"error": line}``. It ends when its input does.
+``twin`` name the episode, so that its random numbers are its own. A failure is reported as
+``{"error": line}``. The process ends when its input does.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class Seat:
-    """The agent's side of the conversation with an environment."""
+class AgentWorker:
+    """Plays one agent's turns: keeps its trajectories and writes its actions."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Seat:
         from colllm_bench.teams.loading import build_team
 
         self.agent = agent
-        team = build_team(RunConfig.from_dict(config), [agent])
-        team.load(folder)
-        self.player = LanguageModelTeam(
-            team, temperature=temperature, max_action_tokens=max_action_tokens, seed=seed
+        policy = build_team(RunConfig.from_dict(config), [agent])
+        policy.load(folder)
+        self.team = LanguageModelTeam(
+            policy, temperature=temperature, max_action_tokens=max_action_tokens, seed=seed
         )
 
     def reset(self, starts: list[list[Any]]) -> None:
@@ -57,7 +57,7 @@ class Seat:
             Episode(seed, replica, [Trajectory(self.agent, 0, instructions)])
             for seed, replica, instructions in starts
         ]
-        self.player.reset(self.running)
+        self.team.reset(self.running)
 
     def act(self, observations: list[str | None]) -> list[str | None]:
         turns: list[Turn | None] = []
@@ -66,35 +66,35 @@ class Seat:
             if turn is not None:
                 episode.trajectories[0].turns.append(turn)
             turns.append(turn)
-        self.player.act([[turn] for turn in turns])
+        self.team.act([[turn] for turn in turns])
         return [turn and turn.action_text for turn in turns]
 
     def keep_running(self, running: list[int]) -> None:
         self.running = [self.running[i] for i in running]
-        self.player.keep_running(running)
+        self.team.keep_running(running)
 
 
 def serve(inward: TextIO, outward: TextIO) -> None:
     """Answer messages until there are no more."""
-    seat: Seat | None = None
+    worker: AgentWorker | None = None
     for line in inward:
         ((kind, value),) = json.loads(line).items()
         reply = None
         if kind == "load":
-            seat, reply = Seat(**value), {"ready": True}
+            worker, reply = AgentWorker(**value), {"ready": True}
         elif kind == "begin":
-            seat.reset(value)
+            worker.reset(value)
         elif kind == "observe":
-            reply = {"act": seat.act(value)}
+            reply = {"act": worker.act(value)}
         elif kind == "keep":
-            seat.keep_running(value)
+            worker.keep_running(value)
         if reply is not None:
             outward.write(json.dumps(reply) + "\n")
             outward.flush()
 
 
 def main() -> int:
-    # What libraries print must not come between the messages.
+    # Redirect prints of libraries to stderr: stdout carries messages only.
     outward = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class Team(Protocol):
-    """Who answers for the team. All methods work on the running episodes, in order."""
+class Team(ABC):
+    """Writes the actions of all agents of all running episodes, in order.
 
+    :func:`colllm_bench.rollout.rollout` calls :meth:`reset` once, then :meth:`act` for every
+    turn, :meth:`keep_running` when episodes have ended, and :meth:`observe_final` for every
+    trajectory that was truncated. Whoever loaded the team calls :meth:`close`.
+    """
+
+    @abstractmethod
     def reset(self, episodes: Sequence[Episode]) -> None:
-        """New episodes start; their transcripts hold the instructions and no turns."""
+        """Start new episodes; their trajectories hold the instructions and no turns."""
 
+    @abstractmethod
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        """Write ``action_text`` (and ids and log-probabilities) into each turn.
+        """Write ``action_text`` (language models also ids and log-probabilities) into each turn.
 
         Args:
             turns: [running episode][agent]; None where the agent has left. A turn is already
-                the last one of its transcript.
+                the last one of its trajectory.
         """
 
-    def keep_running(self, running: Sequence[int]) -> None:
-        """Only these positions of the running episodes go on."""
+    def keep_running(self, running: Sequence[int]) -> None:  # noqa: B027
+        """Drop all running episodes except those at these positions, which stay in order.
 
-    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        """A transcript was truncated; this is what its agent would have seen next."""
+        A team without state per episode need not do anything.
+        """
+
+    def observe_final(self, trajectory: Trajectory, observation: str) -> None:  # noqa: B027
+        """Receive the observation that follows the last turn of a truncated trajectory."""
+
+    def close(self) -> None:  # noqa: B027
+        """Release processes, connections and files. Most teams hold none."""
 
 
 def replicas(episodes: Sequence[Episode]) -> list[int]:
-    """[episodes] how many before it start from the same seed: tells equal starts apart."""
-    seen: Counter[int] = Counter()
+    """For each episode, how many before it start from the same seed: tells equal starts apart.
+
+    Returns:
+        [episodes].
+    """
+    counts: Counter[int] = Counter()
     numbers = []
     for episode in episodes:
-        numbers.append(seen[episode.seed])
-        seen[episode.seed] += 1
+        numbers.append(counts[episode.seed])
+        counts[episode.seed] += 1
     return numbers
-
-
-def close(player: Team) -> None:
-    """Let go of what a player holds (processes, connections); most hold nothing."""
-    if hasattr(player, "close"):
-        player.close()

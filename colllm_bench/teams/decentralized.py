@@ -13,26 +13,26 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
-from colllm_bench.teams.base import replicas
+from colllm_bench.teams.base import Team, replicas
 from colllm_bench.teams.loading import policy_config, require_agents
-from colllm_bench.types import Episode, Trajectory, Turn
+from colllm_bench.types import Episode, Turn
 
 PATIENCE = 10.0
-"""Seconds that a process gets to end after its input has ended."""
+"""Seconds to wait for a process to end after its input has ended."""
 
 
-class DecentralizedTeam:
-    """Plays every agent with :mod:`colllm_bench.teams.agent_process`: nothing passes between the
-    processes but the environment's text.
+class DecentralizedTeam(Team):
+    """One process per agent (:mod:`colllm_bench.teams.agent_process`); only the environment's
+    text reaches a process, and only its actions leave it.
 
-    The actions are those of the batch: greedy play takes the same tokens, and sampled play draws
-    from the same streams, an agent's own (:class:`colllm_bench.models.sampling.PerTurnRandom`).
+    Actions equal those of the batch: greedy play takes the same tokens, and sampled play uses
+    the same random streams per agent (:class:`colllm_bench.models.sampling.PerTurnRandom`).
 
     Args:
         run: the run folder.
         agents: the environment's names.
         config: device and longest action, resolved.
-        temperature: of sampling; 0 plays greedily.
+        temperature: of sampling; 0 is greedy.
         seed: of sampling.
 
     Raises:
@@ -69,17 +69,17 @@ class DecentralizedTeam:
             raise
 
     def reset(self, episodes: Sequence[Episode]) -> None:
-        places = list(zip(episodes, replicas(episodes), strict=True))
+        numbered = list(zip(episodes, replicas(episodes), strict=True))
         for a, process in enumerate(self._processes):
-            starts = [[e.seed, replica, e.trajectories[a].instructions] for e, replica in places]
+            starts = [[e.seed, replica, e.trajectories[a].instructions] for e, replica in numbered]
             process.send({"begin": starts})
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         columns = list(zip(*turns, strict=True))
-        for process, own in zip(self._processes, columns, strict=True):
-            process.send({"observe": [turn and turn.observation for turn in own]})
-        for process, own in zip(self._processes, columns, strict=True):
-            for turn, text in zip(own, process.receive("act"), strict=True):
+        for process, column in zip(self._processes, columns, strict=True):
+            process.send({"observe": [turn and turn.observation for turn in column]})
+        for process, column in zip(self._processes, columns, strict=True):
+            for turn, text in zip(column, process.receive("act"), strict=True):
                 if turn is not None:
                     turn.action_text = text
 
@@ -87,16 +87,13 @@ class DecentralizedTeam:
         for process in self._processes:
             process.send({"keep": list(running)})
 
-    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        pass
-
     def close(self) -> None:
         for process in self._processes:
             process.close()
 
 
 class _Process:
-    """One agent's process, and the lines to and from it."""
+    """One agent's process: sends and receives a JSON message per line."""
 
     def __init__(self, agent: str):
         self.agent = agent
@@ -104,7 +101,7 @@ class _Process:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "colllm_bench.teams.agent_process"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            encoding="utf-8", start_new_session=True,  # Ctrl-C is ours to pass on
+            encoding="utf-8", start_new_session=True,  # Ctrl-C reaches this process only
         )
 
     def send(self, message: dict[str, Any]) -> None:
@@ -112,15 +109,15 @@ class _Process:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except OSError:
-            self.receive("")  # it has ended: says why
+            self.receive("")  # it has ended: raises with the reason
 
     def receive(self, kind: str) -> Any:
         """The value of the next message. Raises RunError if there is none of this kind."""
         line = self._process.stdout.readline()
         message = json.loads(line) if line.endswith("\n") else {"error": self._end()}
         if kind not in message:
-            said = message.get("error", f"it said {line!r:.80}")
-            raise RunError(f"the process of agent {self.agent!r} failed: {said}")
+            reason = message.get("error", f"it wrote {line!r:.80}")
+            raise RunError(f"the process of agent {self.agent!r} failed: {reason}")
         return message[kind]
 
     def close(self) -> None:
@@ -135,7 +132,7 @@ class _Process:
         self._errors.close()
 
     def _end(self) -> str:
-        """Why there is no more line: the exit code, and what it said last on stderr."""
+        """Why there is no further line: the exit code and the last line of its stderr."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         self._errors.seek(0)

@@ -1,4 +1,4 @@
-"""Who plays: the language-model team, scripted teams to compare it with, and mixed ones."""
+"""A team of language models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench.models.sampling import PerTurnRandom
-from colllm_bench.teams.base import replicas
+from colllm_bench.teams.base import Team, replicas
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
-class LanguageModelTeam:
+class LanguageModelTeam(Team):
     """A team of language models, all agents of all episodes in one batch.
 
     Args:

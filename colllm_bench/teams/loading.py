@@ -1,14 +1,12 @@
-"""From a team's name to the object that plays."""
+"""The policies of language-model teams: as a run starts them, and as a run trained them."""
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import checkpoints
@@ -16,76 +14,9 @@ from colllm_bench.runs.folder import read_config
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
-from colllm_bench.teams.base import Team
-from colllm_bench.teams.language_model import LanguageModelTeam
-from colllm_bench.teams.scripted import ScriptedTeam
-from colllm_bench.teams.specs import ALLOWED, TeamSpec, parse_team
 
 OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
 """Fields that belong to a trained team, wherever it plays; ``env`` chooses the built-in model."""
-
-
-def load_team(
-    team: str | TeamSpec,
-    config: RunConfig,
-    *,
-    seats: Sequence[int] | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    endpoint: Any = None,
-    **of_endpoint: Any,
-) -> Team:
-    """The player of a team.
-
-    Args:
-        config: the task and how it is played: environment, agents, style, longest action,
-            device; resolved (:func:`team_config`). What a trained team *is* (model, adapters)
-            comes from its run folder.
-        seats: the seats it takes, as places in ``possible_agents``; None: all. Fewer are for
-            :class:`colllm_bench.teams.mixed.MixedTeam`.
-        temperature: None: ``config.temperature``; 0 plays greedily.
-        seed: of the sampling; None: ``config.seed``. An agent draws the same numbers in an
-            episode whoever plays beside it.
-        endpoint: :class:`colllm_bench.teams.endpoint.client.Endpoint`, for ``openai:MODEL``.
-        of_endpoint: ``path`` (of its ledger) and ``notify`` of
-            :class:`colllm_bench.teams.endpoint.team.EndpointTeam`.
-
-    Returns:
-        A player; give it to :func:`colllm_bench.teams.base.close` in the end.
-
-    Raises:
-        ConfigError: the team is not there, or does not fit the environment.
-    """
-    spec = parse_team(team) if isinstance(team, str) else team
-    if spec.scripted:
-        return scripted_player(spec, config)
-    sampling = {
-        "temperature": config.temperature if temperature is None else temperature,
-        "max_action_tokens": config.max_action_tokens,
-        "seed": config.seed if seed is None else seed,
-    }
-    if spec.kind == "openai":
-        from colllm_bench.teams.endpoint.team import EndpointTeam
-
-        return EndpointTeam(spec.name, endpoint, **sampling, **of_endpoint)
-    agents = seat_names(config, seats)
-    if spec.kind == "untrained":
-        loaded = build_team(config.replace(share="all", tuning="lora"), agents)
-    else:
-        loaded = load_trained(spec.path, agents, config)
-    return LanguageModelTeam(loaded, **sampling)
-
-
-def scripted_player(spec: TeamSpec, config: RunConfig) -> Team:
-    """The environment's expert or random team.
-
-    Raises:
-        ConfigError: the environment has none.
-    """
-    entry = getattr(registry.env_spec(config.env), spec.kind)
-    if entry is None:
-        raise ConfigError(f"environment {config.env!r} has no {spec.kind} team", allowed=ALLOWED)
-    return ScriptedTeam(registry.load(entry, "policy"))
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:
@@ -96,8 +27,30 @@ def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[st
     return names if seats is None else [names[seat] for seat in seats]
 
 
+def build_policy(config: RunConfig, env: Any, *, critic_slots: int = 0) -> Any:
+    """The policy of all agents of ``env`` as a run starts it: the untrained model.
+
+    Args:
+        config: resolved.
+        env: the run's environment; its ``roles`` (agent to role), if it has them, say which
+            agents share a policy.
+        critic_slots: adapters to add for critics.
+
+    Returns:
+        A :class:`colllm_bench.models.team_policy.TeamPolicy`.
+    """
+    agents, roles = list(env.possible_agents), getattr(env, "roles", None)
+    return build_team(
+        config, agents, critic_slots=critic_slots, roles=roles and [roles[a] for a in agents]
+    )
+
+
 def build_team(config: RunConfig, agents: Sequence[str], **options: Any) -> Any:
-    """A :class:`colllm_bench.models.team_policy.TeamPolicy` as a run would start it."""
+    """A :class:`colllm_bench.models.team_policy.TeamPolicy` of these agents, untrained.
+
+    Args:
+        options: of :meth:`colllm_bench.models.team_policy.TeamPolicy.build`.
+    """
     import torch
 
     from colllm_bench.models.team_policy import TeamPolicy
@@ -113,8 +66,8 @@ def policy_config(run: Path, config: RunConfig) -> RunConfig:
     """The run's model and adapters, on ``config``'s device; a policy of its own for each agent,
     because each has a folder of its own."""
     recorded = read_config(run)
-    own = {name: getattr(recorded, name) for name in OF_THE_POLICY}
-    return config.replace(**own, share="none", gradient_checkpointing=False)
+    fields = {name: getattr(recorded, name) for name in OF_THE_POLICY}
+    return config.replace(**fields, share="none", gradient_checkpointing=False)
 
 
 def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | None = None) -> Any:
@@ -133,9 +86,9 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
     """
     run = Path(run)
     folder = require_agents(run, agents)
-    team = build_team(policy_config(run, config or resolve(read_config(run))), agents)
-    team.load(folder)
-    return team
+    policy = build_team(policy_config(run, config or resolve(read_config(run))), agents)
+    policy.load(folder)
+    return policy
 
 
 def require_agents(run: Path, agents: Sequence[str]) -> Path:
@@ -149,32 +102,34 @@ def require_agents(run: Path, agents: Sequence[str]) -> Path:
             fix="the environment and the number of agents that it was trained with",
         )
     return folder
+
+
 _EXPORTED: dict[tuple[str, str], tempfile.TemporaryDirectory] = {}
 """Teams of checkpoints, written out for the life of this process."""
 
 
 def team_folder(run: Path) -> Path:
-    """Where a run's team lies, a folder an agent; of a run that is not finished, its last
-    checkpoint's, written to a temporary folder. The run folder is left as it is.
+    """Where a run's team lies, a folder per agent; of an unfinished run, its last checkpoint's,
+    written to a temporary folder. The run folder stays as it is.
 
     Raises:
         ConfigError: the run has neither.
     """
-    if (run / "summary.json").exists() and (run / "team").is_dir():
+    if finished(run):
         return run / "team"
-    found = checkpoints.load(run / "checkpoints", remove_torn=False)
-    if found is None:
+    checkpoint = checkpoints.load(run / "checkpoints", remove_torn=False)
+    if checkpoint is None:
         done = (run / "summary.json").exists()  # a folder whose weights were not kept, or copied
         raise ConfigError(
             f"{run} holds no trained team: neither {run / 'team'} nor a checkpoint",
             fix="train such a run anew: its weights are not kept here" if done
             else f"train it: python -m colllm_bench.run --resume {run}",
         )
-    iteration, state = found
+    iteration, state = checkpoint
     key = (str(run.resolve()), str(iteration))
     if key not in _EXPORTED:
         folder = tempfile.TemporaryDirectory(prefix="colllm_bench-team-")
-        _team_of_state(resolve(read_config(run)), state["team"]).save(folder.name)
+        _policy_of_state(resolve(read_config(run)), state["team"]).save(folder.name)
         _EXPORTED[key] = folder
     return Path(_EXPORTED[key].name)
 
@@ -184,25 +139,10 @@ def finished(run: Path) -> bool:
     return (run / "summary.json").exists() and (run / "team").is_dir()
 
 
-def _team_of_state(config: RunConfig, state: dict[str, Any]) -> Any:
-    """A checkpoint's team: with the slots that the trainer gave it, critics' included."""
+def _policy_of_state(config: RunConfig, state: dict[str, Any]) -> Any:
+    """A checkpoint's policy: with the slots that the trainer gave it, critics' included."""
     env = make_env(config, split="train")
-    agents, roles = list(env.possible_agents), getattr(env, "roles", None)
-    team = build_team(
-        config,
-        agents,
-        critic_slots=load_algorithm(config.algo).critic_slots(len(agents)),
-        roles=roles and [roles[agent] for agent in agents],
-    )
-    team.load_state_dict(state)
-    return team
-
-
-def weights_digest(run: Path) -> str:
-    """Twelve hex digits of the trained agents' weights: two evaluations are of one team."""
-    folder = team_folder(run)
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    slots = load_algorithm(config.algo).critic_slots(len(env.possible_agents))
+    policy = build_policy(config, env, critic_slots=slots)
+    policy.load_state_dict(state)
+    return policy

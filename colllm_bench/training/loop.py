@@ -8,8 +8,8 @@ from typing import Any
 from colllm_bench.config import RunConfig
 from colllm_bench.evaluation.held_out import (
     evaluate_team,
+    raw_results,
     reference_teams,
-    results,
     summarize_teams,
 )
 from colllm_bench.runs.replays import KEPT
@@ -48,7 +48,7 @@ def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Traine
         if start == 0:
             untrained = evaluate_team(config, trainer.team, frames=KEPT["untrained"])
             keep_replays(folder, "untrained", untrained)
-            folder.write_json("untrained.json", results(untrained))
+            folder.write_json("untrained.json", raw_results(untrained))
     if callback:
         callback.start(config.iterations * config.batch, start * config.batch)
     for iteration in range(start, config.iterations):
@@ -80,8 +80,10 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     config = trainer.config
     played = {"trained": evaluate_team(config, trainer.team, frames=KEPT["trained"])}
     played |= reference_teams(config)
-    teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
-    teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
+    teams = {
+        "trained": raw_results(played["trained"]), "untrained": folder.read_json("untrained.json")
+    }
+    teams |= {name: raw_results(episodes) for name, episodes in played.items() if name != "trained"}
     summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
     if about := provenance_of(trainer.envs[0]):
         summary["provenance"] = about

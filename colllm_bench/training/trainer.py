@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from colllm_bench.config import RunConfig
 from colllm_bench.learners import gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
-from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.loading import build_policy
 from colllm_bench.training.recording import keeps_replay
 from colllm_bench.types import Episode, written
 
@@ -29,20 +27,11 @@ class Trainer:
     """
 
     def __init__(self, config: RunConfig):
-        if config.threads:
-            torch.set_num_threads(config.threads)
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
-        agents = list(self.envs[0].possible_agents)
-        roles = getattr(self.envs[0], "roles", None)
-        self.team = TeamPolicy.build(
-            config,
-            agents,
-            generator=torch_generator(config.seed, "adapters"),
-            critic_slots=algorithm.critic_slots(len(agents)),
-            roles=roles and [roles[agent] for agent in agents],
-        )
+        slots = algorithm.critic_slots(len(self.envs[0].possible_agents))
+        self.team = build_policy(config, self.envs[0], critic_slots=slots)
         self.algorithm = algorithm(config)
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         self.actor = ActorLearner(self.team, self.algorithm, config)

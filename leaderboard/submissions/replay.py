@@ -13,7 +13,7 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
+from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 
@@ -23,7 +23,7 @@ class Reevaluation:
     """The numbers of a run's ``summary.json``, computed again.
 
     Attributes:
-        teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.results` by team.
+        teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.raw_results` by team.
         parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.counts`.
     """
 
@@ -49,11 +49,11 @@ def play_again(
     team = _build(config, agents)
     teams = {}
     if split == "eval":
-        teams["untrained"] = results(evaluate_team(config, team))
+        teams["untrained"] = raw_results(evaluate_team(config, team))
     _load(team, folder)
-    teams["trained"] = results(evaluate_team(config, team, split=split))
+    teams["trained"] = raw_results(evaluate_team(config, team, split=split))
     if split == "eval":
-        teams |= {name: results(played) for name, played in reference_teams(config).items()}
+        teams |= {name: raw_results(played) for name, played in reference_teams(config).items()}
     return Reevaluation(teams, team.counts())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random
-from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
+from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, raw_results
 from colllm_bench.evaluation.intervals import wilson
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.runs.provenance import environment
@@ -41,13 +41,13 @@ def measure(level: int, agents: int) -> dict:
     for name, (policy, count) in TEAMS.items():
         own = config.replace(eval_episodes=count)
         began = time.perf_counter()
-        played = results(play_held_out(own, ScriptedTeam(policy), scripted=True))
+        played = raw_results(play_held_out(own, ScriptedTeam(policy), scripted=True))
         wins[name] = played["successes"]
         milliseconds = 1000 * (time.perf_counter() - began) / sum(played["turns"])
     names = make_env(config, split="eval").possible_agents
     team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
-    sampled = results(evaluate_team(config, team))
-    greedy = results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
+    sampled = raw_results(evaluate_team(config, team))
+    greedy = raw_results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
     wins |= {"model": sampled["successes"], "greedy model": greedy["successes"]}
     return {"level": level, "agents": agents, "wins": wins, "invalid": sampled["invalid"],
             "milliseconds": milliseconds}

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from colllm_bench.config import RunConfig
-from colllm_bench.evaluation.held_out import evaluate_team, results
+from colllm_bench.evaluation.held_out import evaluate_team, raw_results
 from colllm_bench.evaluation.intervals import wilson
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.seeding import torch_generator
@@ -32,8 +32,8 @@ def measure(level: int, agents: int) -> dict:
     ))
     names = make_env(config, split="eval").possible_agents
     team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
-    sampled = results(evaluate_team(config, team))
-    greedy = results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
+    sampled = raw_results(evaluate_team(config, team))
+    greedy = raw_results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
     return {
         "level": level, "agents": agents, "sampled": sampled["successes"],
         "greedy": greedy["successes"], "invalid": sampled["invalid"],

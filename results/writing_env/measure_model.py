@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from colllm_bench.config import RunConfig
-from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
+from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
 from colllm_bench.evaluation.intervals import mean_interval
 from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.seeding import torch_generator
@@ -33,9 +33,9 @@ def measure(agents: int, turns: int) -> dict:
     ))
     names = make_env(config, split="eval").possible_agents
     team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
-    sampled = results(evaluate_team(config, team))
-    greedy = results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
-    ends = {name: fmean(results(e)["returns"]) for name, e in reference_teams(config).items()}
+    sampled = raw_results(evaluate_team(config, team))
+    greedy = raw_results(evaluate_team(config.replace(eval_episodes=GREEDY), team, temperature=0.0))
+    ends = {name: fmean(raw_results(e)["returns"]) for name, e in reference_teams(config).items()}
     return {
         "agents": agents, "turns": turns, "sampled": sampled["returns"],
         "greedy": greedy["returns"], "invalid": sampled["invalid"], **ends,

@@ -13,8 +13,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.scripted import read
 from colllm_bench.evaluation import held_out
-from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.specs import load_team, team_config
 
 
 def main() -> None:
@@ -25,8 +24,8 @@ def main() -> None:
     config = team_config(args.team, RunConfig(env="writing", algo="mc", threads=1))
     config = config.replace(eval_episodes=args.count)
     scripted = args.team in ("scripted", "random")
-    player = load_team(args.team, config)
-    for k, episode in enumerate(held_out.play_held_out(config, player, scripted=scripted)):
+    team = load_team(args.team, config)
+    for k, episode in enumerate(held_out.play_held_out(config, team, scripted=scripted)):
         first = episode.trajectories[0]
         premise, _, _ = read(first.instructions)
         required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.trajectories)]

@@ -13,11 +13,10 @@ from PIL import Image
 from colllm_bench import cli
 from colllm_bench.evaluate import main
 from colllm_bench.evaluation import cross_play
-from colllm_bench.evaluation.held_out import play_held_out, results
+from colllm_bench.evaluation.held_out import play_held_out, raw_results
 from colllm_bench.leaderboard.plots.cross_play import heatmap
 from colllm_bench.runs.files import read_json
-from colllm_bench.teams.loading import load_team
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.specs import load_team, team_config
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def matrix(*argv: str, out: Path) -> dict:
 
 
 def returns(team, config, **options):
-    return results(play_held_out(config, load_team(team, config, **options)))["returns"]
+    return raw_results(play_held_out(config, load_team(team, config, **options)))["returns"]
 
 
 def test_the_first_seats_are_the_rows_and_the_rest_the_columns(runs, tmp_path, capsys):
@@ -92,7 +91,7 @@ def test_scores_are_normalized_where_there_are_references(tmp_path):
 
 def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
     whole = matrix(*runs, out=tmp_path / "whole")
-    cell, played = cross_play._cell, []
+    cell, played = cross_play._play_cell, []
 
     def interrupted(row, column, *rest):
         played.append((row.label[-1], column.label[-1]))
@@ -100,7 +99,7 @@ def test_cells_that_are_done_are_not_played_again(runs, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return cell(row, column, *rest)
 
-    monkeypatch.setattr(cross_play, "_cell", interrupted)
+    monkeypatch.setattr(cross_play, "_play_cell", interrupted)
     argv = ["--cross-play", *runs, "--out", str(tmp_path / "cut"), "--name", "m"]
     assert cli.execute(main, argv) == 130
     assert matrix(*runs, out=tmp_path / "cut") == whole
@@ -116,7 +115,7 @@ def test_refusals(runs, tmp_path, capsys, model_folder):
     master = other("master", algo="central")
     for argv, told in {
         (runs[0],): "--cross-play with one team; fix: name two or more",
-        (master, other("b", algo="central")): "has one master for all seats: nothing to mix",
+        (master, other("b", algo="central")): "has one controller for all seats: nothing to mix",
         (runs[0], other("fewer", agents=2)): "plays agents 3 and mc/fewer/seed0 2",
         (runs[0], other("else")): "has model ",
         (runs[0], other("full", style="full", folder=model_folder("Llama"))): "has style 'brief'",
@@ -128,3 +127,21 @@ def test_refusals(runs, tmp_path, capsys, model_folder):
         said = capsys.readouterr()
         assert code == 2 and told in said.err and said.err.count("\n") == 1, (argv, said.err)
     assert not list((tmp_path / "out").rglob("*.json"))
+
+
+def test_a_centralized_algorithm_of_ones_own_is_recorded_and_refused_as_such(
+    runs, tmp_path, capsys, model_folder
+):
+    """It is known by its class, not by the name of the built-in one."""
+    (tmp_path / "mine.py").write_text(
+        "from colllm_bench.baselines.centralized import CentralizedExecution\n\n\n"
+        "class MyCentral(CentralizedExecution):\n    pass\n"
+    )
+    model = model_folder("Llama", max_position_embeddings=1024)
+    run = str(finished_run(tmp_path / "mine/seed0", model, algo=f"{tmp_path}/mine.py:MyCentral"))
+    assert cli.execute(main, [run, "--out", str(tmp_path), "--name", "m"]) == 0
+    (about,) = read_json(next(tmp_path.rglob("evaluation.json")))["teams"].values()
+    assert about["centralized"] is True
+    capsys.readouterr()
+    assert cli.execute(main, ["--cross-play", run, runs[0], "--out", str(tmp_path)]) == 2
+    assert "has one controller for all seats: nothing to mix" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def test_what_an_interrupted_call_has_finished_is_not_played_again(runs, tmp_pat
     from colllm_bench.evaluation import comparison
 
     whole = evaluate(runs / "one/seed0", runs / "two/seed0", "--name", "a", out=tmp_path)
-    play, played = comparison.Entry.play, []
+    play, played = comparison.Contestant.play, []
 
     def interrupted(self, *args):
         played.append(self.label)
@@ -126,7 +126,7 @@ def test_what_an_interrupted_call_has_finished_is_not_played_again(runs, tmp_pat
             raise KeyboardInterrupt
         return play(self, *args)
 
-    monkeypatch.setattr(comparison.Entry, "play", interrupted)
+    monkeypatch.setattr(comparison.Contestant, "play", interrupted)
     argv = (runs / "one/seed0", runs / "two/seed0", "--name", "b")
     evaluate(*argv, out=tmp_path, code=130)
     record = evaluate(*argv, out=tmp_path)

@@ -49,7 +49,7 @@ def test_held_out_tasks_are_the_same_for_every_run(changes):
     assert plain.keys() == {"random", "scripted"}
     for name in plain:
         assert [e.seed for e in plain[name]] == [e.seed for e in other[name]]
-        assert evaluate.results(plain[name]) == evaluate.results(other[name])
+        assert evaluate.raw_results(plain[name]) == evaluate.raw_results(other[name])
         assert [e.trajectories for e in plain[name]] == [e.trajectories for e in other[name]]
 
 
@@ -79,8 +79,8 @@ def test_scripted_teams_read_the_brief_style_whatever_the_runs():
     plain, full = (evaluate.reference_teams(game(style=s)) for s in ("brief", "full"))
     central = evaluate.reference_teams(game(algo="central"))
     for name, episodes in plain.items():
-        expected = evaluate.results(episodes)
-        assert evaluate.results(full[name]) == expected == evaluate.results(central[name])
+        expected = evaluate.raw_results(episodes)
+        assert evaluate.raw_results(full[name]) == expected == evaluate.raw_results(central[name])
     assert all(e.success for e in plain["scripted"])
 
 
@@ -119,16 +119,16 @@ def test_greedy_evaluation_does_not_draw(model_folder):
 
 def test_results_are_one_number_an_episode():
     episodes = evaluate.reference_teams(game())["random"]
-    found = evaluate.results(episodes)
+    found = evaluate.raw_results(episodes)
     assert found["returns"] == [sum(e.rewards) for e in episodes]
     assert found["successes"] == [int(e.success) for e in episodes]
     assert found["turns"] == [len(e.trajectories[0].turns) for e in episodes]
     assert found["invalid"] == 0.0
     episodes[0].success = None
-    assert evaluate.results(episodes)["successes"] is None
+    assert evaluate.raw_results(episodes)["successes"] is None
     turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     turns[0].info = {"invalid": True}
-    assert evaluate.results(episodes)["invalid"] == pytest.approx(1 / len(turns))
+    assert evaluate.raw_results(episodes)["invalid"] == pytest.approx(1 / len(turns))
 
 
 def test_random_scores_0_and_scripted_1():
@@ -178,3 +178,10 @@ def test_the_summary_is_json_and_names_the_run():
     assert {key: json.loads(text)[key] for key in expected} == expected
     assert summary["return"]["trained"] == {"mean": 1.0, "low": None, "high": None, "n": 1}
     assert summary["held_out"] == {"trained": team([1.0])}
+
+
+def test_names_that_the_documentation_promises():
+    from colllm_bench import evaluation
+
+    assert evaluation.play_held_out is evaluate.play_held_out
+    assert evaluation.results is evaluation.raw_results is evaluate.raw_results

@@ -13,10 +13,9 @@ from finished_runs import finished_run
 from colllm_bench.errors import RunError
 from colllm_bench.evaluation.held_out import play_held_out
 from colllm_bench.teams.agent_process import serve
-from colllm_bench.teams.base import close
 from colllm_bench.teams.decentralized import DecentralizedTeam
-from colllm_bench.teams.loading import load_team, policy_config, seat_names
-from colllm_bench.teams.specs import team_config
+from colllm_bench.teams.loading import policy_config, seat_names
+from colllm_bench.teams.specs import load_team, team_config
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def player(run, config):
     """Two processes, greedy; the last test ends one of them."""
     made = DecentralizedTeam(run, seat_names(config), config, temperature=0.0, seed=3)
     yield made
-    close(made)
+    made.close()
 
 
 @pytest.mark.parametrize("leave", [{}, {1: 1}])
@@ -86,5 +85,5 @@ def test_a_process_that_fails_or_dies_is_named(player, config):
         player._processes[1].receive("act")
     with pytest.raises(RunError, match="failed: it ended with code"):
         play_held_out(config, player)
-    close(player)
+    player.close()
     assert all(process._process.poll() is not None for process in player._processes)

@@ -2,67 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import pytest
-from paths import ROOT
+from endpoint_play import KEY, always, play, relay, texts
 from servers import Scripted, completion, failure, transformers_serve
 
 from colllm_bench import cli
-from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.evaluate import main
-from colllm_bench.evaluation.held_out import play_held_out, results
+from colllm_bench.evaluation.held_out import raw_results
 from colllm_bench.registry import MODELS
-from colllm_bench.runs.files import read_json, read_lines
-from colllm_bench.setup.resolve import resolve
-from colllm_bench.teams.base import close
+from colllm_bench.runs.files import read_json
 from colllm_bench.teams.endpoint.client import Endpoint
-from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
-from colllm_bench.teams.endpoint.response_cache import ResponseCache
 from colllm_bench.teams.endpoint.team import NO_ANSWER, EndpointTeam
-from colllm_bench.teams.loading import load_team
-
-KEY = "sk-secret-0123456789"
+from colllm_bench.teams.specs import load_team
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-
-
-def relay(**changes) -> RunConfig:
-    """A game of two agents and two or three turns, on which any text may be said."""
-    options = dict(env="tiny_envs:Relay", agents=2, env_options={"turns": 2, "vary": 2},
-                   eval_episodes=3, batch=3, style="brief")
-    return resolve(RunConfig(**{**options, **changes}))
-
-
-def play(server, config=None, path=None, temperature=0.0, seed=0, **endpoint):
-    """(episodes, player) of a team behind the server."""
-    options = {"retries": 1, "timeout": 20.0, **endpoint}
-    player = EndpointTeam("m", Endpoint(base_url=server.url, **options), path=path,
-                            temperature=temperature, max_action_tokens=7, seed=seed)
-    try:
-        return play_held_out(config or relay(), player), player
-    finally:
-        close(player)
-
-
-def texts(episodes):
-    return [[turn.action_text for turn in x.turns] for e in episodes for x in e.trajectories]
-
-
-def always(text="go"):
-    return Scripted(lambda number, body: (200, completion(text)))
 
 
 # -- the real server
@@ -123,7 +83,7 @@ def test_every_agent_has_a_conversation_of_its_own():
     assert {(b["model"], b["max_tokens"], b["temperature"]) for b in server.bodies} == {
         ("m", 7, 0.0)
     }
-    assert player.ledger.summary()["cached_tokens"] == 4 * len(server.bodies)
+    assert player.cache.summary()["cached_tokens"] == 4 * len(server.bodies)
 
 
 def test_requests_have_seeds_of_their_own_that_repeat():
@@ -177,12 +137,12 @@ def test_refusals_and_full_contexts_are_data(reply, error):
     with Scripted(lambda number, body: reply) as server:
         episodes, player = play(server)
     turns = sum(len(x.turns) for e in episodes for x in e.trajectories)
-    assert set(sum(texts(episodes), [])) == {""} and results(episodes)["invalid"] == 1.0
+    assert set(sum(texts(episodes), [])) == {""} and raw_results(episodes)["invalid"] == 1.0
     # A full conversation is not asked again: it can only have grown.
     asked = turns if error == "refusal" else 6
-    assert len(server.bodies) == asked == player.ledger.summary()["requests"]
+    assert len(server.bodies) == asked == player.cache.summary()["requests"]
     key = {"refusal": "refusals", "context": "context_errors"}[error]
-    assert player.ledger.summary()[key] == asked
+    assert player.cache.summary()[key] == asked
     if error == "refusal":
         said = [m["content"] for b in server.bodies for m in b["messages"]
                 if m["role"] == "assistant"]
@@ -192,7 +152,7 @@ def test_refusals_and_full_contexts_are_data(reply, error):
 def test_an_answer_that_was_cut_off_counts():
     with Scripted(lambda n, body: (200, completion("go", "length"))) as server:
         episodes, player = play(server)
-    assert player.ledger.summary()["cut_off"] == len(server.bodies)
+    assert player.cache.summary()["cut_off"] == len(server.bodies)
     assert set(sum(texts(episodes), [])) == {"go"}
 
 
@@ -210,7 +170,7 @@ def test_what_may_pass_is_tried_again():
     with Scripted(flaky) as server:
         episodes, player = play(server, concurrency=1, retries=3)
     assert set(sum(texts(episodes), [])) == {"go"}
-    used = player.ledger.summary()
+    used = player.cache.summary()
     assert used["attempts"] == used["requests"] + 3 == len(server.bodies)
     assert time.monotonic() - began > 0.3 + 0.5 + 1.0
 
@@ -264,155 +224,3 @@ def test_without_a_key(monkeypatch):
         load_team("openai:m", relay())
     with always() as server:  # a server of one's own usually wants none
         assert len(play(server)[0]) == 3
-
-
-# -- the ledger
-
-
-def test_nothing_is_asked_twice(tmp_path):
-    path = tmp_path / "requests.jsonl"
-    with always() as server:
-        first, _ = play(server, path=path)
-        asked = len(server.bodies)
-        with open(path, "ab") as file:
-            file.write(b'{"digest": "torn')
-        again, player = play(server, path=path)
-    assert again == first and len(server.bodies) == asked == player.ledger.recalled
-    with always("left") as server:  # other settings are other requests
-        other, _ = play(server, path=path, temperature=0.5)
-    assert len(server.bodies) == asked and texts(other) != texts(first)
-
-
-def test_a_killed_evaluation_goes_on_where_it_was(tmp_path, capsys):
-    """Killed with `kill -9` while a request is in flight: everything answered before is kept, and
-    the second call asks for that request and the rest, each once."""
-    hanging = threading.Event()
-
-    def reply(number, body):
-        if number == 7 and not hanging.is_set():
-            hanging.set()
-            return None
-        return 200, completion("go")
-
-    with Scripted(reply) as server:
-        argv = ["openai:m", "--env", "tiny_envs:Relay", "--agents", "2", "--episodes", "3",
-                "--env-option", "turns=2", "--base-url", server.url, "--concurrency", "1",
-                "--out", str(tmp_path), "--name", "killed"]
-        environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT}/tests/support"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "colllm_bench.evaluate", *argv], env=environment,
-            stdout=subprocess.DEVNULL,
-        )
-        assert hanging.wait(60)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        (ledger,) = tmp_path.rglob("requests-*.jsonl")
-        assert len(read_lines(ledger)) == 7
-        assert cli.execute(main, argv) == 0
-        asked = len(server.bodies)
-        assert asked == 3 * 2 * 2 + 1
-        capsys.readouterr()
-        assert cli.execute(main, argv) == 0, "a third call asks nothing at all"
-    assert len(server.bodies) == asked
-    bodies = [json.dumps(body, sort_keys=True) for body in server.bodies]
-    assert len(set(bodies)) == asked - 1 and bodies[7] == bodies[8]
-    assert "12 answers in 12 requests" in capsys.readouterr().out
-    assert server.keys[0] == f"Bearer {KEY}"
-    for path in filter(Path.is_file, tmp_path.rglob("*")):
-        assert KEY.encode() not in path.read_bytes(), f"the key is in {path.name}"
-
-
-def test_ctrl_c_keeps_the_answers_of_requests_in_flight(tmp_path):
-    path = tmp_path / "requests.jsonl"
-
-    def reply(number, body):
-        if number == 3:
-            signal.raise_signal(signal.SIGINT)
-        time.sleep(0.1)
-        return 200, completion("go")
-
-    with Scripted(reply) as server:
-        with pytest.raises(KeyboardInterrupt):
-            play(server, path=path, concurrency=2)
-    assert 4 <= len(server.bodies) <= 6
-    assert len(read_lines(path)) == len(server.bodies)
-
-
-def test_it_stops_when_the_money_is_spent(tmp_path):
-    path = tmp_path / "requests.jsonl"
-    prices = dict(price_in=100.0, price_out=1000.0)  # 0.003 an answer
-    with always() as server:
-        with pytest.raises(RunError, match=r"0.0060 US dollars are spent, and --max-cost is 0.005"):
-            play(server, path=path, concurrency=1, max_cost=0.005, **prices)
-        assert len(server.bodies) == 2
-        episodes, player = play(server, path=path, concurrency=1, max_cost=1.0, **prices)
-    assert player.ledger.cost == pytest.approx(0.003 * len(server.bodies))
-    assert len(server.bodies) == sum(len(x.turns) for e in episodes for x in e.trajectories)
-
-
-def test_a_ledger_counts_what_it_finds(tmp_path):
-    path = tmp_path / "requests.jsonl"
-    ledger = ResponseCache(path, price_out=1.0)
-    ledger.add({"digest": "a", "text": "x", "prompt_tokens": 5, "completion_tokens": 3,
-                "attempts": 2, "error": None, "finish": "length"})
-    ledger.add({"digest": "b", "text": "", "error": "context", "attempts": 1})
-    found = ResponseCache(path, price_out=1.0)
-    assert found.summary() == ledger.summary() and found.find("a")["text"] == "x"
-    assert found.summary() | {"requests": 2, "attempts": 3, "prompt_tokens": 5, "cut_off": 1,
-                              "context_errors": 1, "cost": 3e-6} == found.summary()
-    assert ResponseCache(path).cost is None
-
-
-# -- rate limits
-
-
-class Eta:
-    """Time that passes only while somebody waits."""
-
-    def __init__(self):
-        self.now, self.stopped = 0.0, False
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, seconds):
-        self.now += seconds
-        return self.stopped
-
-
-def entering(pace, clock, tokens):
-    times = []
-    for n in tokens:
-        pace.enter(n)
-        times.append(clock.now)
-    return times
-
-
-def test_no_minute_holds_more_requests_than_allowed():
-    clock = Eta()
-    times = entering(Pace(3, None, clock, clock), clock, [1] * 8)
-    assert all(later - earlier >= 60 for earlier, later in zip(times, times[3:]))
-    assert times[-1] < 125, "and no more is waited than that takes"
-
-
-def test_no_minute_holds_more_tokens_than_allowed():
-    clock = Eta()
-    pace = Pace(None, 100, clock, clock)
-    assert entering(pace, clock, [60, 40]) == [0.0, 0.0]
-    (third,) = entering(pace, clock, [50])
-    assert 60 <= third < 62
-    pace = Pace(None, 100, clock, clock)
-    pace.settle(pace.enter(90), 10)  # it took less than was feared
-    before = clock.now
-    assert entering(pace, clock, [90]) == [before]
-    (late,) = entering(pace, clock, [500])  # larger than the limit: alone
-    assert 60 <= late - before < 62
-
-
-def test_who_waits_can_be_stopped():
-    clock = Eta()
-    pace = Pace(1, None, clock, clock)
-    pace.enter(1)
-    clock.stopped = True
-    with pytest.raises(Stopped):
-        pace.enter(1)

@@ -8,19 +8,18 @@ import pytest
 from finished_runs import finished_run
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, results
+from colllm_bench.evaluation.held_out import evaluate_team, play_held_out, raw_results
 from colllm_bench.runs.files import read_json
+from colllm_bench.teams.digest import weights_digest
 from colllm_bench.teams.loading import (
     finished,
-    load_team,
     load_trained,
     seat_names,
     team_folder,
-    weights_digest,
 )
 from colllm_bench.teams.mixed import MixedTeam
 from colllm_bench.teams.scripted import ScriptedTeam
-from colllm_bench.teams.specs import parse_team, team_config
+from colllm_bench.teams.specs import load_team, parse_team, team_config
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def test_a_run_plays_what_it_learned(run):
     config = team_config(str(run))
     team = load_trained(run, seat_names(config))
     recorded = read_json(run / "summary.json")["held_out"]["trained"]
-    assert results(evaluate_team(config, team)) == recorded
+    assert raw_results(evaluate_team(config, team)) == recorded
     untrained = played("untrained", config, temperature=0.0)
     assert played(str(run), config, temperature=0.0) != untrained
 
@@ -72,7 +71,7 @@ def test_every_kind_of_run_plays_from_its_folder_and_its_checkpoint(
     half = finished_run(tmp_path / "half", model, done=False, **own)
     config = team_config(str(done))
     team = load_trained(done, seat_names(config))
-    assert results(evaluate_team(config, team)) == (
+    assert raw_results(evaluate_team(config, team)) == (
         read_json(done / "summary.json")["held_out"]["trained"]
     )
     assert played(str(half), config) == played(str(done), config)

@@ -1,16 +1,15 @@
-"""One request to an OpenAI-compatible endpoint, until there is an answer.
+"""Chat completions of an OpenAI-compatible endpoint, tried again until there is an answer.
 
-Three kinds of failure: what may pass (the network, rate limits, the server's own errors) is
-tried again; what belongs to the conversation (too long, refused) is an answer without text; what
-will never work (the key, the model's name, a field that the server does not know) ends the
-evaluation with the line that says how to mend it.
+Three kinds of failure (:mod:`colllm_bench.teams.endpoint.replies` tells them apart): what may
+pass (the network, rate limits, the server's own errors) is tried again; what belongs to the
+conversation (too long, refused) is an answer without text; what will never work (the key, the
+model's name, a field that the server does not know) ends the evaluation with the line that says
+how to mend it.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import re
 import threading
 import time
 from collections.abc import Sequence
@@ -19,21 +18,16 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.teams.endpoint.rate_limiter import Pace, Stopped
+from colllm_bench.teams.endpoint import replies
+from colllm_bench.teams.endpoint.rate_limiter import Cancelled, RateLimiter
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, at most (unless the server asks for more)."""
-OTHER_LENGTH = "max_completion_tokens"
-_CONTEXT = re.compile(
-    r"context|too long|too many tokens|maximum.{0,20}(length|tokens)|exceed.{0,40}token", re.I
-)
-_REFUSED = re.compile(r"content.?(policy|filter|management)|safety|moderation|flagged", re.I)
-_THINKING = re.compile(r"\A\s*<think>.*?(</think>\s*|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a model is asked, how fast, and what it costs."""
+    """A server that models are asked at: its address, limits and prices."""
 
     base_url: str | None = None
     """address of the server, up to /v1 (default: the variable OPENAI_BASE_URL, or OpenAI)"""
@@ -80,7 +74,7 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The base URL without what it may carry of a secret: user, password, query."""
+        """The base URL without user, password and query, which may hold secrets."""
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -89,6 +83,10 @@ class Endpoint:
 
 class ChatClient:
     """Asks one model; safe to use from several threads.
+
+    The ``openai`` package sends the requests. Its own retries are off, because they can
+    neither be counted, nor wait for the rate limiter, nor end at Ctrl-C; ``tenacity`` repeats
+    them instead.
 
     Args:
         model: as the endpoint calls it.
@@ -102,12 +100,14 @@ class ChatClient:
         endpoint.check()
         try:
             import openai
+            import tenacity
         except ModuleNotFoundError as error:
             raise ConfigError(
-                "endpoint teams need the package openai, which is not installed",
-                fix="pip install 'colllm-bench[endpoint]', or pip install openai",
+                f"endpoint teams need the package {error.name}, which is not installed",
+                fix=f"pip install 'colllm-bench[endpoint]', or pip install {error.name}",
             ) from error
-        self.model, self.endpoint, self.stop, self._openai = model, endpoint, stop, openai
+        self.model, self.endpoint, self.stop = model, endpoint, stop
+        self._openai, self._tenacity = openai, tenacity
         key = os.environ.get(endpoint.key_variable)
         local = endpoint.base_url or os.environ.get("OPENAI_BASE_URL")
         if not key and not local:
@@ -118,11 +118,12 @@ class ChatClient:
         self._key = key
         self._client = openai.OpenAI(
             api_key=key or "none", base_url=endpoint.base_url, timeout=endpoint.timeout,
-            max_retries=0,  # retried here: counted, paced, and given up on Ctrl-C
+            max_retries=0,
         )
-        self.pace = Pace(endpoint.rpm, endpoint.tpm, stop)
-        self._length = "max_tokens"
-        self._jitter = random.Random(0)
+        self.limiter = RateLimiter(endpoint.rpm, endpoint.tpm, stop)
+        # What this server was found to want: the name of the length field, and whether it takes
+        # a system message.
+        self._dialect = ("max_tokens", True)
 
     def body(
         self, messages: Sequence[dict[str, str]], temperature: float, tokens: int, seed: int
@@ -132,135 +133,116 @@ class ChatClient:
                 "max_tokens": tokens, "seed": seed, **self.endpoint.options}
         return {key: value for key, value in body.items() if value is not None}
 
-    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request.
 
         Returns:
-            ``text`` (empty if there is none), ``finish``, ``error`` (None, ``context`` or
-            ``refusal``), ``prompt_tokens``, ``cached_tokens``, ``completion_tokens``,
-            ``attempts``, ``seconds``; and ``raw`` where a model's thinking was cut off ``text``.
+            :func:`colllm_bench.teams.endpoint.replies.read_reply`, whose ``error`` may also be
+            ``context``, with ``attempts`` and ``seconds`` (of the last attempt).
 
         Raises:
             ConfigError: the endpoint will never answer such a request.
             RunError: every attempt failed.
-            Stopped: ``stop`` was set between two attempts.
+            Cancelled: ``stop`` was set between two attempts.
         """
-        text = sum(len(message["content"]) for message in body["messages"])
-        about = text // 4 + 4 * len(body["messages"]) + (body.get("max_tokens") or 0)
-        attempts = 0
-        while True:
-            if self.stop.is_set():
-                raise Stopped
-            entry = self.pace.enter(about)
-            began, length = time.monotonic(), self._length
-            attempts += 1
-            try:
-                answer = self._read(self._send(body, length))
-            except self._openai.OpenAIError as error:
-                answer = self._data(error)
-                if answer is None:
-                    if not self._renamed(length, error):
-                        self._wait(error, attempts)
-                    continue
-            self.pace.settle(entry, answer["prompt_tokens"] + answer["completion_tokens"])
-            return {**answer, "attempts": attempts, "seconds": round(time.monotonic() - began, 3)}
+        tries, most = [], self.endpoint.retries + 1
+        attempts = self._tenacity.Retrying(
+            retry=self._tenacity.retry_if_exception(self._may_pass),
+            stop=self._tenacity.stop_after_attempt(most),
+            wait=self._pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._attempt, body, tries)
+        except self._openai.OpenAIError as error:
+            reason = replies.reason_of(error)
+            reason = reason.replace(self._key, "***") if self._key else reason
+            if self._may_pass(error):
+                raise RunError(
+                    f"the endpoint {self.endpoint.address} failed {most} times: {reason}; every "
+                    "answer so far is kept: the same command goes on"
+                ) from None
+            raise ConfigError(
+                f"the endpoint {self.endpoint.address} refuses: {reason}",
+                fix=replies.fix_of(error, reason),
+            ) from None
 
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, body: dict[str, Any], length: str) -> Any:
+    def _attempt(self, body: dict[str, Any], tries: list[float]) -> dict[str, Any]:
+        """Send the request once, or again at once in the form that the server asks for.
+
+        Args:
+            tries: a time is appended for every request that is sent.
+        """
+        characters = sum(len(message["content"]) for message in body["messages"])
+        tokens = characters // 4 + 4 * len(body["messages"]) + (body.get("max_tokens") or 0)
+        while True:
+            if self.stop.is_set():
+                raise Cancelled
+            ticket, dialect = self.limiter.acquire(tokens), self._dialect
+            tries.append(time.monotonic())
+            try:
+                reply = self._send(body, dialect)
+                answer = replies.read_reply(reply)
+            except self._openai.OpenAIError as error:
+                if self._adapts(dialect, error):
+                    continue
+                answer = replies.answer_of_error(error)
+                if answer is None:
+                    raise
+            if answer is None:
+                raise self._openai.OpenAIError(replies.empty_reply(reply))
+            self.limiter.report(ticket, answer["prompt_tokens"] + answer["completion_tokens"])
+            seconds = round(time.monotonic() - tries[-1], 3)
+            return {**answer, "attempts": len(tries), "seconds": seconds}
+
+    def _send(self, body: dict[str, Any], dialect: tuple[str, bool]) -> Any:
+        length, system_role = dialect
         fields = {k: v for k, v in body.items() if k not in ("model", "messages", "max_tokens")}
         if "max_tokens" in body:
             fields[length] = body["max_tokens"]
+        messages = body["messages"] if system_role else without_system_role(body["messages"])
         return self._client.chat.completions.create(
-            model=body["model"], messages=body["messages"], extra_body=fields
+            model=body["model"], messages=messages, extra_body=fields
         )
 
-    def _read(self, reply: Any) -> dict[str, Any]:
-        """What a reply says. Raises OpenAIError where it is no reply at all."""
-        choices = getattr(reply, "choices", None)
-        if not choices or getattr(choices[0], "message", None) is None:
-            raise self._openai.OpenAIError("the server's reply has no choices in it")
-        message, finish = choices[0].message, choices[0].finish_reason
-        usage = getattr(reply, "usage", None)
-        details = getattr(usage, "prompt_tokens_details", None)
-        raw = message.content or ""
-        text = _THINKING.sub("", raw)
-        refused = bool(getattr(message, "refusal", None)) or finish == "content_filter"
-        row = {
-            "text": text,
-            "finish": finish,
-            "error": "refusal" if refused else None,
-            "prompt_tokens": getattr(usage, "prompt_tokens", None) or 0,
-            "cached_tokens": getattr(details, "cached_tokens", None) or 0,
-            "completion_tokens": getattr(usage, "completion_tokens", None) or 0,
-        }
-        return row if text == raw else {**row, "raw": raw}
+    def _adapts(self, sent: tuple[str, bool], error: Exception) -> bool:
+        """Whether the server asks for another form of the request; later ones have it too.
 
-    def _data(self, error: Exception) -> dict[str, Any] | None:
-        """The answer that an error stands for, or None."""
-        if getattr(error, "status_code", None) not in (400, 413, 422):
-            return None
-        said = f"{getattr(error, 'code', '')} {error}"
-        kind = "refusal" if _REFUSED.search(said) else "context" if _CONTEXT.search(said) else None
-        if kind is None or OTHER_LENGTH in said:
-            return None
-        return {"text": "", "finish": None, "error": kind, "prompt_tokens": 0, "cached_tokens": 0,
-                "completion_tokens": 0}
+        Args:
+            sent: the dialect of the request that failed.
+        """
+        length, system_role = sent
+        if length != replies.OTHER_LENGTH and replies.wants_other_length(error):
+            self._dialect = (replies.OTHER_LENGTH, self._dialect[1])
+        elif system_role and replies.refuses_system_role(error):
+            self._dialect = (self._dialect[0], False)
+        else:
+            return False
+        return True
 
-    def _renamed(self, length: str, error: Exception) -> bool:
-        """Newer models call the longest answer ``max_completion_tokens``: then so do we."""
-        if length == "max_tokens" and OTHER_LENGTH in str(error):
-            self._length = OTHER_LENGTH
-            return True
-        return False
+    def _may_pass(self, error: BaseException) -> bool:
+        return isinstance(error, self._openai.OpenAIError) and replies.may_pass(error)
 
-    def _wait(self, error: Exception, attempts: int) -> None:
-        """Wait before the next attempt; raises if there is to be none."""
-        status = getattr(error, "status_code", None)
-        reason = self._reason(error)
-        spent = getattr(error, "code", None) == "insufficient_quota"
-        if spent or (status is not None and status < 500 and status not in (408, 409, 429)):
-            raise ConfigError(
-                f"the endpoint {self.endpoint.address} refuses: {reason}", fix=_fix(status, reason)
-            ) from None
-        if attempts > self.endpoint.retries:
-            raise RunError(
-                f"the endpoint {self.endpoint.address} failed {attempts} times: {reason}; every "
-                "answer so far is kept: the same command goes on"
-            ) from None
-        # 0.5, 1, 2, ... seconds, each shortened by up to a half so that not all come at once.
-        pause = min(LONGEST_WAIT, 0.5 * 2 ** (attempts - 1)) * (1 - 0.5 * self._jitter.random())
-        if self.stop.wait(max(pause, _asked_for(error))):
-            raise Stopped
+    def _pause(self, state: Any) -> float:
+        """Seconds before the next attempt: 0.5, 1, 2, ... less up to a half at random, so that
+        not all threads return at once; no sooner than the server asks for."""
+        longest = self._tenacity.wait_exponential(multiplier=0.5, max=LONGEST_WAIT)(state)
+        pause = self._tenacity.wait_random(longest / 2, longest)(state)
+        return max(pause, replies.retry_after(state.outcome.exception()))
 
-    def _reason(self, error: Exception) -> str:
-        body = getattr(error, "body", None)
-        said = body.get("message") or body.get("detail") if isinstance(body, dict) else None
-        text = " ".join(str(said or error).split())[:300]
-        cause = error.__cause__
-        if cause is not None and said is None:
-            text += f" ({' '.join(str(cause).split())[:100] or type(cause).__name__})"
-        return text.replace(self._key, "***") if self._key else text
+    def _sleep(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise Cancelled
 
 
-def _asked_for(error: Exception) -> float:
-    """Seconds that the server's Retry-After asks for, or 0."""
-    headers = getattr(getattr(error, "response", None), "headers", {})
-    try:
-        return max(0.0, min(600.0, float(headers.get("retry-after", 0))))
-    except ValueError:
-        return 0.0  # a date: the growing pauses do as well
-
-
-def _fix(status: int | None, reason: str) -> str:
-    if status in (401, 403):
-        return "a valid key in the environment variable (--key-variable names another)"
-    if status == 404:
-        return "check openai:MODEL and --base-url (it usually ends in /v1)"
-    if status == 429:
-        return "the account's quota is used up"
-    for name in ("seed", "temperature", "max_tokens"):
-        if name in reason:
-            return f"--request-option {name}=null leaves that field out"
-    return "check openai:MODEL and the --request-option fields"
+def without_system_role(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The conversation with its instructions at the start of the first user message, as local
+    models without a system role get them."""
+    if len(messages) < 2 or messages[0]["role"] != "system":
+        return list(messages)
+    system, first, *others = messages
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *others]

@@ -1,7 +1,7 @@
-"""Every answer of an endpoint, on the disk before it is used: nothing is paid for twice.
+"""Every answer of an endpoint, on the disk before it is used: no request is paid for twice.
 
 An evaluation that was killed plays its episodes again from the first turn. Environments are
-deterministic, so the same requests come up, and their answers are in the ledger; the first
+deterministic, so the same requests come up, and their answers are in the cache; the first
 request that is not goes to the endpoint.
 """
 
@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.runs import files
+from colllm_bench.teams.endpoint.replies import replace_surrogates
 
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "attempts")
 
 
 class ResponseCache:
-    """Answers by request; a JSON line each.
+    """Answers by request, one JSON line each.
 
     Args:
         path: the file; None keeps them in memory only.
-        price_in: US dollars for a million prompt tokens, or None.
-        price_out: US dollars for a million completion tokens, or None.
+        price_in: US dollars per million prompt tokens, or None.
+        price_out: US dollars per million completion tokens, or None.
     """
 
     def __init__(
@@ -42,20 +43,21 @@ class ResponseCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.truncate_lines(path, lambda row: "digest" in row)  # a torn last line is cut off
             for row in files.read_lines(path):
-                self._count(row)
-        self.recalled = len(self._rows)
+                # Files of earlier versions may hold text that no encoder accepts.
+                self._count({**row, "text": replace_surrogates(row.get("text") or "")})
 
     @staticmethod
-    def digest(where: tuple[object, ...], body: dict[str, Any]) -> str:
-        """Names a request: who asks in which episode and turn, and all that is sent."""
-        text = json.dumps([where, body], sort_keys=True, ensure_ascii=False)
+    def digest(place: tuple[object, ...], body: dict[str, Any]) -> str:
+        """Names a request: episode, agent and turn, and all that is sent."""
+        text = json.dumps([place, body], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 
-    def find(self, digest: str) -> dict[str, Any] | None:
+    def get(self, digest: str) -> dict[str, Any] | None:
+        """The answer to the request that ``digest`` names, or None."""
         with self._lock:
             return self._rows.get(digest)
 
-    def add(self, row: dict[str, Any]) -> None:
+    def put(self, row: dict[str, Any]) -> None:
         """Write an answer; ``row["digest"]`` names its request."""
         with self._lock:
             if self.path is not None:
@@ -67,28 +69,27 @@ class ResponseCache:
         self.totals["requests"] += 1
         for key in COUNTED:
             self.totals[key] += row.get(key) or 0
-        self.totals["cut off"] += row.get("finish") == "length"
+        self.totals["cut_off"] += row.get("finish") == "length"
         if row.get("error"):
             self.totals[row["error"]] += 1
 
     @property
     def cost(self) -> float | None:
-        """US dollars of everything in the ledger; None without prices."""
+        """US dollars of all answers in the cache; None without prices."""
         if self.price_in is None and self.price_out is None:
             return None
-        inward = self.totals["prompt_tokens"] * (self.price_in or 0.0)
-        outward = self.totals["completion_tokens"] * (self.price_out or 0.0)
-        return (inward + outward) / 1e6
+        prompts = self.totals["prompt_tokens"] * (self.price_in or 0.0)
+        completions = self.totals["completion_tokens"] * (self.price_out or 0.0)
+        return (prompts + completions) / 1e6
 
     def summary(self) -> dict[str, Any]:
-        """Counts for the record: requests, tokens, what went wrong, and the cost."""
-        kinds = ("context", "refusal", "cut off")
+        """Counts for the record: requests, tokens, failures, and the cost."""
         return {
             "requests": self.totals["requests"],
             **{key: self.totals[key] for key in COUNTED},
-            "context_errors": self.totals[kinds[0]],
-            "refusals": self.totals[kinds[1]],
-            "cut_off": self.totals[kinds[2]],
+            "context_errors": self.totals["context"],
+            "refusals": self.totals["refusal"],
+            "cut_off": self.totals["cut_off"],
             "price_in": self.price_in,
             "price_out": self.price_out,
             "cost": self.cost,
