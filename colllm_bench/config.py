@@ -39,7 +39,7 @@ class RunConfig:
     )
     algo: str = option(
         "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
-        group="task", in_path=True, roles={"evaluation"},
+        group="task", in_path=True, roles={"evaluation", "trained"},
     )
     algo_options: dict[str, Any] = option(
         factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
@@ -51,7 +51,7 @@ class RunConfig:
     env_options: dict[str, Any] = option(
         factory=dict,
         help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
-        group="task", roles={"evaluation", "table"},
+        group="task", roles={"evaluation", "play", "table"},
     )
     style: str | None = option(
         None,
@@ -60,7 +60,7 @@ class RunConfig:
     )
     model: str = option(
         "tiny", "a built-in name, a Hugging Face folder or a hub id", group="model",
-        roles={"evaluation", "play", "policy", "seat"},
+        roles={"evaluation", "play", "policy", "seat", "trained"},
     )
     tuning: str = option(
         "lora", "lora (adapters on one frozen base) or full (a copy of the model per agent)",
@@ -85,7 +85,7 @@ class RunConfig:
     )
     chat_template: str | None = option(
         None, "a Jinja file, for a tokenizer that has no chat template", group="model",
-        roles={"evaluation", "play", "policy", "seat"},
+        roles={"evaluation", "play", "policy", "seat", "trained"},
     )
     gradient_checkpointing: bool = option(
         False, "recompute activations in the backward pass: slower, less memory", group="model",

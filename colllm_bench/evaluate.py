@@ -29,21 +29,16 @@ DESCRIPTION = """Play frozen teams on held-out tasks and say how they did.
 
 A TEAM is one of
 """
-READ = (
-    "env", "algo", "agents", "env_options", "style", "model", "device", "dtype",
-    "chat_template", "batch", "max_action_tokens", "temperature", "seed", "threads",
-)
-"""Fields of RunConfig that decide an evaluation."""
 
 
-def make_parser() -> cli.Parser:
-    parser = cli.Parser(
+def parser() -> cli.Parser:
+    command = cli.Parser(
         prog="python -m colllm_bench.evaluate",
         usage="python -m colllm_bench.evaluate [TEAM ...] [options]",
         description=DESCRIPTION + team_help(),
         formatter_class=RawDescriptionHelpFormatter,
     )
-    teams = parser.add_argument_group("what to play")
+    teams = command.add_argument_group("what to play")
     teams.add_argument("teams", metavar="TEAM", nargs="*", help="teams, see above")
     teams.add_argument("--team", metavar="TEAM", action="append", help="the same, as an option")
     teams.add_argument(
@@ -64,9 +59,9 @@ def make_parser() -> cli.Parser:
         "--row-seats", type=int, metavar="N",
         help="seats that the matrix's rows take (default: half of them, rounded down)",
     )
-    cli.add_config_options(parser, only=READ)
-    add_endpoint_options(parser.add_argument_group("endpoints (openai:MODEL)"))
-    out = parser.add_argument_group("output")
+    cli.add_config_options(command, role="evaluation")
+    add_endpoint_options(command.add_argument_group("endpoints (openai:MODEL)"))
+    out = command.add_argument_group("output")
     out.add_argument(
         "--out", metavar="FOLDER", help="records go to FOLDER/evaluations/ENV/NAME (default: "
         "results)",
@@ -74,13 +69,13 @@ def make_parser() -> cli.Parser:
     out.add_argument("--name", help="the record's name (default: from the teams and the settings)")
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
     out.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
+    return command
 
 
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = make_parser().parse(argv)
+    args = parser().parse(argv)
     options = vars(args)
     names = [*options.get("teams", []), *options.get("team", [])]
     cross = options.get("cross_play")

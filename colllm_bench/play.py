@@ -24,22 +24,17 @@ DESCRIPTION = """Take a seat in a team at this terminal, or watch a team play.
 
 A TEAM is one of
 """
-SETTINGS = frozenset({
-    "env", "agents", "model", "device", "dtype", "chat_template", "max_action_tokens",
-    "temperature", "threads", "level", "turns", "reward", "messages",
-})
-"""Settings of a run that matter to a person who only plays."""
 SEEDS = 2**31
 
 
-def make_parser() -> cli.Parser:
-    parser = cli.Parser(
+def parser() -> cli.Parser:
+    command = cli.Parser(
         prog="python -m colllm_bench.play",
         usage="python -m colllm_bench.play [options]",
         description=DESCRIPTION + team_help(),
         formatter_class=RawDescriptionHelpFormatter,
     )
-    players = parser.add_argument_group("who plays")
+    players = command.add_argument_group("who plays")
     players.add_argument("--seat", metavar="SEATS",
                       help="your seats: numbers or names, with commas; all (default: 1)")
     players.add_argument("--team", metavar="[SEATS=]TEAM", action="append",
@@ -47,36 +42,26 @@ def make_parser() -> cli.Parser:
     players.add_argument("--read", metavar="STYLE", choices=("full", "brief"),
                       help="what you read: full (default), or brief, as small models do")
     players.add_argument("--base-url", metavar="URL", help="of the endpoint, for openai:MODEL")
-    watch = parser.add_argument_group("watching")
+    watch = command.add_argument_group("watching")
     watch.add_argument("--watch", action="store_true", help="all seats to the team; you watch")
     watch.add_argument("--replay", metavar="FILE", help="watch a recorded episode, or a run's")
     watch.add_argument("--delay", metavar="SECONDS", type=float,
                        help="go on by itself; without it, at a key")
-    episode = parser.add_argument_group("episode")
+    episode = command.add_argument_group("episode")
     episode.add_argument("--seed", metavar="N", type=int, help="which task (default: a new one)")
     episode.add_argument("--split", metavar="SPLIT", choices=("train", "eval"),
                       help="tasks for training or held-out ones: train (default) or eval")
     episode.add_argument("--record", metavar="FILE",
                       help="keep the episode: .json to watch it again, .txt to read it")
-    cli.add_config_options(parser, _only(SETTINGS))
-    parser.add_argument("--list", action="store_true", help="environments, algorithms, models")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
-
-
-def _only(names: frozenset[str]) -> Any:
-    """Adds the flags of some settings, and leaves out the others'."""
-
-    def add(group: Any, flag: str, kind: type, help_text: str) -> None:
-        if flag[2:].replace("-", "_") in names:
-            cli.add_option(group, flag, kind, help_text)
-
-    return add
+    cli.add_config_options(command, role="play")
+    command.add_argument("--list", action="store_true", help="environments, algorithms, models")
+    command.add_argument("--debug", action="store_true", help="show tracebacks")
+    return command
 
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
-    args = make_parser().parse(argv)
+    args = parser().parse(argv)
     options = vars(args)
     if "list" in options:
         from colllm_bench.run import listing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.config import RunConfig
+from colllm_bench.config import RunConfig, fields_with
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.comparison import Contestant, labels, require_same_task
 from colllm_bench.setup.environments import make_env
@@ -16,8 +16,6 @@ from colllm_bench.setup.validate import check_config
 from colllm_bench.teams.endpoint.options import ENDPOINT_OPTIONS, endpoint_of
 from colllm_bench.teams.specs import TeamSpec, parse_team
 
-OF_A_RUN = ("algo", "model", "chat_template")
-"""Flags without effect where all teams are runs, which bring these settings with them."""
 FILE_OPTIONS = ("out", "name")
 """What a --config file may set beside the fields of RunConfig."""
 
@@ -63,7 +61,7 @@ def _refuse_unused(specs: Sequence[TeamSpec], options: dict[str, Any]) -> None:
     with_endpoint = any(kind.takes_endpoint_options for kind in kinds)
     unused = [] if with_endpoint else [name for name in ENDPOINT_OPTIONS if name in options]
     if all(kind.is_run for kind in kinds):
-        unused += [name for name in OF_A_RUN if name in options]
+        unused += [name for name in fields_with(role="trained") if name in options]
     if unused:
         flag = unused[0].replace("_", "-")
         raise ConfigError(f"--{flag} has no effect on these teams", fix="leave it out")

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.config import RunConfig
+from colllm_bench.config import RunConfig, fields_with
 from colllm_bench.errors import ConfigError
 from colllm_bench.setup.environments import make_env, make_mixed_env
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.mixed import MixedTeam
 from colllm_bench.teams.specs import TeamSpec, allowed_teams, load_team, parse_team
-
-TASK_FIELDS = ("env", "agents", "env_options", "device", "dtype", "threads")
-"""Settings that all players share."""
-OF_A_MODEL = ("model", "chat_template", "max_action_tokens", "temperature")
-"""Settings used for teams that do not come from a run folder."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +86,11 @@ class Lineup:
 
     def _config_of(self, team: TeamSpec) -> RunConfig:
         """The task, played as this team plays."""
-        shared = {name: getattr(self.config, name) for name in TASK_FIELDS}
+        shared = {name: getattr(self.config, name) for name in fields_with(role="table")}
         recorded = team.kind.recorded(team.name)
         if recorded is not None:
             return resolve(recorded).replace(**shared)
-        fields = {name: getattr(self.config, name) for name in OF_A_MODEL}
+        fields = {name: getattr(self.config, name) for name in fields_with(role="seat")}
         fields |= team.kind.fixed(team.name)
         return resolve(RunConfig(**{"algo": "mc", **shared, **fields}))
 

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.config import RunConfig
+from colllm_bench.config import RunConfig, fields_with
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import checkpoints
 from colllm_bench.runs.folder import read_config
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
-
-OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
-"""Fields that belong to a trained team, wherever it plays; ``env`` chooses the built-in model."""
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:
@@ -66,7 +63,7 @@ def policy_config(run: Path, config: RunConfig) -> RunConfig:
     """The run's model and adapters, on ``config``'s device; a policy of its own for each agent,
     because each has a folder of its own."""
     recorded = read_config(run)
-    fields = {name: getattr(recorded, name) for name in OF_THE_POLICY}
+    fields = {name: getattr(recorded, name) for name in fields_with(role="policy")}
     return config.replace(**fields, share="none", gradient_checkpointing=False)
 
 
