@@ -47,7 +47,8 @@ _LAZY = {
     "register_env": "colllm_bench.registry:register_env",
     "register_algorithm": "colllm_bench.registry:register_algorithm",
     "RunConfig": "colllm_bench.config:RunConfig",
-    "train": "colllm_bench.training.train:train",
+    "Callback": "colllm_bench.training.callbacks:Callback",
+    "train": "colllm_bench.training.loop:train",
     "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",
 }
 __all__ = [*_LAZY, "__version__"]

@@ -11,7 +11,8 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.runs import files
-from colllm_bench.training import train
+from colllm_bench.training.callbacks import Callback
+from colllm_bench.training.loop import train
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,17 @@ class _Enough(Exception):
     """The iterations that were asked for are done."""
 
 
-class _Rows:
+class _Rows(Callback):
     """A callback that keeps the metrics and stops the training in time."""
 
     def __init__(self, most: int):
         self.most, self.rows = most, []
         self.total = 0
 
-    def start(self, total: int, done: int) -> None:
+    def on_start(self, total: int, done: int) -> None:
         self.total = total
 
-    def iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
+    def on_iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
         self.rows.append(json.loads(json.dumps(files.plain(row))))
         if len(self.rows) >= self.most and row["episodes"] < self.total:
             raise _Enough
-
-    def close(self) -> None:
-        pass

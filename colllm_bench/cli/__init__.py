@@ -4,10 +4,12 @@ May import the core (config, errors) and nothing else: ``--help`` must be quick.
 """
 
 from colllm_bench.cli.options import (
+    LETTERS,
     SHORTHANDS,
     add_config_options,
     add_option,
     build_config,
+    command_line,
     config_kinds,
     load_toml,
     of_kind,
@@ -22,9 +24,11 @@ __all__ = [
     "add_config_options",
     "add_option",
     "build_config",
+    "command_line",
     "config_kinds",
     "end_on_sigterm",
     "execute",
+    "LETTERS",
     "load_toml",
     "of_kind",
     "pair",

@@ -160,6 +160,36 @@ def to_toml(config: RunConfig) -> str:
     return "\n".join(lines + tables) + "\n"
 
 
+def command_line(config: RunConfig, always: Sequence[str] = ()) -> list[str]:
+    """The arguments of ``run`` that give this configuration: the settings that are no defaults.
+
+    Args:
+        always: fields that are named in any case, before all others.
+    """
+    words, defaults = [], RunConfig().to_dict()
+    settings = config.to_dict()
+    for name in (*always, *(name for name in settings if name not in always)):
+        value, flag = settings[name], _flag(name)
+        if isinstance(value, dict):
+            for key, option in value.items():
+                words += [_flag(name.removesuffix("s")), f"{key}={_option_text(option)}"]
+        elif value is None or (name not in always and value == defaults[name]):
+            continue
+        elif isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        elif str(value).startswith("-"):
+            words.append(f"{flag}={value}")  # alone it would be read as a flag
+        else:
+            words += [flag, str(value)]
+    return words
+
+
+def _option_text(option: Any) -> str:
+    """An option's value as :func:`pair` reads it again."""
+    plain = isinstance(option, str) and pair(f"key={option}")[1] == option
+    return option if plain else json.dumps(option)
+
+
 def parse_seeds(text: str | int | list) -> list[int]:
     """``"0,1,2"``, ``"0:3"`` (3 is not in it) or a TOML list, as seeds.
 

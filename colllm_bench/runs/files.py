@@ -110,8 +110,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def lines_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     """Whole rows from the byte ``offset`` on, and the offset after them."""
-    found = list(_whole_lines(path, offset))
-    return [row for _, row in found], found[-1][0] if found else offset
+    lines = list(_whole_lines(path, offset))
+    return [row for _, row in lines], lines[-1][0] if lines else offset
 
 
 def truncate_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> int:

@@ -15,6 +15,7 @@ from random_models import make_config, make_model, make_tokenizer
 from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs.naming import default_name
 
 SMALL = "--agents 2 --episodes 8 --batch 4 --eval-episodes 4 --threads 1".split()
 
@@ -123,7 +124,7 @@ def test_seeds_that_are_none(text):
     ],
 )
 def test_default_names_say_what_differs(changes, name):
-    assert run.default_name(RunConfig(**changes)) == name
+    assert default_name(RunConfig(**changes)) == name
 
 
 def test_list_names_all_with_a_line_each(capsys):

@@ -28,7 +28,7 @@ SEEDS = (0, 1, 2)
 def runs(tmp_path_factory):
     """The folder with three finished seeds of a short run."""
     from colllm_bench.setup.resolve import resolve
-    from colllm_bench.training.train import finish, train
+    from colllm_bench.training.loop import finish, train
 
     root = tmp_path_factory.mktemp("results")
     for seed in SEEDS:

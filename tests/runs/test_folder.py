@@ -18,7 +18,9 @@ from paths import ROOT
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
-from colllm_bench.runs.folder import RunFolder, check_free, read_config, run_path
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.naming import run_path
+from colllm_bench.runs.status import check_free, read_config
 from colllm_bench.runs.provenance import environment
 from colllm_bench.types import Episode, Trajectory, Turn
 
@@ -121,7 +123,7 @@ def test_checkpoints_come_back_exactly_and_two_are_kept(folder):
     assert folder.load_checkpoint() is None
     for k in (5, 10, 15):
         folder.save_checkpoint(k, state(k))
-    names = [p.name for p in checkpoints.found(folder.path / "checkpoints")]
+    names = [p.name for p in checkpoints.checkpoint_files(folder.path / "checkpoints")]
     assert names == ["iteration-000010.pt", "iteration-000015.pt"]
     iteration, loaded = folder.load_checkpoint()
     assert iteration == 15

@@ -8,7 +8,7 @@ from helpers import shake
 from tiny_envs import tiny_config
 
 from colllm_bench.runs.folder import RunFolder
-from colllm_bench.training.train import finish
+from colllm_bench.training.loop import finish
 from colllm_bench.training.trainer import Trainer
 
 

@@ -23,7 +23,7 @@ DIE_AT_EVERY_WRITE = """
 import os, sys
 from colllm_bench import cli, run
 from colllm_bench.runs import files
-import colllm_bench.training.train  # before the forks: each child starts where imports are done
+import colllm_bench.training.loop  # before the forks: each child starts where imports are done
 
 argv = sys.argv[1:]
 write, replace = os.write, os.replace

@@ -1,0 +1,80 @@
+"""Where runs and agents' files lie: paths from settings and names."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from pathlib import Path
+
+from colllm_bench import registry
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
+
+UNNAMED = frozenset({
+    "env", "algo", "seed", "threads", "device", "checkpoint_every", "micro_batch",
+    "gradient_checkpointing", "snr_every",
+})
+"""Fields that do not enter a run's default name: already in its path, or without effect on
+learning."""
+LONGEST_NAME = 80
+"""Characters of a default name; longer ones become a digest."""
+LONGEST_FILE_NAME = 200
+"""Bytes of an agent's folder name; file systems allow 255."""
+
+
+def run_path(root: str | Path, env: str, algo: str, name: str, seed: int) -> Path:
+    """``root/env/algo/name/seed<k>``: where a run of these lies."""
+    return Path(root) / env / algo / name / f"seed{seed}"
+
+
+def run_folder(
+    config: RunConfig, name: str | None = None, out: str | Path | None = None
+) -> Path:
+    """Where a run of this configuration goes.
+
+    Args:
+        name: the run's name; None: :func:`default_name`.
+        out: the root of all run folders; None: ``results``.
+
+    Raises:
+        ConfigError: ``name`` is no folder name; an unknown environment or algorithm.
+    """
+    name = name or default_name(config)
+    if re.sub(r"[\w.+=-]", "", name) or name.startswith("."):
+        raise ConfigError(
+            f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
+        )
+    env, algo = registry.env_spec(config.env).name, registry.algorithm_spec(config.algo).name
+    return run_path("results" if out is None else out, env, algo, name, config.seed)
+
+
+def default_name(config: RunConfig) -> str:
+    """``default``, or what differs from the defaults: ``agents4-level2-lr0.0003``."""
+    parts = []
+    for field in dataclasses.fields(RunConfig):
+        value = getattr(config, field.name)
+        if field.name == "env_options":
+            parts += [f"{key}{item}" for key, item in sorted(value.items())]
+        elif field.name not in UNNAMED and value != field.default:
+            parts.append(f"{field.name.replace('_', '')}{value}")
+    name = re.sub(r"[^\w.+=-]+", "_", "-".join(parts)) or "default"
+    if len(name) <= LONGEST_NAME:
+        return name
+    # Of the same fields as the name: the number of threads, say, makes no other run.
+    plain = RunConfig()
+    return config.replace(**{field: getattr(plain, field) for field in UNNAMED}).digest
+
+
+def agent_folder(agent: str) -> str:
+    """The name of an agent's folder below ``team/``: the agent's own name, where that is safe.
+
+    Slashes, control characters and ``%`` are written ``%XX`` (and so are the dots of ``.`` and
+    ``..``): no agent's files lie outside of ``team/``, and no two agents share a folder.
+    """
+    name = re.sub(r"[/\\%\x00-\x1f\x7f]", lambda match: f"%{ord(match[0]):02X}", agent)
+    if name in (".", ".."):
+        name = name.replace(".", "%2E")
+    if len(name.encode()) <= LONGEST_FILE_NAME:
+        return name
+    return f"{name[:40]}%{hashlib.sha256(agent.encode()).hexdigest()[:16]}"

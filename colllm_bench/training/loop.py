@@ -1,0 +1,127 @@
+"""The training loop, readable top to bottom: play, learn, record."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from colllm_bench.config import RunConfig
+from colllm_bench.evaluation.held_out import (
+    evaluate_team,
+    reference_teams,
+    results,
+    summarize_teams,
+)
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.replays import KEPT
+from colllm_bench.setup.environments import provenance_of
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.setup.validate import check_config
+from colllm_bench.training.callbacks import Callback
+from colllm_bench.training.recording import describe, keep_replays, record_iteration
+from colllm_bench.training.trainer import Trainer
+
+
+def train(
+    config: RunConfig, folder: RunFolder | None = None, callback: Callback | None = None
+) -> Trainer:
+    """Train a team; with a run folder, record it and go on from its last checkpoint.
+
+    Args:
+        config: what to run; open questions are filled in by ``resolve``.
+        folder: None to record nothing.
+        callback: told of the progress; several as a
+            :class:`colllm_bench.training.callbacks.CallbackList`.
+
+    Returns:
+        The trainer with the trained team.
+
+    Raises:
+        ConfigError: the configuration cannot be run.
+        RunError: writing failed; the folder stays resumable.
+    """
+    config = resolve(config)
+    check_config(config)
+    trainer, callback = Trainer(config), callback or Callback()
+    start = 0 if folder is None else _restore(trainer, folder)
+    callback.on_start(config.iterations * config.batch, start * config.batch)
+    try:
+        for iteration in range(start, config.iterations):
+            began = time.perf_counter()
+            with _checkpointing_on_failure(trainer, folder, iteration):
+                episodes = trainer.play(iteration)
+            played = time.perf_counter()
+            metrics = trainer.learn(episodes, iteration)
+            row = {"iteration": iteration, "episodes": (iteration + 1) * config.batch}
+            row |= describe(episodes) | metrics
+            if folder is not None:
+                seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
+                record_iteration(folder, trainer, row, episodes, seconds)
+            callback.on_iteration(row, episodes)
+    finally:
+        callback.on_train_end()
+    return trainer
+
+
+def _restore(trainer: Trainer, folder: RunFolder) -> int:
+    """Load the newest checkpoint, or evaluate the untrained team where there is none.
+
+    Returns:
+        The iteration to go on with.
+    """
+    start, checkpoint = 0, folder.load_checkpoint()
+    if checkpoint is not None:
+        start, state = checkpoint
+        trainer.load_state_dict(state)
+    folder.rewind(start)
+    if start == 0:
+        untrained = evaluate_team(trainer.config, trainer.team, frames=KEPT["untrained"])
+        keep_replays(folder, "untrained", untrained)
+        folder.write_json("untrained.json", results(untrained))
+    return start
+
+
+@contextlib.contextmanager
+def _checkpointing_on_failure(
+    trainer: Trainer, folder: RunFolder | None, iteration: int
+) -> Iterator[None]:
+    """Around the play of an iteration: Ctrl-C or an exception first saves a checkpoint.
+
+    Playing changes nothing that is learned, so the state is that after the last iteration: a
+    resumed run trains as if it had not been interrupted. While learning the state is between
+    two iterations; a resumed run then repeats those since the last checkpoint.
+    """
+    try:
+        yield
+    except BaseException:
+        if folder is not None and iteration > folder.last_checkpoint:
+            with contextlib.suppress(Exception):  # the failure is what must be told
+                folder.save_checkpoint(iteration, trainer.state_dict())
+        raise
+
+
+def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
+    """Evaluate the trained team and the reference teams, and write ``summary.json``.
+
+    Returns:
+        The summary (see :func:`colllm_bench.evaluation.held_out.summarize_teams`), and
+        ``parameters``:
+        how many the base ``model`` has, and how many of the policies are ``trained``.
+    """
+    config = trainer.config
+    played = {"trained": evaluate_team(config, trainer.team, frames=KEPT["trained"])}
+    played |= reference_teams(config)
+    teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
+    teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
+    summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
+    if about := provenance_of(trainer.envs[0]):
+        summary["provenance"] = about
+    for name, episodes in played.items():
+        keep_replays(folder, name, episodes)
+    for k, episode in enumerate(played["trained"][: KEPT["trained"]]):
+        folder.write_transcript(f"held-out-{k}", episode)
+    trainer.team.save(folder.path / "team")
+    folder.write_summary(summary)
+    return summary
