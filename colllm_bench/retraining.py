@@ -11,6 +11,7 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.runs import files
+from colllm_bench.runs.naming import agent_folder
 from colllm_bench.training.callbacks import Callback
 from colllm_bench.training.loop import train
 
@@ -42,7 +43,9 @@ def train_again(config: RunConfig, iterations: int | None = None) -> Trained:
         return Trained(rows.rows, None)
     with tempfile.TemporaryDirectory() as folder:
         trainer.team.save(folder)
-        weights = {agent: weights_of(Path(folder) / agent) for agent in trainer.team.agents}
+        weights = {
+            agent: weights_of(Path(folder) / agent_folder(agent)) for agent in trainer.team.agents
+        }
     return Trained(rows.rows, weights)
 
 

@@ -189,24 +189,27 @@ def draw_curve(path: Path) -> None:
 
 @contextlib.contextmanager
 def _keeping_failures(folder: Any) -> Iterator[None]:
-    """Around a run's work: what a failure leaves behind, and the line that says how to go on."""
+    """Around a run's work: what a failure leaves behind, and the words that say how to go on."""
     again = f"python -m colllm_bench.run --resume {cli.quoted(str(folder.path))}"
     try:
         yield
     except KeyboardInterrupt as interrupt:
         kept = "nothing was learned yet" if folder.discard() else f"go on with: {again}"
         raise type(interrupt)(f"interrupted; {kept}") from None
-    except ColllmError:
-        folder.discard()
+    except ColllmError as error:
+        if not folder.discard() and "--resume" not in str(error):
+            cli.add_note(error, f"go on with: {again}")
         raise
     except Exception as error:
-        folder.discard()
+        learned = not folder.discard()
         folder.write_error(traceback.format_exc())
         if _out_of_memory(error):
             raise RunError(
                 f"out of memory ({' '.join(str(error).split())[:120]}); fix: a smaller "
                 f"--micro-batch, or --gradient-checkpointing, with: {again}"
             ) from error
+        if learned:
+            cli.add_note(error, f"what was learned is kept, go on with: {again}")
         raise
 
 

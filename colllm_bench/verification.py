@@ -14,6 +14,7 @@ from typing import Any
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import evaluate_team, reference_teams, results
+from colllm_bench.runs.naming import agent_folder
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 
@@ -79,7 +80,8 @@ def _load(team: Any, folder: Path) -> None:
     from safetensors import SafetensorError
 
     for agent, slot in zip(team.agents, team.slot_of_agent):
-        own, first = folder / agent, folder / team.policy_names()[slot]
+        own = folder / agent_folder(agent)
+        first = folder / agent_folder(team.policy_names()[slot])
         try:
             _require_finite(own)
             if own == first:

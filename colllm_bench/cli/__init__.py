@@ -18,9 +18,11 @@ from colllm_bench.cli.options import (
     read_toml,
     to_toml,
 )
+from colllm_bench.cli.origin import add_note
 from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
 
 __all__ = [
+    "add_note",
     "add_config_options",
     "add_option",
     "build_config",

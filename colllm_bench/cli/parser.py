@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from colllm_bench.cli.origin import origin_of
 from colllm_bench.errors import ColllmError, ConfigError
 
 
@@ -82,14 +83,20 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         say(str(error) or "interrupted")
         return 143 if isinstance(error, Terminated) else 130
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", []))
     if isinstance(error, ColllmError):
-        say("error: " + " ".join(str(error).split()))
+        say("error: " + " ".join(str(error).split()) + notes)
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # `--list | head`: nobody reads on, and nothing is wrong
         return 0
     reason = " ".join(str(error).split()) or "no message"
-    say(f"error: {type(error).__name__}: {reason}; run with --debug for the traceback")
+    origin = origin_of(error)
+    raised = f", raised by {origin}" if origin else ""
+    say(
+        f"error: {type(error).__name__}: {reason}{raised}{notes}; run with --debug for the "
+        "traceback"
+    )
     return 1
 
 
