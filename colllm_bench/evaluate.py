@@ -124,17 +124,16 @@ def main(argv: Sequence[str]) -> int:
 
 def run_evaluation(teams: Sequence[Any], args: Namespace) -> int:
     """Play, record, print. Returns the exit code."""
-    from rich.console import Console
-
+    from colllm_bench.display.console import make_console, plain
     from colllm_bench.evaluation.comparison import compare, settings_of, with_references
 
-    console = Console(quiet="quiet" in vars(args))
+    console = make_console(quiet="quiet" in vars(args))
     with console.status("reading the teams") as status:
         teams = with_references(teams)
         own = [team.label for team in teams if team.spec.kind not in ("random", "scripted")]
         folder = open_folder(settings_of(teams), own or ["references"], args)
         with keeping(folder):
-            record = compare(teams, folder, notify=status.update)
+            record = compare(teams, folder, notify=lambda text: status.update(plain(text)))
     print_evaluation(console, folder.path, record)
     return 0
 
@@ -190,11 +189,11 @@ def print_evaluation(console: Any, path: Path, record: dict[str, Any]) -> None:
     console.print()
     for label, about in teams.items():
         for line in _notes(label, about, record):
-            console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"record          {path / 'evaluation.json'}", highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
+    console.print(f"record          {path / 'evaluation.json'}", soft_wrap=True)
     first = next(iter(sorted((path / "transcripts").glob("*.txt"))), None)
     if first:
-        console.print(f"transcripts     {first.parent}", highlight=False, soft_wrap=True)
+        console.print(f"transcripts     {first.parent}", soft_wrap=True)
 
 
 def shortened(label: str, most: int = 32) -> str:

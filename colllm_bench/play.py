@@ -85,11 +85,10 @@ def main(argv: Sequence[str]) -> int:
     _check_options(given)
     if "replay" in given:
         return show_replay(Path(given["replay"]), given)
-    from rich.console import Console
-
+    from colllm_bench.display.console import make_console
     from colllm_bench.interactive.lineup import seat
 
-    console = Console(highlight=False)
+    console = make_console()
     watching = "watch" in given
     seats = None if watching else given.get("seat", "1")
     teams = given.get("team", [])
@@ -247,8 +246,7 @@ def _endpoint(given: dict[str, Any]) -> Any:
 
 def show_replay(path: Path, given: dict[str, Any]) -> int:
     """``--replay``: a recorded episode, turn by turn."""
-    from rich.console import Console
-
+    from colllm_bench.display.console import make_console
     from colllm_bench.interactive import panels
     from colllm_bench.interactive.viewer import Stopped, Viewer, watch_replay
     from colllm_bench.runs.replays import REPLAYS, read_replay
@@ -261,7 +259,7 @@ def show_replay(path: Path, given: dict[str, Any]) -> int:
     if not path.exists():
         raise ConfigError(f"--replay {path} does not exist", allowed="a replays/NAME.json of a run")
     replay = read_replay(path)
-    console = Console(highlight=False)
+    console = make_console()
     parts = [str(replay[key]) for key in ("env", "algo", "team", "split") if replay.get(key)]
     lines = [f"{path}", f"{', '.join(parts)}; seed {replay.get('seed')}"]
     heading = panels.heading(lines)

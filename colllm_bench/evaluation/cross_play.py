@@ -187,12 +187,11 @@ def table(labels: Sequence[str], record: dict[str, Any]) -> str:
 
 def run_cross_play(entries: Sequence[Entry], args: Namespace) -> int:
     """Play, record, draw, print. Returns the exit code."""
-    from rich.console import Console
-
+    from colllm_bench.display.console import make_console, plain
     from colllm_bench.evaluate import keeping, open_folder
 
     seats = check(entries, vars(args).get("row_seats"))
-    console = Console(quiet="quiet" in vars(args))
+    console = make_console(quiet="quiet" in vars(args))
     labels = [entry.label for entry in entries]
     with console.status("reading the teams") as status:
         settings = {
@@ -202,7 +201,9 @@ def run_cross_play(entries: Sequence[Entry], args: Namespace) -> int:
         }
         folder = open_folder(settings, ["cross-play", *labels], args, FILE)
         with keeping(folder):
-            record = cross_play(entries, seats, folder, status.update)
+            record = cross_play(
+                entries, seats, folder, lambda text: status.update(plain(text))
+            )
             files.write_text(folder.path / "crossplay.csv", table(labels, record))
             drawn = _draw(folder.path)
     _print(console, labels, record)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from colllm_bench import cli
-from colllm_bench.display.console import make_console
+from colllm_bench.display.console import make_wide_console
 from colllm_bench.display.job_table import JobTable, results_table
 from colllm_bench.display.progress import Eta, MovingAverage
 from colllm_bench.launchers.local import LocalLauncher
@@ -231,7 +231,7 @@ def run_seeds(argv: Sequence[str], paths: dict[int, Path], options: dict[str, An
     """
     shared = _without(argv, "--seeds", "--jobs")
     jobs = [Job((str(s),), p, [*shared, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
-    console = make_console(quiet="quiet" in options)
+    console = make_wide_console(quiet="quiet" in options)
     try:
         with JobTable(jobs, ("seed",), console) as table:
             JobPool(jobs, LocalLauncher(), options.get("jobs")).work(table.show)

@@ -20,8 +20,8 @@ from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.runs.naming import run_path
-from colllm_bench.runs.status import check_free, read_config
 from colllm_bench.runs.provenance import environment
+from colllm_bench.runs.status import check_free, read_config
 from colllm_bench.types import Episode, Trajectory, Turn
 
 CONFIG = RunConfig(lr=1e-3, env_options={"level": 2})

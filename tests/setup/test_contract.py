@@ -287,7 +287,7 @@ class Broken(Relay):
         infos["a_0"]["instructions"] += " \\udc80"
         return observations, infos
     def _observe(self, agents):
-        return {a: {"text": seen["text"] + "\\ud83d"} for a, seen in super()._observe(agents).items()}
+        return {a: {"text": f"day {self.day}\\ud83d"} for a in agents}
 """
 
 

@@ -12,8 +12,8 @@ from trainer_steps import actors, critics, moved, same, step
 
 from colllm_bench.config import RunConfig
 from colllm_bench.models.loading import load_base
-from colllm_bench.training.recording import describe
 from colllm_bench.training.loop import train
+from colllm_bench.training.recording import describe
 from colllm_bench.training.trainer import Trainer
 
 ALGORITHMS = ["mc", "cc", "dc", "central"]
