@@ -38,6 +38,7 @@ class Folder:
         self.path, self.file = path, path / name
         self.record: dict[str, Any] = {"format": FORMAT, "digest": digest(settings), **settings}
         before = self._before()
+        self._new_folders = files.missing_folders(path)
         with files.writing(path):
             path.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock_folder(path)
@@ -78,6 +79,6 @@ class Folder:
         if not self.holds_work:
             with contextlib.suppress(OSError):
                 self.file.unlink(missing_ok=True)
-                self.path.rmdir()
+            files.remove_empty([self.path, *self._new_folders])
         os.close(self._lock)
         self._lock = None

@@ -157,6 +157,8 @@ class JobPool:
         Raises:
             KeyboardInterrupt: passed on, after the running tasks were asked to end and did.
         """
+        # Of runs that leave nothing the last to end does not know which folders were new.
+        new_folders = [folder for job in self.jobs for folder in files.missing_folders(job.path)]
         try:
             while any(job.code is None for job in self.jobs):
                 self._start_some()
@@ -171,6 +173,8 @@ class JobPool:
             raise
         finally:
             self.launcher.close()
+            # The deepest first: a folder is empty once those in it are gone.
+            files.remove_empty(sorted(new_folders, key=lambda path: -len(path.parts)))
 
     def _start_some(self) -> None:
         free = (self.at_once or self.launcher.slots()) - sum(job.running for job in self.jobs)

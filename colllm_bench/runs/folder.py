@@ -22,9 +22,7 @@ disk, so it never lacks them.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +57,7 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig):
         self.path = path
         self.config = config
-        self._new_folders = _missing_folders(path)
+        self._new_folders = files.missing_folders(path)
         with files.writing(path):
             for name in SUBFOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -144,9 +142,8 @@ class RunFolder:
 
     def _remove_empty_folders(self) -> None:
         """Remove this folder and those above it that it needed, as far as they are empty."""
-        for folder in (*(self.path / name for name in SUBFOLDERS), self.path, *self._new_folders):
-            with contextlib.suppress(OSError):  # something of someone else's lies there
-                folder.rmdir()
+        inside = [self.path / name for name in SUBFOLDERS]
+        files.remove_empty([*inside, self.path, *self._new_folders])
 
     @property
     def complete(self) -> bool:
@@ -262,8 +259,3 @@ def _config_json(config: RunConfig) -> dict[str, Any]:
     from colllm_bench import __version__
 
     return {"version": __version__, "digest": config.digest, "config": config.to_dict()}
-
-
-def _missing_folders(path: Path) -> list[Path]:
-    """The folders above ``path`` that do not exist yet, the innermost first."""
-    return list(itertools.takewhile(lambda folder: not folder.exists(), path.parents))

@@ -7,7 +7,7 @@ import re
 import pytest
 from tiny_envs import tiny_config
 
-from colllm_bench import cli, run
+from colllm_bench import cli, evaluate, run
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.training import Callback
@@ -211,6 +211,17 @@ def test_a_refused_run_leaves_no_folder(tmp_path, monkeypatch, capsys, more):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     argv = [*SMALL, "--episodes", "8", "--out", "deep/below", *more]
     assert cli.execute(run.main, argv) == 2, capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_refused_seeds_and_evaluations_leave_none_either(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    refused = ["--model", "nobody/nothing", "--agents", "2"]
+    argv = [*SMALL, "--episodes", "8", *refused, "--out", "deep/below", "--seeds", "0:2"]
+    assert cli.execute(run.main, argv) == 2
+    assert "2 of 2 seeds failed" in capfd.readouterr().err
+    argv = ["untrained", *refused, "--episodes", "2", "--out", "deep/below"]
+    assert cli.execute(evaluate.main, argv) == 2
     assert not list(tmp_path.iterdir())
 
 
