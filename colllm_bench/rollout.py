@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from colllm_bench.errors import RunError
-from colllm_bench.runs.replays import frame_of
-from colllm_bench.setup.contract import (
+from colllm_bench.envs.contract import (
     flag_of,
     instructions_of,
     observation_of,
@@ -22,6 +20,8 @@ from colllm_bench.setup.contract import (
     step_env,
     text_of,
 )
+from colllm_bench.errors import RunError
+from colllm_bench.runs.replays import frame_of
 from colllm_bench.teams.base import Team
 from colllm_bench.types import Episode, Trajectory, Turn
 
@@ -65,7 +65,7 @@ def rollout(
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.
 
     Raises:
-        RunError: an environment broke its contract (:mod:`colllm_bench.setup.contract`), or
+        RunError: an environment broke its contract (:mod:`colllm_bench.envs.contract`), or
             agents come late, or leave without an end.
     """
     starts = zip(envs, seeds, groups, strict=True)

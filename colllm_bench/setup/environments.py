@@ -8,8 +8,8 @@ from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
+from colllm_bench.envs.contract import check_agents
 from colllm_bench.errors import ConfigError
-from colllm_bench.setup.contract import check_agents
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.setup.validate import RESERVED
 

@@ -10,15 +10,15 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from colllm_bench.errors import ConfigError
-from colllm_bench.runs.replays import frame_of
-from colllm_bench.setup.contract import (
+from colllm_bench.envs.contract import (
     ContractError,
     check_agents,
     reset_env,
     step_env,
     text_of,
 )
+from colllm_bench.errors import ConfigError
+from colllm_bench.runs.replays import frame_of
 
 NASTY = (
     "",

@@ -99,6 +99,22 @@ def test_a_dry_run_prints_a_file_that_gives_the_same_settings(capsys, tmp_path):
     assert not list(tmp_path.glob("results"))
 
 
+def test_a_configuration_as_arguments():
+    config = RunConfig(
+        algo="mc", lr=3e-4, normalize_advantages=False, gradient_checkpointing=True,
+        env_options={"level": 2, "mood": "7", "size": [3, 4], "name": "a b"}, model="-odd",
+    )
+    words = cli.command_line(config, always=("env", "seed"))
+    assert words[:4] == ["--env", "strategy", "--seed", "0"]
+    assert words[4:] == [
+        "--algo", "mc", "--env-option", "level=2", "--env-option", 'mood="7"', "--env-option",
+        "size=[3, 4]", "--env-option", "name=a b", "--model=-odd", "--gradient-checkpointing",
+        "--lr", "0.0003", "--no-normalize-advantages",
+    ]
+    assert config_of(*words) == config
+    assert cli.command_line(RunConfig()) == []
+
+
 @pytest.mark.parametrize(
     ("text", "seeds"),
     [("0,1,2", [0, 1, 2]), ("0:3", [0, 1, 2]), ("5", [5]), ("1,4:6", [1, 4, 5]), ([3, 7], [3, 7])],

@@ -8,10 +8,11 @@ import torch
 from tiny_envs import Relay, Spoken
 
 from colllm_bench import cli, run
+from colllm_bench.envs import contract
+from colllm_bench.envs.central import CentralizedEnv
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.naming import agent_folder
-from colllm_bench.setup import contract
 from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.testing import CheckError, check_env
 
@@ -339,3 +340,13 @@ def test_bare_strings_are_checked_and_played():
     assert check_env(Bare, hash_seeds=False).observation == 5
     assert check_env(Bare, scripted=Mute, hash_seeds=False).agents == 2
     assert play(Bare()).return_ == 2.0
+    assert play(CentralizedEnv(Bare())).return_ == 2.0
+
+
+@pytest.mark.parametrize(("kind", "says"), [
+    (NoSeed, r"NoSeed.reset\(\) takes no seed"), (OneValue, r"OneValue.reset\(\) returned 1 value"),
+    (FourValues, r"FourValues.step\(\) returned 4 values"), (Unseen, "no observation for agent"),
+])
+def test_centralized_execution_says_the_same(kind, says):
+    with pytest.raises(RunError, match=says):
+        play(CentralizedEnv(kind()))

@@ -59,14 +59,19 @@ def class_name(env: Any) -> str:
     return type(getattr(env, "unwrapped", env)).__name__
 
 
-def reset_env(env: Any, seed: int) -> tuple[Mapping[str, Any], Mapping[str, dict]]:
+def reset_env(
+    env: Any, seed: int | None, options: dict | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, dict]]:
     """``env.reset(seed=seed)``: observations and infos by agent.
+
+    Args:
+        options: passed on where there are some; environments need not take any.
 
     Raises:
         ContractError: an environment of another API.
     """
     try:
-        result = env.reset(seed=seed)
+        result = env.reset(seed=seed, **({"options": options} if options else {}))
     except TypeError as error:
         if _takes(env.reset, "seed"):
             raise
