@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import shlex
 import signal
@@ -54,6 +55,9 @@ def execute(
     for Ctrl-C and SIGTERM. With ``--debug`` among ``argv``, exceptions pass through.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    with contextlib.suppress(AttributeError, ValueError):  # replaced by something else, or closed
+        # A path that is no UTF-8, or a terminal that is none, must not end a finished run.
+        sys.stdout.reconfigure(errors="backslashreplace")
     end_on_sigterm()
     try:
         return main(argv) or 0

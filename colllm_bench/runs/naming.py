@@ -38,15 +38,23 @@ def run_folder(
         out: the root of all run folders; None: ``results``.
 
     Raises:
-        ConfigError: ``name`` is no folder name; an unknown environment or algorithm.
+        ConfigError: ``name`` is no folder name, ``out`` no UTF-8; an unknown environment or
+            algorithm.
     """
     name = name or default_name(config)
     if re.sub(r"[\w.+=-]", "", name) or name.startswith("."):
         raise ConfigError(
             f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
         )
+    out = "results" if out is None else out
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:  # safetensors writes to no such path
+        raise ConfigError(
+            f"--out {str(out)!r} is not valid UTF-8", fix="a folder of another name"
+        ) from error
     env, algo = registry.env_spec(config.env).name, registry.algorithm_spec(config.algo).name
-    return run_path("results" if out is None else out, env, algo, name, config.seed)
+    return run_path(out, env, algo, name, config.seed)
 
 
 def default_name(config: RunConfig) -> str:

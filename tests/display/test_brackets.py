@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 
 import pytest
+from paths import ROOT
 from rich.console import Console
 from rich.progress import Progress
 
@@ -91,6 +95,25 @@ def test_leaderboard(inside, capsys):
     argv = ["build", OUT, "--out", f"{OUT}/site", "--no-plots"]
     assert cli.execute(leaderboard.main, argv) == 0
     assert f"{OUT}/site/index.html" in capsys.readouterr().out
+
+
+def test_a_terminal_that_knows_ascii_alone_is_not_the_end_of_a_finished_run(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "colllm_bench.run", *SMALL, "--out", "caf\u00e9", "--name", "n"],
+        capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "run folder      caf\\xe9/strategy/mc/n/seed0" in done.stdout
+    assert (tmp_path / "caf\u00e9/strategy/mc/n/seed0/summary.json").exists()
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_refused_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = [*SMALL, "--out", os.fsdecode(b"no\xffutf")]
+    assert cli.execute(run.main, argv) == 2
+    assert r"error: --out 'no\udcffutf' is not valid UTF-8" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("made", [
