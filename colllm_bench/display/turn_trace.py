@@ -16,15 +16,26 @@ from colllm_bench.types import Episode, Turn
 
 
 class TurnTrace(Callback):
-    """Prints every field of one turn of the first iteration, with what the field is."""
+    """Prints every field of one turn, with what the field is: of the best episode of the first
+    iteration that has a reward, or at the end of one without."""
 
     def __init__(self, console: Console):
         self.console, self.printed = console, False
+        self.best: Episode | None = None
 
     def on_iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
         if not self.printed:
-            self.printed = True
-            self.console.print(turn_table(max(episodes, key=lambda episode: episode.return_)))
+            self.best = max(episodes, key=lambda episode: episode.return_)
+            if any(self.best.rewards):
+                self._print()
+
+    def on_train_end(self) -> None:
+        if not self.printed and self.best is not None:
+            self._print()
+
+    def _print(self) -> None:
+        self.printed = True
+        self.console.print(turn_table(self.best))
 
 
 def turn_table(episode: Episode) -> PlainTable:

@@ -101,6 +101,23 @@ def test_quiet_shows_nothing_but_a_trace_that_is_asked_for():
         assert part in said
 
 
+def test_a_trace_waits_for_an_episode_with_a_reward():
+    def episode(reward):
+        turn = Turn("fort", [1], [3], [-0.1], "hold", reward, True, False, {})
+        return Episode(0, 0, [Trajectory(f"won {reward}", 0, "", [turn])])
+
+    (trace,) = progress.make_progress(console(), quiet=True, trace=True)
+    trace.on_iteration({}, [episode(0.0), episode(0.0)])
+    assert trace.console.file.getvalue() == ""
+    trace.on_iteration({}, [episode(0.0), episode(0.5)])
+    trace.on_train_end()
+    assert trace.console.file.getvalue().count("The life of a turn: won 0.5") == 1
+    (trace,) = progress.make_progress(console(), quiet=True, trace=True)
+    trace.on_iteration({}, [episode(0.0)])
+    trace.on_train_end()
+    assert "The life of a turn: won 0.0" in trace.console.file.getvalue()
+
+
 def found(mean, low=None, high=None):
     return {"mean": mean, "low": low, "high": high, "n": 4}
 
