@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; at run time __getattr_
     from colllm_bench.config import RunConfig
     from colllm_bench.evaluation.held_out import evaluate_team
     from colllm_bench.registry import make, make_aec, register_algorithm, register_env
+    from colllm_bench.training.callbacks import Callback
     from colllm_bench.training.loop import train
 
 __version__ = "0.1.0"
@@ -55,10 +56,12 @@ _LAZY = {
     "register_algorithm": "colllm_bench.registry:register_algorithm",
     "register_team": "colllm_bench.teams.specs:register_team",
     "RunConfig": "colllm_bench.config:RunConfig",
+    "Callback": "colllm_bench.training.callbacks:Callback",
     "train": "colllm_bench.training.loop:train",
     "evaluate_team": "colllm_bench.evaluation.held_out:evaluate_team",
 }
 __all__ = [
+    "Callback",
     "RunConfig",
     "__version__",
     "evaluate_team",

@@ -99,44 +99,40 @@ def main(argv: Sequence[str]) -> int:
 
 def run_evaluation(contestants: Sequence[Contestant], args: Namespace) -> int:
     """Play, record, print. Returns the exit code."""
-    from rich.console import Console
-    from rich.markup import escape
-
+    from colllm_bench.display.console import make_console, plain
+    from colllm_bench.display.evaluation_report import print_evaluation
     from colllm_bench.evaluation.comparison import compare, settings_of, with_references
     from colllm_bench.evaluation.record import keeping, open_folder
-    from colllm_bench.evaluation.report import print_evaluation
 
-    console = Console(quiet="quiet" in vars(args))
+    console = make_console(quiet="quiet" in vars(args))
     with console.status("reading the teams") as status:
         contestants = with_references(contestants)
         labels = [c.label for c in contestants if not c.spec.kind.is_reference]
         settings = settings_of(contestants)
         folder = open_folder(settings, labels or ["references"], **_place(args))
         with keeping(folder):
-            record = compare(contestants, folder, lambda line: status.update(escape(line)))
+            record = compare(contestants, folder, lambda line: status.update(plain(line)))
     print_evaluation(console, folder.path, record, contestants)
     return 0
 
 
 def run_cross_play(contestants: Sequence[Contestant], args: Namespace) -> int:
     """Play, record, draw, print. Returns the exit code."""
-    from rich.console import Console
-    from rich.markup import escape
-
+    from colllm_bench.display.console import make_console, plain
+    from colllm_bench.display.evaluation_report import print_cross_play, print_places
     from colllm_bench.evaluation import cross_play
     from colllm_bench.evaluation.record import keeping, open_folder
-    from colllm_bench.evaluation.report import print_cross_play, print_places
     from colllm_bench.runs import files
 
     seats = cross_play.check(contestants, vars(args).get("row_seats"))
-    console = Console(quiet="quiet" in vars(args))
+    console = make_console(quiet="quiet" in vars(args))
     labels = [contestant.label for contestant in contestants]
     with console.status("reading the teams") as status:
         settings = cross_play.cross_play_settings(contestants, seats)
         names = ["cross-play", *labels]
         folder = open_folder(settings, names, file=cross_play.FILE, **_place(args))
         with keeping(folder):
-            notify = lambda line: status.update(escape(line))  # noqa: E731
+            notify = lambda line: status.update(plain(line))  # noqa: E731
             record = cross_play.cross_play(contestants, seats, folder, notify)
             csv = folder.path / "crossplay.csv"
             files.write_text(csv, cross_play.matrix_csv(labels, record))

@@ -69,11 +69,10 @@ def main(argv: Sequence[str]) -> int:
         print(listing())
         return 0
     _check_options(options)
-    from rich.console import Console
-
+    from colllm_bench.display.console import make_console
     from colllm_bench.interactive.game import Game, show_replay
 
-    console = Console(highlight=False)
+    console = make_console()
     if "replay" in options:
         show_replay(console, Path(options["replay"]), options.get("delay"))
         return 0

@@ -1,29 +1,39 @@
 """Many episodes in lockstep: the only loop that calls ``env.step``.
 
-The loop knows environments and players, nothing of tensors. A *player* answers for all
-agents of all running episodes at once; :mod:`colllm_bench.teams.language_model` has the
-language-model team and the scripted ones.
+The loop knows environments and teams (:class:`colllm_bench.teams.base.Team`), nothing of
+tensors. A team acts for all agents of all running episodes at once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from colllm_bench.envs.contract import (
+    flag_of,
+    instructions_of,
+    observation_of,
+    reset_env,
+    reward_of,
+    score_of,
+    step_env,
+    text_of,
+)
 from colllm_bench.errors import RunError
 from colllm_bench.runs.replays import frame_of
 from colllm_bench.teams.base import Team
 from colllm_bench.types import Episode, Trajectory, Turn
+
+__all__ = ["rollout", "text_of"]
 
 
 @dataclass
 class _Running:
     env: Any
     episode: Episode
-    observations: dict[str, Any]
-    infos: dict[str, dict]
+    observations: Mapping[str, Any]
+    infos: Mapping[str, Mapping]
     watched: bool
     """Whether frames are taken."""
 
@@ -31,14 +41,6 @@ class _Running:
         frame = frame_of(self.env) if self.watched else None
         if frame is not None:
             self.episode.frames.append(frame)
-
-
-def text_of(observation: Any) -> str:
-    """The text of an observation: ``{"text": str}`` or a bare string."""
-    text = observation.get("text") if isinstance(observation, dict) else observation
-    if not isinstance(text, str):
-        raise RunError(f"an observation must be text or {{'text': text}}, got {observation!r:.80}")
-    return text
 
 
 def rollout(
@@ -63,9 +65,8 @@ def rollout(
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.
 
     Raises:
-        RunError: an environment broke its contract: no text, a reward that is no finite number
-            or not the same for the whole team, agents that come late, or that leave without
-            an end.
+        RunError: an environment broke its contract (:mod:`colllm_bench.envs.contract`), or
+            agents come late, or leave without an end.
     """
     starts = zip(envs, seeds, groups, strict=True)
     running = [_start(*start, watched=k < frames) for k, start in enumerate(starts)]
@@ -74,8 +75,8 @@ def rollout(
     while running:
         turns = [_next_turns(r) for r in running]
         player.act(turns)
-        for r, own in zip(running, turns, strict=True):
-            _step(r, own, player)
+        for r, turns_of_episode in zip(running, turns, strict=True):
+            _step(r, turns_of_episode, player)
             r.watch()
         going = [i for i, r in enumerate(running) if r.env.agents]
         if len(going) < len(running):
@@ -85,14 +86,16 @@ def rollout(
 
 
 def _start(env: Any, seed: int, group: int, watched: bool) -> _Running:
-    observations, infos = env.reset(seed=seed)
+    observations, infos = reset_env(env, seed)
     late = [agent for agent in env.possible_agents if agent not in env.agents]
     if late:
         raise RunError(f"agents {late} are not there at reset: a team starts together")
     trajectories = [
-        Trajectory(agent, i, infos.get(agent, {}).get("instructions", ""))
+        Trajectory(agent, i, instructions_of(infos, agent))
         for i, agent in enumerate(env.possible_agents)
     ]
+    for agent in infos:
+        score_of(infos[agent], agent)
     running = _Running(env, Episode(seed, group, trajectories), observations, infos, watched)
     running.watch()
     return running
@@ -103,7 +106,8 @@ def _next_turns(running: _Running) -> list[Turn | None]:
     for trajectory in running.episode.trajectories:
         turn = None
         if trajectory.agent in running.env.agents:
-            turn = Turn(observation=text_of(running.observations[trajectory.agent]))
+            seen = observation_of(running.env, running.observations, trajectory.agent)
+            turn = Turn(observation=seen)
             legal = running.infos.get(trajectory.agent, {}).get("legal_actions")
             turn.info = {"legal_actions": legal} if legal is not None else {}
             trajectory.turns.append(turn)
@@ -115,8 +119,8 @@ def _step(running: _Running, turns: Sequence[Turn | None], player: Team) -> None
     trajectories = running.episode.trajectories
     pairs = list(zip(trajectories, turns, strict=True))
     actions = {x.agent: turn.action_text for x, turn in pairs if turn is not None}
-    observations, rewards, terminated, truncated, infos = running.env.step(actions)
-    reward = _team_reward(rewards, list(actions))
+    observations, rewards, terminated, truncated, infos = step_env(running.env, actions)
+    reward = reward_of(rewards, list(actions))
     for trajectory, turn in pairs:
         agent, stays = trajectory.agent, trajectory.agent in running.env.agents
         if turn is None:
@@ -124,27 +128,17 @@ def _step(running: _Running, turns: Sequence[Turn | None], player: Team) -> None
                 raise RunError(f"agent {agent!r} had left and came back to env.agents")
             continue
         turn.reward = reward
-        turn.terminated = bool(terminated[agent])
-        turn.truncated = bool(truncated[agent]) and not turn.terminated
+        turn.terminated = flag_of(terminated, agent, "terminations")
+        turn.truncated = flag_of(truncated, agent, "truncations") and not turn.terminated
         if stays == (turn.terminated or turn.truncated):
             how = "ended but is still" if stays else "has not ended but is no longer"
             raise RunError(f"agent {agent!r} {how} in env.agents")
         turn.info = infos.get(agent, {})
+        score = score_of(turn.info, agent)
         if turn.truncated:
-            player.observe_final(trajectory, text_of(observations[agent]))
+            player.observe_final(trajectory, observation_of(running.env, observations, agent))
         if "success" in turn.info:
-            running.episode.success = bool(turn.info["success"])
+            running.episode.success = flag_of({agent: turn.info["success"]}, agent, "success")
         if turn.terminated or turn.truncated:
-            running.episode.score = dict(turn.info.get("score", {}))
+            running.episode.score = score
     running.observations, running.infos = observations, infos
-
-
-def _team_reward(rewards: Mapping[str, float], agents: Sequence[str]) -> float:
-    """The reward that all ``agents`` share."""
-    values = {agent: float(rewards[agent]) for agent in agents}
-    for agent, value in values.items():
-        if not math.isfinite(value):
-            raise RunError(f"the environment gave agent {agent!r} the reward {value}")
-    if len(set(values.values())) > 1:
-        raise RunError(f"the environment gave rewards {values}: a team shares one reward")
-    return values[agents[0]]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import re
 import sys
 import traceback
 from argparse import Namespace, RawDescriptionHelpFormatter
@@ -14,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.config import RunConfig, fields_without_effect
+from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
-from colllm_bench.launchers.local import follow_parent
-from colllm_bench.options import check_values, options_of
+from colllm_bench.launchers.local import exit_with_parent
+from colllm_bench.runs.naming import run_folder
+from colllm_bench.setup.prepare import check_names, prepare
 
 DESCRIPTION = """Train a team, evaluate it on held-out tasks, keep the record.
 
@@ -67,7 +66,7 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    follow_parent()
+    exit_with_parent()
     args = parser(cli.algorithm_of(argv)).parse(argv)
     given = vars(args)
     if "version" in given:
@@ -86,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         base = read_config(path)
     config, others = cli.build_config(args, RUN_OPTIONS, base)
     given.update({key: value for key, value in others.items() if key not in given})
-    check_cheaply(config)
+    check_names(config)
     if "log" in given:
         from colllm_bench.training.loggers import parse_names
 
@@ -102,40 +101,43 @@ def main(argv: Sequence[str]) -> int:
         from colllm_bench.launchers.jobs import run_seeds
 
         seeds = cli.parse_seeds(given["seeds"])
-        paths = {seed: run_folder(config.replace(seed=seed), args) for seed in seeds}
+        paths = {seed: _path(config.replace(seed=seed), given) for seed in seeds}
         return run_seeds(argv, paths, given)
-    return run_one(config, path or run_folder(config, args), args)
+    return run_one(config, path or _path(config, given), args)
+
+
+def _path(config: RunConfig, given: dict[str, Any]) -> Path:
+    return run_folder(config, given.get("name"), given.get("out"))
 
 
 def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     """One seed from its settings to its report. Returns the exit code."""
-    from rich.console import Console
-
-    from colllm_bench.display.progress import make_callback
+    from colllm_bench.display.console import make_console
+    from colllm_bench.display.progress import make_progress
     from colllm_bench.runs.folder import RunFolder, check_free, holds_run
 
     given = vars(args)
     quiet, resume = "quiet" in given, "resume" in given and holds_run(path)
-    console = Console(quiet=quiet and "trace" not in given)
+    console = make_console(quiet=quiet and "trace" not in given)
     if not resume:
         check_free(path)
     with console.status("loading"):
         config = prepare(config)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
-        logs = _logs(folder, given)
+        loggers = _loggers(folder, given)
         if not folder.complete:
-            callback = make_callback(console, quiet=quiet, trace="trace" in given)
-            callbacks = [callback, *logs] if callback else logs
-            _work(folder, callbacks, console, evaluate="no_eval" not in given)
-        elif logs:
-            for log in logs:
-                log.start(0, 0)
-                log.end(folder.read_json("summary.json"))
+            shown = make_progress(console, quiet=quiet, trace="trace" in given)
+            _work(folder, [*shown, *loggers], console, evaluate="no_eval" not in given)
+        else:
+            for logger in loggers:
+                logger.on_start(0, 0)
+                logger.on_run_end(folder.read_json("summary.json"))
         if not (path / "learning_curve.png").exists():
             draw_curve(path)
         if not folder.complete:
-            console.print(f"trained, not evaluated: --resume {path} does", soft_wrap=True)
+            place = cli.quoted(str(path))
+            console.print(f"trained, not evaluated: --resume {place} does", soft_wrap=True)
         elif not quiet:
             from colllm_bench.display.tables import print_report
 
@@ -143,49 +145,35 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     return 0
 
 
-def prepare(config: RunConfig) -> RunConfig:
-    """The resolved configuration, after every check that needs no model.
-
-    Raises:
-        ConfigError: the configuration cannot be run. Nothing has been written.
-    """
-    from colllm_bench.setup.environments import make_env, provenance_of
-    from colllm_bench.setup.resolve import resolve
-    from colllm_bench.setup.validate import check_config
-
-    config = resolve(config)
-    check_config(config)
-    env = make_env(config, split="train")
-    provenance_of(env)
-    env.close()
-    return config
-
-
-def _logs(folder: Any, given: dict[str, Any]) -> list[Any]:
+def _loggers(folder: Any, given: dict[str, Any]) -> list[Any]:
     if "log" not in given:
         return []
-    from colllm_bench.training.loggers import make_logs
+    from colllm_bench.training.loggers import make_loggers
 
-    return make_logs(given["log"], folder.path, folder.config)
+    return make_loggers(given["log"], folder.path, folder.config)
 
 
 def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool) -> None:
-    from colllm_bench.display.progress import After
+    """Train and evaluate; the callbacks are told."""
+    from colllm_bench.training.callbacks import Callback, CallbackList
     from colllm_bench.training.loop import finish, train
 
     status, summary = console.status("playing the held-out tasks before training"), None
+
+    class StatusEnds(Callback):
+        def on_start(self, total: int, done: int) -> None:
+            status.stop()
+
+    callback = CallbackList([StatusEnds(), *callbacks])
     status.start()
     try:
-        trainer = train(folder.config, folder, After(status.stop, callbacks))
+        trainer = train(folder.config, folder, callback)
         if evaluate:
             with console.status("playing the held-out tasks: trained team, random team, expert"):
                 summary = finish(trainer, folder)
     finally:
         status.stop()
-        for callback in callbacks:
-            callback.close()
-            if hasattr(callback, "end"):
-                callback.end(summary)
+        callback.on_run_end(summary)
 
 
 def draw_curve(path: Path) -> None:
@@ -202,24 +190,27 @@ def draw_curve(path: Path) -> None:
 
 @contextlib.contextmanager
 def _keeping_failures(folder: Any) -> Iterator[None]:
-    """Around a run's work: what a failure leaves behind, and the line that says how to go on."""
-    again = f"python -m colllm_bench.run --resume {folder.path}"
+    """Around a run's work: what a failure leaves behind, and the words that say how to go on."""
+    again = f"python -m colllm_bench.run --resume {cli.quoted(str(folder.path))}"
     try:
         yield
     except KeyboardInterrupt as interrupt:
         kept = "nothing was learned yet" if folder.discard() else f"go on with: {again}"
         raise type(interrupt)(f"interrupted; {kept}") from None
-    except ColllmError:
-        folder.discard()
+    except ColllmError as error:
+        if not folder.discard() and "--resume" not in str(error):
+            cli.add_note(error, f"go on with: {again}")
         raise
     except Exception as error:
-        folder.discard()
+        learned = not folder.discard()
         folder.write_error(traceback.format_exc())
         if _out_of_memory(error):
             raise RunError(
                 f"out of memory ({' '.join(str(error).split())[:120]}); fix: a smaller "
                 f"--micro-batch, or --gradient-checkpointing, with: {again}"
             ) from error
+        if learned:
+            cli.add_note(error, f"what was learned is kept, go on with: {again}")
         raise
 
 
@@ -229,60 +220,6 @@ def _out_of_memory(error: BaseException) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or "can't allocate memory" in str(error)
     )
-
-
-def check_cheaply(config: RunConfig) -> None:
-    """What can be said in milliseconds: names, ranges, and whether anything here can train.
-
-    Raises:
-        ConfigError: an unknown environment or algorithm, or no torch.
-    """
-    registry.env_spec(config.env)
-    registry.algorithm_spec(config.algo)
-    check_values(RunConfig, vars(config))
-    for package in ("torch", "transformers"):
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(
-                f"training needs {package}, which is not installed",
-                fix="pip install 'colllm-bench[train]', or pip install -e '.[train]' in a checkout",
-            )
-
-
-def run_folder(config: RunConfig, args: Namespace) -> Path:
-    """Where a run of this configuration goes."""
-    from colllm_bench.runs.folder import run_path
-
-    given = vars(args)
-    name = given.get("name") or default_name(config)
-    if re.sub(r"[\w.+=-]", "", name) or name.startswith("."):
-        raise ConfigError(
-            f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
-        )
-    env, algo = registry.env_spec(config.env).name, registry.algorithm_spec(config.algo).name
-    return run_path(given.get("out", "results"), env, algo, name, config.seed)
-
-
-def default_name(config: RunConfig) -> str:
-    """``default``, or the settings that differ from the defaults and affect what is learned:
-    ``agents4-level2-lr0.0003``."""
-    parts = []
-    for name, about in options_of(RunConfig).items():
-        value = getattr(config, name)
-        if isinstance(value, dict):
-            parts += [f"{key.replace('_', '')}{item}" for key, item in sorted(value.items())]
-        elif not about.in_path and about.affects == "learning" and value != plain_value(name):
-            parts.append(f"{name.replace('_', '')}{value}")
-    name = re.sub(r"[^\w.+=-]+", "_", "-".join(parts)) or "default"
-    if len(name) <= 80:
-        return name
-    # Of the same fields as the name: a run is not another one for its number of threads.
-    free = fields_without_effect() | {n for n, a in options_of(RunConfig).items() if a.in_path}
-    return config.replace(**{field: plain_value(field) for field in free}).digest
-
-
-def plain_value(name: str) -> Any:
-    """The default of a field of :class:`RunConfig`."""
-    return getattr(RunConfig(), name)
 
 
 def listing() -> str:

@@ -14,6 +14,12 @@ from typing import Any
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs.contract import (
+    instructions_of,
+    observation_of,
+    reset_env,
+    step_env,
+)
 from colllm_bench.spaces import TextSpace
 
 MASTER = "master"
@@ -101,8 +107,8 @@ class CentralizedEnv(ParallelEnv):
     ``success`` pass through; ``invalid`` is True if any agent's text was.
 
     Args:
-        env: any parallel environment whose observations are ``{"text": str}`` and whose
-            actions are text.
+        env: any parallel environment whose observations are ``{"text": str}`` or bare strings
+            and whose actions are text.
         style: how instructions are joined; default: the environment's own ``style``, or full.
     """
 
@@ -115,7 +121,7 @@ class CentralizedEnv(ParallelEnv):
         self.agents: list[str] = []
         inner = env.possible_agents
         self._number = {agent: k + 1 for k, agent in enumerate(inner)}
-        seen = sum(env.observation_space(a)["text"].max_length + _OVERHEAD for a in inner)
+        seen = sum(_text_space(env.observation_space(a)).max_length + _OVERHEAD for a in inner)
         written = sum(env.action_space(a).max_length + _OVERHEAD for a in inner)
         self.observation_spaces = {MASTER: spaces.Dict({"text": TextSpace(seen)})}
         self.action_spaces = {MASTER: TextSpace(written)}
@@ -127,11 +133,11 @@ class CentralizedEnv(ParallelEnv):
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict | None = None):
-        observations, infos = self.env.reset(seed=seed, options=options)
+        observations, infos = reset_env(self.env, seed, options)
         self.agents = [MASTER]
         info = _merge(infos)
         info["instructions"] = join_instructions(
-            [infos[agent].get("instructions", "") for agent in self.env.agents],
+            [instructions_of(infos, agent) for agent in self.env.agents],
             self.style,
             getattr(self.env, "several_lines", False),
         )
@@ -143,7 +149,7 @@ class CentralizedEnv(ParallelEnv):
         live = list(self.env.agents)
         texts = split_actions(actions.get(MASTER), [self._number[agent] for agent in live])
         orders = dict(zip(live, texts, strict=True))
-        observations, rewards, terminated, truncated, infos = self.env.step(orders)
+        observations, rewards, terminated, truncated, infos = step_env(self.env, orders)
         values = [rewards[agent] for agent in live]
         reward = values[0] if len(set(values)) == 1 else sum(values) / len(values)
         over = not self.env.agents
@@ -160,7 +166,7 @@ class CentralizedEnv(ParallelEnv):
 
     def _observe(self, observations: dict[str, Any], agents: Sequence[str]) -> dict[str, dict]:
         numbers = [self._number[agent] for agent in agents]
-        texts = [observations[agent]["text"] for agent in agents]
+        texts = [observation_of(self.env, observations, agent) for agent in agents]
         return {MASTER: {"text": join_observations(numbers, texts)}}
 
     def state(self):
@@ -175,6 +181,11 @@ class CentralizedEnv(ParallelEnv):
 
     def close(self) -> None:
         self.env.close()
+
+
+def _text_space(space: Any) -> Any:
+    """The space of the text: of ``{"text": str}`` or of a bare string."""
+    return space["text"] if isinstance(space, spaces.Dict) else space
 
 
 def _merge(infos: dict[str, dict]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ColllmError, ConfigError, RunError
+from colllm_bench.runs.naming import agent_folder
 
 if TYPE_CHECKING:
     from colllm_bench.leaderboard.submissions.reading import Submission
@@ -264,7 +265,7 @@ def _retrain(submission: Submission, config: Any, iterations: int, machine: list
     return [
         f"trained again, the weights of {agent} are others"
         for agent, weights in (trained.weights or {}).items()
-        if weights != weights_of(submission.team(config.seed) / agent)
+        if weights != weights_of(submission.team(config.seed) / agent_folder(agent))
     ]
 
 

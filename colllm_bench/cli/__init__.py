@@ -4,6 +4,7 @@ May import the core (config, errors, options, registry) and nothing else: ``--he
 quick.
 """
 
+from colllm_bench.cli.arguments import command_line
 from colllm_bench.cli.options import (
     LETTERS,
     SHORTHANDS,
@@ -20,14 +21,17 @@ from colllm_bench.cli.options import (
     read_toml,
     to_toml,
 )
+from colllm_bench.cli.origin import add_note
 from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
 
 __all__ = [
+    "add_note",
     "add_config_options",
     "add_option",
     "algorithm_kinds",
     "algorithm_of",
     "build_config",
+    "command_line",
     "config_kinds",
     "end_on_sigterm",
     "execute",

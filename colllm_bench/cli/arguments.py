@@ -12,8 +12,8 @@ from colllm_bench.cli.options import pair
 from colllm_bench.config import RunConfig
 
 
-def run_arguments(
-    config: RunConfig, *, always: tuple[str, ...] = ("env", "algo")
+def command_line(
+    config: RunConfig, *, always: tuple[str, ...] = ()
 ) -> list[str]:
     """The options of ``python -m colllm_bench.run`` that give this configuration.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import shlex
 import signal
@@ -11,6 +12,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from colllm_bench.cli.origin import origin_of
 from colllm_bench.config import RENAMED
 from colllm_bench.errors import ColllmError, ConfigError
 
@@ -58,6 +60,9 @@ def execute(
     for Ctrl-C and SIGTERM. With ``--debug`` among ``argv``, exceptions pass through.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    with contextlib.suppress(AttributeError, ValueError):  # replaced by something else, or closed
+        # A path that is no UTF-8, or a terminal that is none, must not end a finished run.
+        sys.stdout.reconfigure(errors="backslashreplace")
     end_on_sigterm()
     try:
         return main(argv) or 0
@@ -87,14 +92,20 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         say(str(error) or "interrupted")
         return 143 if isinstance(error, Terminated) else 130
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", []))
     if isinstance(error, ColllmError):
-        say("error: " + " ".join(str(error).split()))
+        say("error: " + " ".join(str(error).split()) + notes)
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # `--list | head`: nobody reads on, and nothing is wrong
         return 0
     reason = " ".join(str(error).split()) or "no message"
-    say(f"error: {type(error).__name__}: {reason}; run with --debug for the traceback")
+    origin = origin_of(error)
+    raised = f", raised by {origin}" if origin else ""
+    say(
+        f"error: {type(error).__name__}: {reason}{raised}{notes}; run with --debug for the "
+        "traceback"
+    )
     return 1
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of many runs: a live table of them all, and the tables at the end."""
+"""Many runs on a terminal: a live table while they run, and the tables at the end."""
 
 from __future__ import annotations
 
@@ -18,32 +18,24 @@ from colllm_bench.runs import files
 
 STATES = ("failed", "evaluating", "training", "starting", "elsewhere", "waiting", "done")
 """In the order in which runs are shown where not all of them fit."""
-WIDE = 200
-"""Columns of a line where there is no terminal."""
 SUMMARY_EVERY = 60.0
-"""Seconds between two lines on the whole where there is no terminal."""
-
-
-def console_for(**settings: Any) -> Console:
-    """A console; wide where it is none, so that logs and pipes get whole lines."""
-    console = Console(**settings)
-    return console if console.is_terminal else Console(**settings, width=WIDE)
+"""Seconds between two lines on all runs together where there is no terminal."""
 
 
 class JobTable:
-    """Shows jobs while they go on: a live table on a terminal, elsewhere a line a change.
+    """Jobs while they run: a live table on a terminal, elsewhere a line for each change of state.
 
     Args:
         jobs: :class:`colllm_bench.launchers.jobs.Job`.
-        titles: of the columns that their labels fill.
+        titles: the columns of the jobs' labels.
         console: where; a quiet one shows nothing.
     """
 
     def __init__(self, jobs: Sequence[Any], titles: Sequence[str], console: Console):
         self.jobs, self.titles, self.console = list(jobs), tuple(titles), console
         self.live: Live | None = None
-        self.told = {id(job): job.state for job in self.jobs}
-        self.summed = time.monotonic()
+        self.shown = {id(job): job.state for job in self.jobs}
+        self.overview_at = time.monotonic()
 
     def __enter__(self) -> JobTable:
         if self.console.is_terminal and not self.console.quiet:
@@ -67,15 +59,15 @@ class JobTable:
             self.live.refresh()
             return
         for job in self.jobs:
-            if self.told[id(job)] != job.state:
-                self.told[id(job)] = job.state
-                self._line(f"{self._name(job)}: {job.state}  {job.moving}")
-        if len(self.jobs) > 3 and time.monotonic() - self.summed >= SUMMARY_EVERY:
-            self.summed = time.monotonic()
+            if self.shown[id(job)] != job.state:
+                self.shown[id(job)] = job.state
+                self._line(f"{self._name(job)}: {job.state}  {job.average}")
+        if len(self.jobs) > 3 and time.monotonic() - self.overview_at >= SUMMARY_EVERY:
+            self.overview_at = time.monotonic()
             self._line(self.overview())
 
     def _line(self, text: str) -> None:
-        self.console.print(text.rstrip(), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(text.rstrip(), soft_wrap=True)
 
     def _name(self, job: Any) -> str:
         if len(self.titles) == 1:
@@ -95,44 +87,44 @@ class JobTable:
         return f"{len(self.jobs)} runs: " + ", ".join(parts)
 
     def left(self) -> float | None:
-        """Seconds until all are trained, at the pace so far; None before there is one.
+        """Seconds until all runs are trained at the speed so far; None before one is known.
 
-        In work, not in runs: runs of many agents take longer than others. What one episode
-        of a run costs is known once that run, or one with the same label but the seed, goes.
+        Counts episodes, not runs: those of many agents take longer than others. The seconds of
+        an episode are known from this run or from runs that differ in the seed alone; for other
+        runs the mean of all is taken.
         """
-        paces: dict[tuple, list[float]] = {}
+        measured: dict[tuple, list[float]] = {}
         for job in self.jobs:
-            if job.pace:
-                paces.setdefault(job.label[:-1], []).append(job.pace)
-        if not paces:
+            if job.seconds_an_episode:
+                measured.setdefault(job.label[:-1], []).append(job.seconds_an_episode)
+        if not measured:
             return None
-        known = {label: sum(own) / len(own) for label, own in paces.items()}
-        other = sum(known.values()) / len(known)
+        means = {label: sum(seconds) / len(seconds) for label, seconds in measured.items()}
+        overall = sum(means.values()) / len(means)
         totals = [job.total for job in self.jobs if job.total]
         work = 0.0
         for job in self.jobs:
             if job.code is None:
                 total = job.total or max(totals)
-                work += max(0, total - job.done) * known.get(job.label[:-1], other)
-        row_groups = sum(job.running for job in self.jobs)
-        return work / max(1, row_groups)
+                work += max(0, total - job.done) * means.get(job.label[:-1], overall)
+        return work / max(1, sum(job.running for job in self.jobs))
 
 
 def progress_table(jobs: Sequence[Any], titles: Sequence[str], fit: int | None = None) -> Table:
-    """A line a run: state, episodes, win rate and return, time left.
+    """A line for each run: state, episodes, win rate and return, time left.
 
     Args:
-        fit: lines there are; of more runs, those that go on or failed are shown first.
+        fit: lines of the table; if there are more runs, those that failed or run come first.
     """
     table = plain_table(*titles, "", "episodes", "", "left")
     shown = list(jobs)
     if fit is not None and len(shown) > fit:
         shown = sorted(shown, key=lambda job: STATES.index(job.state))[: fit - 1]
     for job in shown:
-        left = job.clock.left(job.done) if job.clock and job.state == "training" else None
+        left = job.eta.left(job.done) if job.eta and job.state == "training" else None
         table.add_row(
             *job.label, job.state, f"{job.done}/{job.total}" if job.total else "",
-            str(job.moving), duration(left) if left is not None else "",
+            str(job.average), duration(left) if left is not None else "",
         )
     if len(shown) < len(jobs):
         table.add_row(f"... {len(jobs) - len(shown)} more")
@@ -140,7 +132,7 @@ def progress_table(jobs: Sequence[Any], titles: Sequence[str], fit: int | None =
 
 
 def results_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
-    """A line a run: the held-out result before and after training, and its folder."""
+    """A line for each run: the held-out result before and after training, and its folder."""
     table = plain_table(*titles, "untrained", "trained", "95% interval")
     table.add_column("run folder", overflow="fold")
     for job in jobs:
@@ -149,31 +141,31 @@ def results_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
             table.add_row(*job.label, "", job.state, "", str(job.path))
             continue
         summary = files.read_json(summary_file)
-        found = summary["success"] or summary["return"]
-        untrained, trained = found["untrained"], found["trained"]
+        measure = summary["success"] or summary["return"]
+        untrained, trained = measure["untrained"], measure["trained"]
         table.add_row(*job.label, f"{untrained['mean']:.3f}", *cells(trained), str(job.path))
     return table
 
 
 def settings_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
-    """A line a setting: how many of its runs are done, and each one's held-out result."""
+    """A line for each setting: how many of its runs are done, and their held-out results."""
     table = plain_table(*titles[:-1], "done", "mean")
     table.add_column("on held-out tasks, each seed", overflow="fold")
     groups: dict[tuple, list[Any]] = {}
     for job in jobs:
         groups.setdefault(job.label[:-1], []).append(job)
-    for label, own in groups.items():
-        done = [job for job in own if job.code == 0]
-        found = [mean for job in done if (mean := _trained(job)) is not None]
+    for label, members in groups.items():
+        done = [job for job in members if job.code == 0]
+        means = [mean for job in done if (mean := _trained_mean(job)) is not None]
         table.add_row(
-            *label, f"{len(done)}/{len(own)}",
-            f"{sum(found) / len(found):.3f}" if found else "",
-            " ".join(f"{mean:.3f}" for mean in found),
+            *label, f"{len(done)}/{len(members)}",
+            f"{sum(means) / len(means):.3f}" if means else "",
+            " ".join(f"{mean:.3f}" for mean in means),
         )
     return table
 
 
-def _trained(job: Any) -> float | None:
+def _trained_mean(job: Any) -> float | None:
     """The trained team's win rate (or return) on held-out tasks."""
     summary_file = job.path / "summary.json"
     if not summary_file.exists():
@@ -183,9 +175,9 @@ def _trained(job: Any) -> float | None:
 
 
 def failures_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
-    """A line a run that failed, with the last line that it said."""
+    """A line for each failed run, with its last line on stderr."""
     table = plain_table(*titles)
     table.add_column("failed with", overflow="fold")
     for job in jobs:
-        table.add_row(*job.label, Text(job.failure))
+        table.add_row(*job.label, job.failure)
     return table

@@ -1,8 +1,4 @@
-"""What a person sees while a run goes on: a live bar, or plain lines where there is no terminal.
-
-A callback has ``start(total, done)``, ``iteration(row, episodes)`` and ``close()``; the trainer
-calls them and knows nothing else of it.
-"""
+"""A run's progress: a live bar on a terminal, elsewhere plain lines."""
 
 from __future__ import annotations
 
@@ -14,11 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from colllm_bench.display.turn_trace import Trace
+from colllm_bench.display.turn_trace import TurnTrace
+from colllm_bench.training.callbacks import Callback
 from colllm_bench.types import Episode
 
 WINDOW = 256
-"""Episodes that the shown win rate and return are means of."""
+"""Episodes over which the shown win rate and return are averaged."""
 
 
 class MovingAverage:
@@ -46,18 +43,23 @@ class MovingAverage:
 
 
 class Eta:
-    """Time left, from the pace of this process alone: a resumed run starts counting anew."""
+    """Time left, from the speed of this process alone: a resumed run measures anew.
+
+    Args:
+        total: episodes of the run.
+        done: episodes that were trained before this process.
+    """
 
     def __init__(self, total: int, done: int):
         self.total, self.first, self.began = total, done, time.monotonic()
 
     def left(self, done: int) -> float | None:
         """Seconds, or None before anything was done."""
-        pace = self.pace(done)
-        return None if pace is None else pace * (self.total - done)
+        seconds = self.seconds_an_episode(done)
+        return None if seconds is None else seconds * (self.total - done)
 
-    def pace(self, done: int) -> float | None:
-        """Seconds an episode, or None before anything was done."""
+    def seconds_an_episode(self, done: int) -> float | None:
+        """None before anything was done."""
         if done <= self.first:
             return None
         return (time.monotonic() - self.began) / (done - self.first)
@@ -75,8 +77,8 @@ def duration(seconds: float | None) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
-class Bar:
-    """A bar with episodes, win rate, return and time left; for a terminal."""
+class ProgressBar(Callback):
+    """Episodes, win rate, return and time left, for a terminal."""
 
     def __init__(self, console: Console):
         self.progress = Progress(
@@ -87,73 +89,61 @@ class Bar:
             TextColumn("{task.fields[left]}"),
             console=console,
         )
-        self.moving = MovingAverage()
+        self.average = MovingAverage()
 
-    def start(self, total: int, done: int) -> None:
-        self.clock = Eta(total, done)
-        self.moving.seen = done
+    def on_start(self, total: int, done: int) -> None:
+        self.eta = Eta(total, done)
+        self.average.seen = done
         self.task = self.progress.add_task("", total=total, completed=done, numbers="", left="")
         self.progress.start()
 
-    def iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
-        self.moving.add(row)
-        left = f"{duration(self.clock.left(row['episodes']))} left"
+    def on_iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
+        self.average.add(row)
+        left = f"{duration(self.eta.left(row['episodes']))} left"
         self.progress.update(
-            self.task, completed=row["episodes"], numbers=str(self.moving), left=left
+            self.task, completed=row["episodes"], numbers=str(self.average), left=left
         )
 
-    def close(self) -> None:
+    def on_train_end(self) -> None:
         self.progress.stop()
 
 
-class Lines:
-    """A plain line now and then: for logs, pipes and schedulers."""
+class ProgressLines(Callback):
+    """A plain line now and then, for logs, pipes and schedulers.
+
+    Args:
+        console: where.
+        every: seconds between two lines.
+    """
 
     def __init__(self, console: Console, every: float = 15.0):
-        self.console, self.every, self.told = console, every, 0.0
-        self.moving = MovingAverage()
+        self.console, self.every, self.printed_at = console, every, 0.0
+        self.average = MovingAverage()
 
-    def start(self, total: int, done: int) -> None:
-        self.clock = Eta(total, done)
-        self.moving.seen = done
+    def on_start(self, total: int, done: int) -> None:
+        self.eta = Eta(total, done)
+        self.average.seen = done
 
-    def iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
-        self.moving.add(row)
+    def on_iteration(self, row: dict[str, Any], episodes: Sequence[Episode]) -> None:
+        self.average.add(row)
         done, now = row["episodes"], time.monotonic()
-        if now - self.told < self.every and done < self.clock.total:
+        if now - self.printed_at < self.every and done < self.eta.total:
             return
-        self.told = now
-        left = duration(self.clock.left(done))
+        self.printed_at = now
+        left = duration(self.eta.left(done))
         self.console.print(
-            f"{done}/{self.clock.total} episodes  {self.moving}  {left} left",
-            highlight=False, soft_wrap=True,
+            f"{done}/{self.eta.total} episodes  {self.average}  {left} left", soft_wrap=True
         )
 
-    def close(self) -> None:
-        pass
 
+def make_progress(console: Console, *, quiet: bool = False, trace: bool = False) -> list[Callback]:
+    """The callbacks that show a run on ``console``: a bar on a terminal, else lines.
 
-class After:
-    """Listeners as one, that calls ``first`` before training shows its own progress."""
-
-    def __init__(self, first: Any, then: Sequence[Any]):
-        self.first, self.then = first, then
-
-    def start(self, total: int, done: int) -> None:
-        self.first()
-        for callback in self.then:
-            callback.start(total, done)
-
-    def iteration(self, row: dict, episodes: Sequence[Any]) -> None:
-        for callback in self.then:
-            callback.iteration(row, episodes)
-
-    def close(self) -> None:
-        for callback in self.then:
-            callback.close()
-
-
-def make_callback(console: Console, *, quiet: bool = False, trace: bool = False) -> Any:
-    """The callback that fits the terminal; None for ``quiet`` without ``trace``."""
-    shown = None if quiet else Bar(console) if console.is_terminal else Lines(console)
-    return Trace(console, shown) if trace else shown
+    Args:
+        quiet: no progress.
+        trace: also the fields of one turn, before the progress of the first iteration.
+    """
+    callbacks: list[Callback] = [TurnTrace(console)] if trace else []
+    if not quiet:
+        callbacks.append(ProgressBar(console) if console.is_terminal else ProgressLines(console))
+    return callbacks

@@ -1,4 +1,4 @@
-"""What a finished run says: a short table, and where its files lie."""
+"""The tables that a command prints when it is done, and where its files are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from colllm_bench.display.console import PlainTable
 from colllm_bench.display.progress import duration
 from colllm_bench.runs import files
 
@@ -23,7 +24,7 @@ def teams_table(summary: dict[str, Any], teams: dict[str, str] = TEAMS) -> Table
     """The teams of a ``summary.json``: the first measure with its 95% interval, then the rest.
 
     Args:
-        teams: those to show, in this order, and what each is called.
+        teams: key in the summary -> title, in the order of the lines.
     """
     titles = {"success": "win rate", "return": "return", "score": "score"}
     shown = [key for key in titles if summary[key]]
@@ -33,7 +34,7 @@ def teams_table(summary: dict[str, Any], teams: dict[str, str] = TEAMS) -> Table
     for team, title in teams.items():
         if team in summary["return"]:
             first, *others = (summary[key].get(team) for key in shown)
-            row = [*cells(first), *(cells(found)[0] for found in others)]
+            row = [*cells(first), *(cells(result)[0] for result in others)]
             table.add_row(title, *row, style="bold" if team == "trained" else None)
     return table
 
@@ -43,32 +44,31 @@ def shortened(label: str, longest: int = 32) -> str:
     return label if len(label) <= longest else f"{label[:8]}…{label[9 - longest:]}"
 
 
-def plain_table(*titles: str) -> Table:
+def plain_table(*titles: str) -> PlainTable:
     """A table of aligned columns without lines."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table = PlainTable(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for title in titles:
         table.add_column(title, no_wrap=True)
     return table
 
 
-def cells(found: dict[str, Any] | None) -> tuple[str, str]:
+def cells(result: dict[str, Any] | None) -> tuple[str, str]:
     """A mean and its interval as text; empty where there is none."""
-    if found is None:
+    if result is None:
         return "", ""
-    numbers = (found["mean"], found["low"], found["high"])
+    numbers = (result["mean"], result["low"], result["high"])
     # Rounded before it is printed, and + 0.0: no "-0.000".
     mean, low, high = ("" if x is None else f"{round(x, 3) + 0.0:.3f}" for x in numbers)
     return mean, f"{low} to {high}" if low else ""
 
 
 def print_report(console: Console, path: Path, summary: dict[str, Any]) -> None:
-    """The table, and the lines that say where things are."""
+    """A finished run's table, and the paths of its files."""
     timing = files.read_lines(path / "timing.jsonl")
     seconds = sum(row.get("rollout", 0) + row.get("learn", 0) for row in timing)
     console.print(
         f"\n{summary['env']}, {summary['agents']} agents, {summary['algo']}, "
-        f"seed {summary['seed']}: {summary['episodes']} training episodes in {duration(seconds)}\n",
-        highlight=False,
+        f"seed {summary['seed']}: {summary['episodes']} training episodes in {duration(seconds)}\n"
     )
     console.print(teams_table(summary))
     console.print()
@@ -80,4 +80,4 @@ def print_report(console: Console, path: Path, summary: dict[str, Any]) -> None:
     if transcripts:
         places["a transcript"] = transcripts[0]
     for title, place in places.items():
-        console.print(f"{title:<16}{place}", highlight=False, soft_wrap=True)
+        console.print(f"{title:<16}{place}", soft_wrap=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from colllm_bench.cli.origin import origin_of
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import files
 from colllm_bench.runs.provenance import environment
@@ -48,6 +49,7 @@ class EvaluationFolder:
         self.path, self.file = path, path / name
         self.record: dict[str, Any] = {"format": FORMAT, "digest": digest(settings), **settings}
         earlier = self._read_earlier()
+        self._new_folders = files.missing_folders(path)
         with files.writing(path):
             path.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock_folder(path)
@@ -88,7 +90,7 @@ class EvaluationFolder:
         if not self.holds_work:
             with contextlib.suppress(OSError):
                 self.file.unlink(missing_ok=True)
-                self.path.rmdir()
+                files.remove_empty([self.path, *self._new_folders])
         os.close(self._lock)
         self._lock = None
 
@@ -118,6 +120,8 @@ def named_failure(label: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or "no message"
+        origin = origin_of(error)
+        reason += f", raised by {origin}" if origin else ""
         raise RunError(
             f"playing {label} failed: {type(error).__name__}: {reason}; what was finished is "
             "kept: the same command goes on (--debug shows the traceback)"

@@ -27,8 +27,8 @@ class Grid:
     settings: dict[str, list[Any]] = field(default_factory=dict)
     options: dict[str, list[Any]] = field(default_factory=dict)
 
-    def under(self, other: Grid) -> Grid:
-        """This grid, where ``other`` does not say otherwise."""
+    def overridden_by(self, other: Grid) -> Grid:
+        """This grid, but for the settings and options that ``other`` has."""
         return Grid(self.settings | other.settings, self.options | other.options)
 
     def configs(self) -> Iterator[RunConfig]:
@@ -37,22 +37,22 @@ class Grid:
         names = sorted(self.settings, key=lambda name: name != "seed")
         axes = [self.settings[name] for name in names]
         for values in itertools.product(*axes, *self.options.values()):
-            own, rest = values[: len(names)], values[len(names) :]
+            settings, rest = values[: len(names)], values[len(names) :]
             options = dict(zip(self.options, rest, strict=True))
-            settings = dict(zip(names, own, strict=True))
+            settings = dict(zip(names, settings, strict=True))
             yield RunConfig.of(**settings, env_options=options)
 
 
 def configs(grids: list[Grid]) -> Iterator[RunConfig]:
     """The configurations of all grids, each once, seeds outermost."""
-    seen, found = set(), []
+    seen, distinct = set(), []
     for config in itertools.chain.from_iterable(grid.configs() for grid in grids):
         key = json.dumps(config.to_dict(), sort_keys=True)
         if key not in seen:
             seen.add(key)
-            found.append(config)
-    seeds = list(dict.fromkeys(config.seed for config in found))
-    yield from sorted(found, key=lambda config: seeds.index(config.seed))
+            distinct.append(config)
+    seeds = list(dict.fromkeys(config.seed for config in distinct))
+    yield from sorted(distinct, key=lambda config: seeds.index(config.seed))
 
 
 def add_grid_options(parser: argparse.ArgumentParser, algo: str) -> None:
@@ -79,10 +79,10 @@ def _values_of(kind: type) -> Any:
     """A parser of ``"a,b"`` that argparse can name in its complaints."""
 
     def values(text: str) -> list[Any]:
-        found = [one(part.strip()) for part in text.split(",")]
-        if len(set(found)) < len(found):
+        parsed = [one(part.strip()) for part in text.split(",")]
+        if len(set(parsed)) < len(parsed):
             raise argparse.ArgumentTypeError(f"{text!r} has a value twice")
-        return found
+        return parsed
 
     def one(text: str) -> Any:
         try:
@@ -124,21 +124,22 @@ def read_grids(args: argparse.Namespace, also: tuple[str, ...]) -> tuple[list[Gr
     for key in [key for key in file if key.replace("-", "_") in also]:
         others[key.replace("-", "_")] = file.pop(key)
     base = _table(path, file)
-    return [base.under(_table(path, table)).under(flags) for table in tables], others
+    grids = [base.overridden_by(_table(path, table)).overridden_by(flags) for table in tables]
+    return grids, others
 
 
-def _flags(given: dict[str, Any]) -> Grid:
+def _flags(options: dict[str, Any]) -> Grid:
     grid = Grid()
     other = {"env_options", "algo_options", *cli.SHORTHANDS}
-    for name in given.keys() & cli.config_kinds().keys() - other:
-        grid.settings[name] = given[name]
-    for pair in given.get("algo_options", []):
+    for name in options.keys() & cli.config_kinds().keys() - other:
+        grid.settings[name] = options[name]
+    for pair in options.get("algo_options", []):
         key, values = _option(pair)
         grid.settings[key] = values
-    for pair in given.get("env_options", []):
+    for pair in options.get("env_options", []):
         key, values = _option(pair)
         grid.options[key] = values
-    grid.options |= {name: given[name] for name in cli.SHORTHANDS if name in given}
+    grid.options |= {name: options[name] for name in cli.SHORTHANDS if name in options}
     return grid
 
 

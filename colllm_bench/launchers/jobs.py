@@ -1,9 +1,8 @@
-"""Many runs at once: jobs, and the pool that works them off, watched through their folders.
+"""Many runs at once: jobs, and the pool that runs them; their folders show their progress.
 
-A *launcher* starts a job somewhere and hands back a *task* to ask and to stop;
-:mod:`colllm_bench.launchers.local` has a process of one thread for each,
-:mod:`colllm_bench.launchers.ray_cluster` a task of a cluster. ``run --seeds`` and ``sweep`` share
-all of this.
+A *launcher* starts a job and returns a *task*, which can be polled and stopped: a process
+(:mod:`colllm_bench.launchers.local`) or a task of a Ray cluster
+(:mod:`colllm_bench.launchers.ray_cluster`). Both ``run --seeds`` and ``sweep`` work like this.
 """
 
 from __future__ import annotations
@@ -14,17 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.console import Console
-
 from colllm_bench import cli
+from colllm_bench.display.console import make_wide_console
 from colllm_bench.display.job_table import JobTable, results_table
 from colllm_bench.display.progress import Eta, MovingAverage
-from colllm_bench.launchers.local import Local
+from colllm_bench.launchers.local import LocalLauncher
 from colllm_bench.runs import files
-from colllm_bench.runs.folder import holds_run, read_config
+from colllm_bench.runs.status import holds_run, read_config
 
 POLL = 0.5
-"""Seconds between two looks at the tasks."""
+"""Seconds between two polls of the tasks."""
 PATIENCE = 20.0
 """Seconds that an interrupted task gets to finish its last write."""
 
@@ -36,7 +34,7 @@ class Task(Protocol):
         """Its exit code; None while it runs. Below 0: it was killed, and did not end itself."""
 
     def error(self) -> str:
-        """The last line that it said on stderr, or "" if it said nothing."""
+        """Its last line on stderr, or "" if there is none."""
 
     def interrupt(self) -> None:
         """Ask it to finish its last write and end."""
@@ -59,7 +57,7 @@ class Launcher(Protocol):
 
 
 class Job:
-    """One run: what starts it, and how far its folder says it is.
+    """One run: what starts it, and the progress that its folder shows.
 
     Args:
         label: what tells it from the others, a text for each column of the table.
@@ -71,7 +69,9 @@ class Job:
         tries: how often it was started; the last start was at ``began`` (of the monotonic
             clock), and took ``seconds``.
         done, total: episodes; ``total`` is None before the run's folder says it.
-        pace: seconds an episode took since it was started here, or None.
+        average: win rate and return of its last episodes.
+        eta: its time left, or None before its second line of metrics.
+        seconds_an_episode: measured since it was started here, or None.
     """
 
     def __init__(self, label: tuple[str, ...], path: Path, argv: Sequence[str]):
@@ -81,10 +81,10 @@ class Job:
         self.failure = ""
         self.tries, self.elsewhere = 0, False
         self.began = self.seconds = 0.0
-        self.moving, self.offset, self.done = MovingAverage(), 0, 0
+        self.average, self.offset, self.done = MovingAverage(), 0, 0
         self.total: int | None = None
-        self.clock: Eta | None = None
-        self.pace: float | None = None
+        self.eta: Eta | None = None
+        self.seconds_an_episode: float | None = None
 
     @property
     def running(self) -> bool:
@@ -104,16 +104,16 @@ class Job:
 
     @property
     def resume_command(self) -> str:
-        """What a person types to go on with this run alone."""
+        """The command that goes on with this run alone."""
         if holds_run(self.path):
-            return f"python -m colllm_bench.run --resume {self.path}"
+            return f"python -m colllm_bench.run --resume {cli.quoted(str(self.path))}"
         words = [cli.quoted(word) for word in self.argv if word not in ("--resume", "--quiet")]
         return " ".join(["python -m colllm_bench.run", *words])
 
     def fail(self, code: int, reason: str) -> None:
         self.code, self.failure = code, reason
 
-    def look(self) -> None:
+    def update_progress(self) -> None:
         """Read the new lines of the run's metrics."""
         path = self.path / "metrics.jsonl"
         if self.task is None or not path.exists():
@@ -123,20 +123,21 @@ class Job:
             self.total = config.iterations * config.batch
         size = path.stat().st_size
         if size < self.offset:  # a resumed run has forgotten its last lines
-            self.offset, self.moving = 0, MovingAverage()
+            self.offset, self.average = 0, MovingAverage()
         if size > self.offset and self.total is not None:
             rows, self.offset = files.lines_from(path, self.offset)
             for row in rows:
-                self.moving.add(row)
+                self.average.add(row)
                 self.done = row["episodes"]
-            if rows and self.clock is None:
-                self.clock = Eta(self.total, self.done)
+            if rows and self.eta is None:
+                self.eta = Eta(self.total, self.done)
             elif rows:
-                self.pace = self.clock.pace(self.done) or self.pace
+                measured = self.eta.seconds_an_episode(self.done)
+                self.seconds_an_episode = measured or self.seconds_an_episode
 
 
-class Pool:
-    """Works off jobs, so many at a time.
+class JobPool:
+    """Runs jobs, at most so many at a time.
 
     Args:
         jobs: in the order in which they start; those that have an exit code are left alone.
@@ -151,18 +152,20 @@ class Pool:
         self.at_once, self.retries = at_once and max(1, at_once), retries
 
     def work(self, show: Callable[[], None]) -> None:
-        """Until every job has ended; ``show`` is called after every look at them.
+        """Run until all jobs have ended; ``show`` is called after each poll.
 
         Raises:
             KeyboardInterrupt: passed on, after the running tasks were asked to end and did.
         """
+        # Of runs that leave nothing the last to end does not know which folders were new.
+        new_folders = [folder for job in self.jobs for folder in files.missing_folders(job.path)]
         try:
             while any(job.code is None for job in self.jobs):
                 self._start_some()
                 time.sleep(POLL)
                 for job in self.jobs:
                     if job.running:
-                        job.look()
+                        job.update_progress()
                         self._collect(job)
                 show()
         except BaseException:
@@ -170,6 +173,8 @@ class Pool:
             raise
         finally:
             self.launcher.close()
+            # The deepest first: a folder is empty once those in it are gone.
+            files.remove_empty(sorted(new_folders, key=lambda path: -len(path.parts)))
 
     def _start_some(self) -> None:
         free = (self.at_once or self.launcher.slots()) - sum(job.running for job in self.jobs)
@@ -178,7 +183,7 @@ class Pool:
                 break
             if job.task is not None or job.code is not None:
                 continue
-            # Two sweeps over one grid share its runs: who comes second waits for the first.
+            # Two sweeps over one grid share its runs: the second waits for the first.
             job.elsewhere = "--resume" in job.argv and files.is_locked(job.path)
             if not job.elsewhere:
                 job.tries, job.began = job.tries + 1, time.monotonic()
@@ -189,14 +194,14 @@ class Pool:
         code = job.task.poll()
         if code is None:
             return
-        said = job.task.error()
+        last_line = job.task.error()
         if code == 2 and "--resume" in job.argv and files.is_locked(job.path):
             job.task, job.tries = None, job.tries - 1  # another was quicker to take the folder
         elif code < 0 and job.tries <= self.retries:
             job.task = None  # killed: by the system for its memory, by somebody; it goes on
         else:
             job.code, job.seconds = code, time.monotonic() - job.began
-            job.failure = "" if code == 0 else said or _ending(code)
+            job.failure = "" if code == 0 else last_line or _ending(code)
 
     def stop(self) -> None:
         """Interrupt what runs; kill what has not ended after :data:`PATIENCE` seconds."""
@@ -220,20 +225,20 @@ def _ending(code: int) -> str:
     return f"killed by {name}{hint}"
 
 
-def run_seeds(argv: Sequence[str], paths: dict[int, Path], given: dict[str, Any]) -> int:
+def run_seeds(argv: Sequence[str], paths: dict[int, Path], options: dict[str, Any]) -> int:
     """Run all seeds; the exit code is 0 only if every one of them ended well.
 
     Args:
         argv: the command line, with ``--seeds``.
         paths: each seed's run folder.
-        given: the options of the command line (``jobs``, ``quiet``).
+        options: of the command line; ``jobs`` and ``quiet`` are read.
     """
-    own = _without(argv, "--seeds", "--jobs")
-    jobs = [Job((str(s),), p, [*own, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
-    console = Console(quiet="quiet" in given)
+    shared = _without(argv, "--seeds", "--jobs")
+    jobs = [Job((str(s),), p, [*shared, "--seed", str(s), "--quiet"]) for s, p in paths.items()]
+    console = make_wide_console(quiet="quiet" in options)
     try:
-        with JobTable(jobs, ("seed",), console) as board:
-            Pool(jobs, Local(), given.get("jobs")).work(board.show)
+        with JobTable(jobs, ("seed",), console) as table:
+            JobPool(jobs, LocalLauncher(), options.get("jobs")).work(table.show)
     except KeyboardInterrupt as interrupt:
         again = "the same command with --resume goes on"
         raise type(interrupt)(f"interrupted: {again}") from None

@@ -16,8 +16,8 @@ FOLLOW = "COLLLM_BENCH_FOLLOW"
 """Set in the environment of a run that must not outlive the process that started it."""
 
 
-class Local:
-    """Processes of one thread: two of them on two cores beat one process with two threads."""
+class LocalLauncher:
+    """A process with one thread for each run. Two on two cores beat one with two threads."""
 
     def slots(self) -> int:
         return cores()
@@ -30,7 +30,7 @@ class Local:
 
 
 class LocalTask:
-    """A process. It ends itself when this one is gone, however that went."""
+    """A process that ends itself when the process that started it is gone."""
 
     def __init__(self, command: Sequence[str]):
         threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -59,11 +59,11 @@ class LocalTask:
         self.process.kill()
 
 
-def follow_parent() -> None:
+def exit_with_parent() -> None:
     """Where :data:`FOLLOW` is set, end as by SIGTERM once stdin closes.
 
-    The process that started us holds the other end, and the system closes it however that
-    process went, kill -9 included: no run goes on that nobody waits for.
+    The process that started this one holds the other end of the pipe. The system closes it when
+    that process is gone, by kill -9 too, so no run is left behind.
     """
     if os.environ.pop(FOLLOW, None) is None:
         return

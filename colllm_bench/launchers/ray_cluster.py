@@ -8,6 +8,7 @@ cluster of one machine does, others need shared storage. Only this module knows 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import math
@@ -24,6 +25,8 @@ from colllm_bench import cli
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs.provenance import cores
 
+COMMAND = "colllm_bench.run"
+"""What a worker runs. By name: this room lies below the commands."""
 STORE = 80 * 2**20
 """Bytes of shared memory of a cluster started here: nothing of size passes through it."""
 STARTS = 3
@@ -32,7 +35,7 @@ COUNT_EVERY = 30.0
 """Seconds between two counts of the cluster's CPUs."""
 
 
-class Ray:
+class RayLauncher:
     """A Ray cluster; without an address one is started on this machine, for this sweep alone:
     bound to loopback, without a dashboard, and telling nobody.
 
@@ -41,6 +44,10 @@ class Ray:
         cpus: of the cluster that is started; None for the cores of this machine.
         gpus: that a run takes.
         retries: how often Ray starts a run again whose worker was lost.
+
+    Raises:
+        ConfigError: Ray is not installed, no cluster answers, or the cluster that is started
+            here has not the GPUs that a run takes.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class Ray:
                 "object_store_memory": STORE,
             }
         try:
-            _knock(address)
+            _check_reachable(address)
             self._connect(address, settings)
         except (OSError, ValueError) as error:
             raise ConfigError(
@@ -80,7 +87,8 @@ class Ray:
                 fix="ray start --head; RAY_AUTH_MODE=token for one that wants Ray's token; or "
                 "leave --address out",
             ) from error
-        cli.end_on_sigterm()  # Ray has put a handler of its own in the place of ours
+        cli.end_on_sigterm()  # Ray has replaced our handler by its own
+        self._check_gpus(gpus, started_here="num_cpus" in settings)
         self.counted: tuple[float, int] = (-math.inf, 1)
         # A process a run: what it imported and allocated goes with it.
         self.work = ray.remote(
@@ -101,6 +109,22 @@ class Ray:
                 if not left:
                     raise RunError(f"Ray does not start: {_reason(error)}") from error
 
+    def _check_gpus(self, gpus: float, *, started_here: bool) -> None:
+        """Ray waits without a word for GPUs that no node has."""
+        nodes = [node for node in self.ray.nodes() if node.get("Alive")]
+        most = max((node["Resources"].get("GPU", 0) for node in nodes), default=0)
+        if gpus <= most:
+            return
+        lack = f"--gpus {gpus:g}: a node of the Ray cluster has {most:g} GPUs at most"
+        if started_here:
+            self.close()
+            raise ConfigError(
+                lack, allowed=f"0 to {most:g}",
+                fix="--gpus 0 with --device cpu, or --address of a cluster with GPUs",
+            )
+        # A cluster of several machines may grow.
+        cli.say(f"{lack}; runs wait until a node with more joins it (Ctrl-C ends the sweep)")
+
     def slots(self) -> int:
         """CPUs of the cluster now: it may grow and shrink."""
         when, count = self.counted
@@ -118,11 +142,11 @@ class Ray:
 
 def _portable_work() -> Callable[[list[str], str], tuple[int, str]]:
     """:func:`work` for workers that do not know yet where this package lies."""
-    package = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parents[2])
 
     def portable_work(argv: list[str], folder: str) -> tuple[int, str]:  # travels as code
-        if package not in sys.path:
-            sys.path.insert(0, package)
+        if root not in sys.path:
+            sys.path.insert(0, root)
         os.chdir(folder)
         from colllm_bench.launchers.ray_cluster import work
 
@@ -135,20 +159,19 @@ def work(argv: list[str]) -> tuple[int, str]:
     """On a worker: ``python -m colllm_bench.run`` in this process.
 
     Returns:
-        Its exit code, and the last line that it said on stderr.
+        Its exit code, and its last line on stderr.
 
     Raises:
-        InterruptedError: it was asked to end (a machine that is taken back, say); Ray shall
-            start it again.
+        InterruptedError: it was asked to end, because its machine is taken back for instance;
+            Ray starts it again.
     """
-    from colllm_bench import run
-
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said):
-        code = cli.execute(run.main, argv)
+    command = importlib.import_module(COMMAND)
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        code = cli.execute(command.main, argv)
     if code in (130, 143):
         raise InterruptedError
-    lines = said.getvalue().strip().splitlines()
+    lines = errors.getvalue().strip().splitlines()
     return code, lines[-1] if lines else ""
 
 
@@ -180,7 +203,7 @@ class RayTask:
         self.ray.cancel(self.reference, force=True)
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise OSError if nobody listens there: Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit() and "//" not in address:

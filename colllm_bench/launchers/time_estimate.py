@@ -1,97 +1,95 @@
-"""``sweep --dry-run``: the grid, and the time it needs: from like runs, or measured here."""
+"""``sweep --dry-run``: the grid, and the time it needs, known from like runs."""
 
 from __future__ import annotations
 
 import heapq
 import json
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig, fields_with
-from colllm_bench.display.job_table import JobTable, console_for
+from colllm_bench.display.console import make_wide_console
 from colllm_bench.display.progress import duration
 from colllm_bench.display.tables import plain_table
 from colllm_bench.errors import ColllmError
-from colllm_bench.launchers.jobs import Job, Pool, exit_code
+from colllm_bench.launchers.plan import PlannedRun, label_runs, make_launcher, overview
 from colllm_bench.options import options_of
 from colllm_bench.runs import files
-from colllm_bench.runs.folder import read_config
 from colllm_bench.runs.provenance import environment
-from colllm_bench.sweep import Point, label, make_launcher, overview, run_argv
+from colllm_bench.runs.status import read_config
 
 EVALUATIONS = 3
 """A run's evaluations in units of its team's play: before and after training by the team, and
 the two reference teams, which need no model, by about one more."""
 START = 10.0
-"""Seconds to load everything, where nothing was measured."""
+"""Seconds to load everything."""
+LEAST = 3
+"""Iterations that a run must have had to be measured by."""
 
 
 @dataclass
-class Pace:
-    """What runs of a setting take.
+class IterationTime:
+    """What an iteration of like runs took.
 
     Attributes:
-        rollout, learn: seconds an iteration.
-        start: seconds before the first one.
+        rollout, learn: seconds.
         source: where that is known from.
-        failure: why it is not known.
     """
 
-    rollout: float = 0.0
-    learn: float = 0.0
-    start: float = START
+    rollout: float
+    learn: float
     source: str = ""
-    failure: str = ""
 
-    def seconds(self, config: RunConfig, done: int = 0) -> float:
-        """What a run takes from iteration ``done`` on, its evaluations included."""
+    def of_run(self, config: RunConfig, done: int = 0) -> float:
+        """Seconds of a run from iteration ``done`` on, its evaluations included."""
         left = config.iterations - done
         evaluated = config.eval_episodes * (EVALUATIONS if done == 0 else EVALUATIONS - 1)
         play = left + evaluated / config.batch
-        return self.start + play * self.rollout + left * self.learn
+        return START + play * self.rollout + left * self.learn
 
 
-def print_forecast(points: Sequence[Point], given: dict[str, Any]) -> int:
+def print_estimate(runs: Sequence[PlannedRun], options: dict[str, Any]) -> int:
     """Print the grid and its time. Returns the exit code: not 0 if some runs cannot be."""
-    console = console_for(quiet="quiet" in given)
-    console.print(overview(points), highlight=False)
-    launcher = make_launcher(points, given)
-    at_once = given.get("jobs") or launcher.slots()
-    paces = like_runs(Path(given.get("out", "results")))
-    open_points = [p for p in points if p.standing in ("new", "started")]
-    unknown = {pace_key(p.resolved): p for p in reversed(open_points)
-               if pace_key(p.resolved) not in paces}
-    iterations = given.get("calibrate", 2)
-    code = 0
-    if unknown and iterations:
-        code = calibrate(unknown, paces, launcher, given, console)
-    else:
-        launcher.close()
-    console.print(forecast_table(points, paces))
-    times = [p_seconds for p in open_points if (p_seconds := seconds_left(p, paces)) is not None]
-    if times:
-        missing = len(open_points) - len(times)
+    console = make_wide_console(quiet="quiet" in options)
+    console.print(overview(runs))
+    root = Path(options.get("out", "results"))
+    times = times_of_runs(root)
+    console.print(estimate_table(runs, times))
+    left = [seconds_left(run, times) for run in runs if run.open]
+    known = [seconds for seconds in left if seconds is not None]
+    if known:
+        at_once = options.get("jobs") or _slots(runs, options)
         console.print(
-            f"\n{duration(sum(times))} of work; with {at_once} at a time about "
-            f"{duration(makespan(times, at_once))}"
-            + (f", and {missing} runs of unknown length" if missing else ""),
-            highlight=False,
+            f"\n{duration(sum(known))} of work; with {at_once} at a time about "
+            f"{duration(makespan(known, at_once))}"
         )
-    for reason in dict.fromkeys(p.reason for p in points if p.standing == "refused"):
-        console.print(reason, highlight=False, markup=False, soft_wrap=True)
-    return code or (2 if any(p.standing == "refused" for p in points) else 0)
+    if len(known) < len(left):
+        console.print(
+            f"\n{len(left) - len(known)} runs of unknown length: below {root} no run with like "
+            f"settings has trained {LEAST} iterations on a machine like this one",
+            soft_wrap=True,
+        )
+    for reason in dict.fromkeys(run.reason for run in runs if run.reason):
+        console.print(reason, soft_wrap=True)
+    return 2 if any(run.reason for run in runs) else 0
 
 
-def pace_key(resolved: RunConfig) -> str:
-    """What runs of one pace have in common."""
+def _slots(runs: Sequence[PlannedRun], options: dict[str, Any]) -> int:
+    launcher = make_launcher(runs, options)
+    try:
+        return launcher.slots()
+    finally:
+        launcher.close()
+
+
+def speed_key(resolved: RunConfig) -> str:
+    """What runs have in common whose iterations take the same time."""
     cheap = fields_with(time=False) | {"algo_options"}
     same = {k: v for k, v in resolved.to_dict().items() if k not in cheap}
     about = options_of(registry.options_class(resolved.algo))
@@ -99,8 +97,8 @@ def pace_key(resolved: RunConfig) -> str:
     return json.dumps(files.plain(same), sort_keys=True)
 
 
-def like_runs(root: Path) -> dict[str, Pace]:
-    """The paces of the runs under ``root`` that were made on a machine like this one."""
+def times_of_runs(root: Path) -> dict[str, IterationTime]:
+    """:func:`speed_key` -> the times of the runs below ``root`` on machines like this one."""
     here, rows, counts = environment(), {}, {}
     for path in root.glob("*/*/*/seed*"):
         try:
@@ -110,14 +108,17 @@ def like_runs(root: Path) -> dict[str, Pace]:
             continue  # no run, a torn one, or one of another version
         if any(there.get(key) != here[key] for key in ("cpu", "cores", "accelerators")):
             continue
-        found = full_iterations(path, config)
-        if len(found) >= 3:
-            key = pace_key(config)
-            rows.setdefault(key, []).extend(found)
+        measured = full_iterations(path, config)
+        if len(measured) >= LEAST:
+            key = speed_key(config)
+            rows.setdefault(key, []).extend(measured)
             counts[key] = counts.get(key, 0) + 1
     return {
-        key: pace_of(own, f"{counts[key]} like run{'s' if counts[key] > 1 else ''}")
-        for key, own in rows.items()
+        key: IterationTime(
+            fmean(row["rollout"] for row in measured), fmean(row["learn"] for row in measured),
+            f"{counts[key]} like run{'s' if counts[key] > 1 else ''}",
+        )
+        for key, measured in rows.items()
     }
 
 
@@ -128,91 +129,43 @@ def full_iterations(path: Path, config: RunConfig) -> list[dict[str, Any]]:
     return [row for row in rows if row.get("iteration", 0) >= first and "learn" in row]
 
 
-def pace_of(rows: Sequence[dict[str, Any]], source: str) -> Pace:
-    return Pace(fmean(r["rollout"] for r in rows), fmean(r["learn"] for r in rows), source=source)
-
-
-def calibrate(
-    unknown: dict[str, Point], paces: dict[str, Pace], launcher: Any, given: dict[str, Any],
-    console: Console,
-) -> int:
-    """Measure the settings in ``unknown`` by short runs, as many at a time as the sweep would
-    have, and put them into ``paces``. Returns their exit code."""
-    # A cluster's workers see the results' folder, and not this machine's temporary ones.
-    out = Path(given.get("out", "results")) if given.get("launcher") == "ray" else None
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    titles, labels = label([point.config for point in unknown.values()])
-    with tempfile.TemporaryDirectory(prefix=".calibration-", dir=out) as folder:
-        jobs = {}
-        for k, (key, point) in enumerate(unknown.items()):
-            where = {"out": folder, "name": f"setting{k}", "no_eval": True}
-            config = shortened(point, given.get("calibrate", 2))
-            path = Path(folder) / f"{point.path.parts[-4]}/{point.path.parts[-3]}"
-            path = path / f"setting{k}" / f"seed{config.seed}"
-            jobs[key] = Job(labels[k], path, [*run_argv(config, where), "--quiet"])
-        console.print(f"measuring {len(jobs)} settings", highlight=False)
-        with JobTable(list(jobs.values()), titles, console) as board:
-            Pool(list(jobs.values()), launcher, given.get("jobs")).work(board.show)
-        for key, job in jobs.items():
-            rows = full_iterations(job.path, read_config(job.path)) if job.code == 0 else []
-            paces[key] = pace_of(rows, f"{len(rows)} iterations") if rows else Pace(
-                failure=job.failure
-            )
-            if rows:
-                timing = files.read_lines(job.path / "timing.jsonl")
-                busy = sum(row["rollout"] + row["learn"] for row in timing)
-                paces[key].start = max(0.0, job.seconds - busy)
-    return exit_code(list(jobs.values()))
-
-
-def shortened(point: Point, iterations: int) -> RunConfig:
-    """The setting for one iteration of its critic alone, and so many whole ones."""
-    has_critic = bool(point.resolved.critic_epochs)
-    batch = point.resolved.batch
-    changes = {"critic_warmup": 1} if has_critic else {}
-    return point.config.replace(
-        episodes=batch * (iterations + has_critic), eval_episodes=1, **changes
-    )
-
-
-def seconds_left(point: Point, paces: dict[str, Pace]) -> float | None:
-    """What a run still takes; None where that is not known."""
-    pace = paces.get(pace_key(point.resolved))
-    if pace is None or pace.failure:
+def seconds_left(run: PlannedRun, times: dict[str, IterationTime]) -> float | None:
+    """What a run still takes; None where no like run is known."""
+    time = times.get(speed_key(run.resolved))
+    if time is None:
         return None
     done = 0
-    if point.standing == "started":
-        every = point.resolved.checkpoint_every
-        done = len(files.read_lines(point.path / "metrics.jsonl")) // every * every
-    return pace.seconds(point.resolved, done)
+    if run.status == "started":
+        every = run.resolved.checkpoint_every
+        done = len(files.read_lines(run.path / "metrics.jsonl")) // every * every
+    return time.of_run(run.resolved, done)
 
 
-def makespan(times: Iterable[float], row_groups: int) -> float:
-    """Seconds until all are done, each started in order as soon as a lane is free."""
-    ends = [0.0] * row_groups
+def makespan(times: Iterable[float], at_once: int) -> float:
+    """Seconds until all are done, each started in order as soon as one of ``at_once`` ends."""
+    ends = [0.0] * at_once
     for seconds in times:
         heapq.heappush(ends, heapq.heappop(ends) + seconds)
     return max(ends)
 
 
-def forecast_table(points: Sequence[Point], paces: dict[str, Pace]) -> Table:
-    """A line a setting: its runs, how they stand, and what they take."""
-    titles, labels = label([point.config for point in points])
+def estimate_table(runs: Sequence[PlannedRun], times: dict[str, IterationTime]) -> Table:
+    """A line for each setting: its runs, how many are to do, and the time of each."""
+    titles, labels = label_runs([run.config for run in runs])
     table = plain_table(*titles[:-1], "runs", "to do", "an iteration", "a run")
     table.add_column("known from", overflow="fold")
-    groups: dict[tuple, list[Point]] = {}
-    for point, texts in zip(points, labels, strict=True):
-        groups.setdefault(texts[:-1], []).append(point)
-    for texts, own in groups.items():
-        todo = [point for point in own if point.standing in ("new", "started")]
-        resolved = own[0].resolved
-        pace = paces.get(pace_key(resolved)) if resolved else None
-        cells = ("", "", "refused" if resolved is None else "")
-        if pace is not None and pace.failure:
-            cells = ("", "", pace.failure)
-        elif pace is not None:
-            whole = duration(pace.seconds(resolved))
-            cells = (f"{pace.rollout + pace.learn:.2f} s", whole, pace.source)
-        table.add_row(*texts, str(len(own)), str(len(todo)), *cells)
+    groups: dict[tuple, list[PlannedRun]] = {}
+    for run, texts in zip(runs, labels, strict=True):
+        groups.setdefault(texts[:-1], []).append(run)
+    for texts, members in groups.items():
+        todo = sum(run.open for run in members)
+        resolved = members[0].resolved
+        time = times.get(speed_key(resolved)) if resolved else None
+        cells = ("?", "?", "no like run")
+        if resolved is None:
+            cells = ("", "", "cannot be run")
+        elif time is not None:
+            whole = duration(time.of_run(resolved))
+            cells = (f"{time.rollout + time.learn:.2f} s", whole, time.source)
+        table.add_row(*texts, str(len(members)), str(todo), *cells)
     return table

@@ -28,6 +28,7 @@ from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.models.prompts import PromptBuilder
 from colllm_bench.objectives.batches import TokenBatch
+from colllm_bench.runs.naming import agent_folder
 
 
 @dataclass
@@ -270,7 +271,7 @@ class TeamPolicy:
         """One folder per agent: a PEFT adapter, or a whole model with ``tuning="full"``. Each
         loads alone, without this package."""
         for agent, slot in zip(self.agents, self.slot_of_agent):
-            own = Path(folder) / agent
+            own = Path(folder) / agent_folder(agent)
             if self.adapters is not None:
                 self.adapters.save_peft(own, slot, self.loaded.source)
             else:
@@ -280,7 +281,7 @@ class TeamPolicy:
     def load(self, folder: str | Path) -> None:
         """Read what :meth:`save` wrote into this team. Raises ConfigError if it does not fit."""
         for slot, name in enumerate(self.policy_names()):
-            own = Path(folder) / name
+            own = Path(folder) / agent_folder(name)
             if self.adapters is not None:
                 self.adapters.load_peft(own, slot)
             else:

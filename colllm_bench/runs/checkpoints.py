@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from colllm_bench.config import RunConfig
 from colllm_bench.runs import files
 
 KEPT = 2
 """The newest, and the one before it should a failing disk tear the newest."""
 
 
-def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
-    """Write the state that ``iteration`` starts from; where it lies.
+def is_due(config: RunConfig, iteration: int) -> bool:
+    """Whether a run writes the state that ``iteration`` starts from without being interrupted."""
+    return iteration == config.iterations or iteration % config.checkpoint_every == 0
+
+
+def save(
+    folder: Path,
+    iteration: int,
+    state: dict[str, Any],
+    due: Callable[[int], bool] = lambda iteration: True,
+) -> Path:
+    """Write the state that ``iteration`` starts from, and remove what is no longer needed.
+
+    Of the checkpoints that are due the last :data:`KEPT` stay. One that an interrupted run wrote
+    stays until the next that is due, so that a run leaves the same files whether or not it was
+    interrupted.
+
+    Returns:
+        The checkpoint's path.
 
     Raises:
         RunError, ConfigError: no space, no permission; earlier checkpoints stay.
@@ -21,8 +40,10 @@ def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
     path = folder / f"iteration-{iteration:06d}.pt"
     state = canonical(state)
     files.atomic_write(path, lambda file: _write(state, file))
-    for old in found(folder)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    planned = [old for old in checkpoint_files(folder) if due(iteration_of(old))]
+    for old in checkpoint_files(folder):
+        if old != path and old not in planned[-KEPT:]:
+            old.unlink(missing_ok=True)
     return path
 
 
@@ -33,7 +54,7 @@ def load(folder: Path, *, remove_torn: bool = True) -> tuple[int, dict[str, Any]
         remove_torn: torn ones are removed, so that the lines after the one taken can be
             forgotten too. For who resumes; who only looks must leave a run's files alone.
     """
-    paths = found(folder)
+    paths = checkpoint_files(folder)
     if not paths:
         return None
     import torch
@@ -45,13 +66,18 @@ def load(folder: Path, *, remove_torn: bool = True) -> tuple[int, dict[str, Any]
             if remove_torn:
                 path.unlink(missing_ok=True)
             continue
-        return int(path.stem.rpartition("-")[2]), state
+        return iteration_of(path), state
     return None
 
 
-def found(folder: Path) -> list[Path]:
+def checkpoint_files(folder: Path) -> list[Path]:
     """Checkpoint files, oldest first."""
     return sorted(folder.glob("iteration-*.pt"))
+
+
+def iteration_of(checkpoint: Path) -> int:
+    """The iteration that a checkpoint file goes on with."""
+    return int(checkpoint.stem.rpartition("-")[2])
 
 
 def canonical(state: Any) -> Any:

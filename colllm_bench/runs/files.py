@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import math
 import os
@@ -110,8 +111,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def lines_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     """Whole rows from the byte ``offset`` on, and the offset after them."""
-    found = list(_whole_lines(path, offset))
-    return [row for _, row in found], found[-1][0] if found else offset
+    lines = list(_whole_lines(path, offset))
+    return [row for _, row in lines], lines[-1][0] if lines else offset
 
 
 def truncate_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> int:
@@ -188,6 +189,19 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """The folders of ``path``, itself included, that do not exist yet, the innermost first."""
+    folders = (path, *path.parents)
+    return list(itertools.takewhile(lambda folder: not folder.exists(), folders))
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove the folders that are empty, in this order; others, and what is no folder, stay."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def sync(path: Path) -> None:

@@ -22,26 +22,30 @@ disk, so it never lacks them.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.config import RunConfig, fields_without_effect
-from colllm_bench.errors import ConfigError, RunError
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.provenance import environment, peak_memory
 from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
+from colllm_bench.runs.status import (
+    SUBFOLDERS,
+    check_free,
+    holds_run,
+    read_config,
+    refuse_changes,
+)
 from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.types import Episode
 
+__all__ = ["RunFolder", "check_free", "holds_run", "read_config"]
+
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
-WITHIN = ("checkpoints", "transcripts", REPLAYS)
-
-
-def run_path(root: str | Path, env: str, algo: str, name: str, seed: int) -> Path:
-    """``root/env/algo/name/seed<k>``: where a run of these lies."""
-    return Path(root) / env / algo / name / f"seed{seed}"
 
 
 class RunFolder:
@@ -53,8 +57,9 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig):
         self.path = path
         self.config = config
+        self._new_folders = files.missing_folders(path)
         with files.writing(path):
-            for name in WITHIN:
+            for name in SUBFOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
         self._lock = files.lock_folder(path)
 
@@ -75,11 +80,16 @@ class RunFolder:
         path = Path(path)
         check_free(path)
         folder = cls(path, config)
-        check_free(path)  # again, now that nobody else can come between
-        (path / "error.txt").unlink(missing_ok=True)
-        files.write_json(path / "environment.json", environment())
-        # Last, because its presence makes the folder a run that can be resumed.
-        files.write_json(path / "config.json", _config_json(config))
+        try:
+            check_free(path)  # again, now that nobody else can come between
+            (path / "error.txt").unlink(missing_ok=True)
+            files.write_json(path / "environment.json", environment())
+            # Last, because its presence makes the folder a run that can be resumed.
+            files.write_json(path / "config.json", _config_json(config))
+        except ColllmError:
+            folder.close()
+            folder._remove_empty_folders()
+            raise
         return folder
 
     @classmethod
@@ -96,7 +106,7 @@ class RunFolder:
         """
         path = Path(path)
         recorded = read_config(path)
-        changed = _refuse_changes(path, recorded, config or recorded)
+        changed = refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
         if changed:
             files.write_json(path / "config.json", _config_json(config))
@@ -118,21 +128,22 @@ class RunFolder:
         self.close()
 
     def discard(self) -> bool:
-        """Remove a folder in which nothing was learned yet; False (and untouched) otherwise."""
-        if (self.path / METRICS).exists() or checkpoints.found(self.path / "checkpoints"):
+        """Remove a folder in which nothing was learned yet, and the empty folders above it that
+        were made for it; False (and untouched) otherwise."""
+        if self._checkpoints() or (self.path / METRICS).exists():
             return False
         for name in ("config.json", "environment.json", "untrained.json"):
             (self.path / name).unlink(missing_ok=True)
         for path in (self.path / REPLAYS).glob("untrained-*.json"):
             path.unlink(missing_ok=True)
         self.close()
-        try:
-            for name in WITHIN:
-                (self.path / name).rmdir()
-            self.path.rmdir()
-        except OSError:
-            return False  # something of someone else's lies there
-        return True
+        self._remove_empty_folders()
+        return not self.path.exists()
+
+    def _remove_empty_folders(self) -> None:
+        """Remove this folder and those above it that it needed, as far as they are empty."""
+        inside = [self.path / name for name in SUBFOLDERS]
+        files.remove_empty([*inside, self.path, *self._new_folders])
 
     @property
     def complete(self) -> bool:
@@ -212,7 +223,8 @@ class RunFolder:
     # -- checkpoints
 
     def save_checkpoint(self, iteration: int, state: dict[str, Any]) -> Path:
-        """Write what :meth:`load_checkpoint` gives back; older ones but one are removed.
+        """Write what :meth:`load_checkpoint` gives back; older ones but one are removed
+        (:func:`colllm_bench.runs.checkpoints.save`).
 
         Args:
             iteration: the iteration to go on with: lines of all earlier ones are written.
@@ -220,11 +232,20 @@ class RunFolder:
         """
         for name in (METRICS, EPISODES, TIMING):
             files.sync(self.path / name)
-        return checkpoints.save(self.path / "checkpoints", iteration, state)
+        due = functools.partial(checkpoints.is_due, self.config)
+        return checkpoints.save(self.path / "checkpoints", iteration, state, due)
+
+    @property
+    def last_checkpoint(self) -> int:
+        """The iteration that the newest checkpoint goes on with; 0 without one."""
+        return max(map(checkpoints.iteration_of, self._checkpoints()), default=0)
 
     def load_checkpoint(self) -> tuple[int, dict[str, Any]] | None:
         """(iteration to go on with, state) of the newest whole checkpoint, or None."""
         return checkpoints.load(self.path / "checkpoints")
+
+    def _checkpoints(self) -> list[Path]:
+        return checkpoints.checkpoint_files(self.path / "checkpoints")
 
     def _note_environment(self) -> None:
         """A run that goes on on another machine or version says so."""
@@ -234,104 +255,7 @@ class RunFolder:
             self.write_json("environment.json", {**noted, "resumed": [*resumed, now]})
 
 
-def holds_run(path: str | Path) -> bool:
-    """Whether a run was started in this folder."""
-    return (Path(path) / "config.json").exists()
-
-
-def read_config(path: str | Path) -> RunConfig:
-    """The configuration that a run folder recorded.
-
-    Raises:
-        ConfigError: no run lies there, or one of another version with other fields.
-    """
-    path = Path(path)
-    if not holds_run(path):
-        raise ConfigError(
-            f"{path} holds no run to resume", allowed="a folder with a config.json",
-            fix="check the path, or leave --resume out",
-        )
-    try:
-        return RunConfig.from_dict(files.read_json(path / "config.json")["config"])
-    except (TypeError, KeyError, RunError) as error:
-        raise ConfigError(
-            f"{path / 'config.json'} cannot be read by this version ({error})",
-            fix="resume with the version in environment.json, or start anew with another --name",
-        ) from error
-
-
-def standing(path: str | Path, config: RunConfig) -> str:
-    """How far a run of ``config`` (resolved) is in this folder: ``new``, ``started`` or
-    ``complete``. Touches nothing.
-
-    Raises:
-        ConfigError: the folder holds something else, or a run of another configuration (each
-            key is named, with both values).
-    """
-    path = Path(path)
-    if not holds_run(path):
-        check_free(path)
-        return "new"
-    _refuse_changes(path, read_config(path), config)
-    return "complete" if (path / "summary.json").exists() else "started"
-
-
-def check_free(path: str | Path) -> None:
-    """Refuse a folder that holds something or cannot be written; creates nothing.
-
-    Raises:
-        ConfigError: names the folder and the ways out.
-    """
-    path = Path(path)
-    with files.writing(path):
-        taken = path.exists() and any(not _leftover(entry) for entry in path.iterdir())
-    if taken:
-        what = "a complete run" if (path / "summary.json").exists() else "files already"
-        ways = "--resume to go on with it, or " if holds_run(path) else ""
-        raise ConfigError(f"{path} holds {what}", fix=f"{ways}--name NAME for a new run beside it")
-    parent = path
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise ConfigError(f"cannot write {path}: {parent} is read-only", fix="--out FOLDER")
-
-
-def _leftover(entry: Path) -> bool:
-    """What a run that was killed or failed before it learned anything leaves behind."""
-    if entry.is_dir():
-        return entry.name in WITHIN and not any(entry.iterdir())
-    started = entry.name in ("environment.json", "error.txt")
-    return started or (entry.name[0] == "." and entry.suffix == ".tmp")
-
-
 def _config_json(config: RunConfig) -> dict[str, Any]:
     from colllm_bench import __version__
 
     return {"version": __version__, "digest": config.digest, "config": config.to_dict()}
-
-
-def _refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[str, Any]:
-    """The fields that may change and did; raises ConfigError for others."""
-    changed = _changes(recorded, config)
-    if changed.keys() - fields_without_effect():
-        named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
-        raise ConfigError(
-            f"{path} was started with another configuration: {named}",
-            fix=f"--resume {path} alone, or --name NAME for a new run",
-        )
-    return changed
-
-
-def _changes(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """Fields that differ, with both values."""
-    before, after = _flat(old), _flat(new)
-    return {
-        key: (before.get(key), after.get(key))
-        for key in before | after if before.get(key) != after.get(key)
-    }
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    """Settings and options of the algorithm side by side."""
-    settings = files.plain(config.to_dict())
-    return settings | settings.pop("algo_options")

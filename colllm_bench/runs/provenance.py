@@ -76,7 +76,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> tuple[str | None, bool | None]:
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     # Only our own checkout: an installed package may lie in a folder of someone else's.
     if not (root / ".git").exists():
         return None, None

@@ -85,31 +85,31 @@ def replay_of(episode: Episode, **about: Any) -> dict[str, Any]:
 
 def _turn(trajectories: list[Trajectory], t: int) -> dict[str, Any]:
     """Turn ``t`` of all agents; those that have left are None."""
-    own = [x.turns[t] if t < len(x.turns) else None for x in trajectories]
-    live = next(turn for turn in own if turn is not None)
+    turns = [x.turns[t] if t < len(x.turns) else None for x in trajectories]
+    live = next(turn for turn in turns if turn is not None)
     ends = {turn.terminated and "terminated" or turn.truncated and "truncated" or None
-            for turn in own if turn is not None}
+            for turn in turns if turn is not None}
     return {
         "reward": live.reward,
         # A turn with which only some agents leave is no end of the episode.
         "end": ends.pop() if len(ends) == 1 else None,
         "score": (live.info or {}).get("score", {}),
-        "agents": [turn and _agent_turn(turn) for turn in own],
+        "agents": [turn and _agent_turn(turn) for turn in turns],
     }
 
 
 def _agent_turn(turn: Turn) -> dict[str, Any]:
-    found: dict[str, Any] = {"observation": turn.observation, "action": turn.action_text or ""}
+    data: dict[str, Any] = {"observation": turn.observation, "action": turn.action_text or ""}
     info = turn.info or {}
     if info.get("invalid"):
-        found["invalid"] = True
+        data["invalid"] = True
     if info.get("notice"):
-        found["notice"] = str(info["notice"])
+        data["notice"] = str(info["notice"])
     for name in ("value", "advantage"):
         number = getattr(turn, name)
         if number is not None:
-            found[name] = round(float(number), 4)
-    return found
+            data[name] = round(float(number), 4)
+    return data
 
 
 def write_replay(path: Path, replay: dict[str, Any]) -> None:
@@ -126,16 +126,16 @@ def read_replay(path: Path) -> dict[str, Any]:
     Raises:
         RunError: the file is missing, torn, no replay, or of a format not known here.
     """
-    found = files.read_json(path)
-    if not isinstance(found, dict) or "format" not in found:
+    replay = files.read_json(path)
+    if not isinstance(replay, dict) or "format" not in replay:
         raise RunError(f"{path} is no replay: it has no 'format'")
-    if found["format"] != FORMAT:
-        raise RunError(f"{path} is a replay of format {found['format']!r}; this version reads "
+    if replay["format"] != FORMAT:
+        raise RunError(f"{path} is a replay of format {replay['format']!r}; this version reads "
                        f"format {FORMAT}")
-    problem = _problem(found)
+    problem = _problem(replay)
     if problem:
         raise RunError(f"{path} is no whole replay: {problem}")
-    return found
+    return replay
 
 
 def _problem(replay: dict[str, Any]) -> str | None:
@@ -147,14 +147,14 @@ def _problem(replay: dict[str, Any]) -> str | None:
         if not isinstance(agent, dict) or not isinstance(agent.get("name"), str):
             return "an agent has no name"
     for t, turn in enumerate(turns):
-        own = turn.get("agents") if isinstance(turn, dict) else None
-        if not isinstance(own, list) or len(own) != len(agents):
+        parts = turn.get("agents") if isinstance(turn, dict) else None
+        if not isinstance(parts, list) or len(parts) != len(agents):
             return f"turn {t} is not of {len(agents)} agents"
-        for said in own:
-            if said is not None and not (
-                isinstance(said, dict)
-                and isinstance(said.get("observation"), str)
-                and isinstance(said.get("action"), str)
+        for part in parts:
+            if part is not None and not (
+                isinstance(part, dict)
+                and isinstance(part.get("observation"), str)
+                and isinstance(part.get("action"), str)
             ):
                 return f"turn {t} lacks an observation or an action"
     if frames and len(frames) != len(turns) + 1:

@@ -6,9 +6,19 @@ from textwrap import indent
 
 from colllm_bench.types import Episode, Trajectory, Turn
 
+VISIBLE = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
+    **{code: f"\\x{code:02x}" for code in range(127, 160)},
+}
+"""Control characters -> how transcripts show them: a terminal that prints a transcript must not
+obey what an agent wrote (ESC is U+241B)."""
+
 
 def episode_text(episode: Episode) -> str:
-    """All that the team saw and said, turn by turn, with rewards and (if any) values."""
+    """All observations and actions, turn by turn, with rewards and (if any) values.
+
+    Control characters are shown, not kept; tabs and line ends are.
+    """
     verdict = {True: "success", False: "no success", None: "no verdict"}[episode.success]
     lengths = [len(trajectory.turns) for trajectory in episode.trajectories]
     parts = [
@@ -24,7 +34,7 @@ def episode_text(episode: Episode) -> str:
         for trajectory in episode.trajectories:
             if t < len(trajectory.turns):
                 parts.append(_turn_text(trajectory, trajectory.turns[t]))
-    return "\n".join(parts) + "\n"
+    return ("\n".join(parts) + "\n").translate(VISIBLE)
 
 
 def _turn_text(trajectory: Trajectory, turn: Turn) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
+from colllm_bench.envs.contract import check_agents
 from colllm_bench.errors import ConfigError
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.setup.validate import RESERVED
@@ -81,6 +82,7 @@ def _bare_env(config: RunConfig, split: str, style: str | None, *, watched: bool
                 allowed=", ".join(k for k in known if k not in RESERVED) or "none",
             )
     env = factory(**options)
+    check_agents(env)
     if len(env.possible_agents) != config.agents:
         raise ConfigError(
             f"environment {config.env!r} has {len(env.possible_agents)} agents, not "

@@ -11,6 +11,7 @@ from colllm_bench.config import RunConfig, fields_with
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import checkpoints
 from colllm_bench.runs.folder import read_config
+from colllm_bench.runs.naming import agent_folder
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
@@ -91,7 +92,7 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
 def require_agents(run: Path, agents: Sequence[str]) -> Path:
     """The folder with a folder for each of ``agents``. Raises ConfigError if one is missing."""
     folder = team_folder(run)
-    missing = [agent for agent in agents if not (folder / agent).is_dir()]
+    missing = [agent for agent in agents if not (folder / agent_folder(agent)).is_dir()]
     if missing:
         there = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise ConfigError(

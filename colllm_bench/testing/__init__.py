@@ -28,7 +28,7 @@ import numpy as np
 
 from colllm_bench import registry
 from colllm_bench.errors import ConfigError
-from colllm_bench.testing.episode_checker import NASTY, CheckError, Player, mixed, need
+from colllm_bench.testing.episode_checker import NASTY, CheckError, EpisodeChecker, mixed, require
 
 __all__ = ["CheckError", "EnvReport", "check_env"]
 
@@ -86,31 +86,31 @@ def check_env(
     """
     make = _factory(env, options)
     seeds = list(seeds)
-    need(seeds, "check_env needs at least one seed")
-    player = Player(max_turns, cooperative, scripted)
-    player.spoil = False
+    require(seeds, "check_env needs at least one seed")
+    checker = EpisodeChecker(max_turns, cooperative, scripted)
+    checker.overwrite = False
     tracks: dict[int, list[str]] = {}
 
     def play_once(seed: int) -> list[str]:
-        return player.episode(make(), seed)
+        return checker.episode(make(), seed)
 
     for seed in seeds:
         tracks[seed] = _guarded(partial(play_once, seed))
-    player.spoil = True
-    _check_repeats(make, player, tracks)
-    _check_copies(make, player, seeds[0], tracks[seeds[0]])
-    player.episode(make(), seeds[0], texts=lambda rng, env, agent: rng.choice(NASTY))
-    player.episode(make(), seeds[0], texts=lambda rng, env, agent: None)
+    checker.overwrite = True
+    _check_repeats(make, checker, tracks)
+    _check_copies(make, checker, seeds[0], tracks[seeds[0]])
+    checker.episode(make(), seeds[0], texts=lambda rng, env, agent: rng.choice(NASTY))
+    checker.episode(make(), seeds[0], texts=lambda rng, env, agent: None)
     _check_aec(make(), seeds[0], max_turns)
     if hash_seeds:
         agent = scripted and _name(scripted)
-        given = [_name(env), options, seeds[0], max_turns, cooperative, agent]
-        _check_hash_seeds(given, tracks[seeds[0]])
+        episode = [_name(env), options, seeds[0], max_turns, cooperative, agent]
+        _check_hash_seeds(episode, tracks[seeds[0]])
     return EnvReport(
         agents=len(make().possible_agents),
-        episodes=player.episodes,
-        turns=player.longest,
-        observation=player.widest,
+        episodes=checker.episodes,
+        turns=checker.longest,
+        observation=checker.widest,
     )
 
 
@@ -127,37 +127,44 @@ def _guarded(play: Callable[[], Any]) -> Any:
     before = random.getstate(), pickle.dumps(np.random.get_state())
     result = play()
     after = random.getstate(), pickle.dumps(np.random.get_state())
-    need(before == after, "the environment draws from a global generator (random or numpy.random)")
+    message = "the environment draws from a global generator (random or numpy.random)"
+    require(before == after, message)
     return result
 
 
-def _check_repeats(make: Callable[[], Any], player: Player, tracks: dict[int, list[str]]) -> None:
+def _check_repeats(
+    make: Callable[[], Any], checker: EpisodeChecker, tracks: dict[int, list[str]]
+) -> None:
     """The same seed again in one instance, and in instances that take turns."""
     env = make()
     for seed, track in [*tracks.items(), *tracks.items()]:
-        need(player.episode(env, seed) == track, f"seed {seed} differs when an env is used again")
+        again = checker.episode(env, seed)
+        require(again == track, f"seed {seed} differs when an env is used again")
     seeds = list(tracks)
-    pairs = [player.steps(make(), seed) for seed in (seeds[0], seeds[-1])]
+    pairs = [checker.steps(make(), seed) for seed in (seeds[0], seeds[-1])]
     seen: list[list[str]] = [[], []]
-    for k in range(2 * (player.max_turns + 2)):
+    for k in range(2 * (checker.max_turns + 2)):
         digest = next(pairs[k % 2], None)
         if digest is not None:
             seen[k % 2].append(digest)
     for seed, track in zip((seeds[0], seeds[-1]), seen, strict=True):
-        need(track == tracks[seed], f"seed {seed} differs when two instances are stepped in turn")
+        same = track == tracks[seed]
+        require(same, f"seed {seed} differs when two instances are stepped in turn")
 
 
-def _check_copies(make: Callable[[], Any], player: Player, seed: int, track: list[str]) -> None:
+def _check_copies(
+    make: Callable[[], Any], checker: EpisodeChecker, seed: int, track: list[str]
+) -> None:
     """Pickled and deep-copied after every turn, the episode must go on as if nothing was."""
     copies = {"pickled": lambda e: pickle.loads(pickle.dumps(e)), "deep-copied": copy.deepcopy}
     for word, clone in copies.items():
         env = make()
-        steps = player.steps(env, seed)
+        steps = checker.steps(env, seed)
         seen = [next(steps)]
         for _ in range(len(track) - 1):
             env = clone(env)
             seen.append(steps.send(env))
-        need(seen == track, f"seed {seed} differs when the env is {word} in the middle")
+        require(seen == track, f"seed {seed} differs when the env is {word} in the middle")
 
 
 def _check_aec(env: Any, seed: int, max_turns: int) -> None:
@@ -170,7 +177,7 @@ def _check_aec(env: Any, seed: int, max_turns: int) -> None:
     for agent in aec.agent_iter(max_iter=(max_turns + 1) * len(env.possible_agents)):
         ended = aec.terminations[agent] or aec.truncations[agent]
         aec.step(None if ended else mixed(rng, parallel, agent))
-    need(not aec.agents, f"the AEC form is not over after {max_turns} turns")
+    require(not aec.agents, f"the AEC form is not over after {max_turns} turns")
 
 
 _CHILD = """
@@ -179,8 +186,8 @@ from colllm_bench import registry, testing
 from colllm_bench.testing import episode_checker
 env, options, seed, max_turns, cooperative, scripted = json.loads(sys.stdin.read())
 scripted = scripted and registry.load(scripted, "scripted agent")
-player = episode_checker.Player(max_turns, cooperative, scripted)
-print(json.dumps(player.episode(testing._factory(env, options)(), seed)))
+checker = episode_checker.EpisodeChecker(max_turns, cooperative, scripted)
+print(json.dumps(checker.episode(testing._factory(env, options)(), seed)))
 """
 
 
@@ -197,20 +204,21 @@ def _name(entry: str | Callable[..., Any]) -> str:
     return f"{entry.__module__}:{name}"
 
 
-def _check_hash_seeds(given: list, track: list[str]) -> None:
+def _check_hash_seeds(episode: list, track: list[str]) -> None:
     """The same episode in fresh interpreters whose strings hash otherwise."""
     path = os.pathsep.join(p for p in sys.path if p)
     for hash_seed in ("0", "1"):
         done = subprocess.run(
             [sys.executable, "-c", _CHILD],
-            input=json.dumps(given),
+            input=json.dumps(episode),
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
         )
-        need(done.returncode == 0, f"{given[0]!r} does not play elsewhere:\n{done.stderr[-2000:]}")
-        need(
+        message = f"{episode[0]!r} does not play elsewhere:\n{done.stderr[-2000:]}"
+        require(done.returncode == 0, message)
+        require(
             json.loads(done.stdout.splitlines()[-1]) == track,
-            f"seed {given[2]} differs under PYTHONHASHSEED={hash_seed}: "
+            f"seed {episode[2]} differs under PYTHONHASHSEED={hash_seed}: "
             f"something iterates over a set",
         )

@@ -1,4 +1,4 @@
-"""Plays whole episodes and checks every value on the way: the engine of ``check_env``."""
+"""Plays whole episodes and checks every value that the environment returns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from colllm_bench.envs.contract import (
+    ContractError,
+    check_agents,
+    reset_env,
+    step_env,
+    text_of,
+)
+from colllm_bench.errors import ConfigError
 from colllm_bench.runs.replays import frame_of
 
 NASTY = (
@@ -32,22 +40,40 @@ class CheckError(AssertionError):
     """What an environment does wrong, and where."""
 
 
-def need(truth: Any, message: str) -> None:
+def require(truth: Any, message: str) -> None:
+    """Raise :class:`CheckError` with ``message`` unless ``truth`` holds."""
     if not truth:
         raise CheckError(message)
 
 
-class Player:
-    """Plays whole episodes with seeded texts, and checks every return value on the way."""
+class EpisodeChecker:
+    """Plays whole episodes with seeded texts, and checks every value that comes back.
+
+    Args:
+        max_turns: a longer episode fails.
+        cooperative: whether all agents must get the same reward.
+        scripted: makes a scripted agent; None: texts are drawn.
+
+    Attributes:
+        overwrite: whether to overwrite what the environment returned, once it has been read.
+        episodes, longest, widest: whole episodes, turns of the longest, characters of the
+            longest observation.
+    """
 
     def __init__(self, max_turns: int, cooperative: bool, scripted: Callable | None = None):
         self.max_turns, self.cooperative, self.scripted = max_turns, cooperative, scripted
-        self.spoil = True
-        """Whether to scribble over what the environment returned, once it has been read."""
+        self.overwrite = True
         self.episodes = self.longest = self.widest = 0
 
     def episode(self, env: Any, seed: int, texts=None) -> list[str]:
-        """One episode; returns a digest of everything seen, turn by turn."""
+        """One episode; returns a digest of everything seen, turn by turn.
+
+        Args:
+            texts: (generator, env, agent) -> the agent's action; None: :func:`mixed`.
+
+        Raises:
+            CheckError: at the first breach of the contract.
+        """
         return list(self.steps(env, seed, texts))
 
     def steps(self, env: Any, seed: int, texts=None):
@@ -56,11 +82,11 @@ class Player:
         After a digest the caller may send another environment to go on with.
         """
         rng = random.Random(seed)
-        observations, infos = env.reset(seed=seed)
-        need(env.agents == list(env.possible_agents), "reset() must bring back all agents")
+        observations, infos = _in_words(_checked_reset, env, seed)
+        require(env.agents == list(env.possible_agents), "reset() must bring back all agents")
         for agent in env.agents:
-            told = infos.get(agent, {}).get("instructions")
-            need(isinstance(told, str) and told, f"infos[{agent!r}]['instructions'] is missing")
+            text = infos.get(agent, {}).get("instructions")
+            require(isinstance(text, str) and text, f"infos[{agent!r}]['instructions'] is missing")
         self._check(env, env.agents, observations, infos)
         team = {}
         for agent in env.agents if self.scripted and texts is None else ():
@@ -73,18 +99,19 @@ class Player:
             actions = {}
             for agent in live:
                 if agent in team:
-                    said = team[agent].act(observations[agent]["text"], infos[agent])
-                    actions[agent] = said if rng.random() < 0.8 else rng.choice(NASTY)
+                    action = team[agent].act(text_of(observations[agent]), infos[agent])
+                    actions[agent] = action if rng.random() < 0.8 else rng.choice(NASTY)
                 else:
                     actions[agent] = (texts or mixed)(rng, env, agent)
-            result = env.step({a: text for a, text in actions.items() if text is not None})
+            spoken = {a: text for a, text in actions.items() if text is not None}
+            result = _in_words(step_env, env, spoken)
             turns += 1
-            need(turns <= self.max_turns, f"an episode outlasts max_turns={self.max_turns}")
+            require(turns <= self.max_turns, f"an episode outlasts max_turns={self.max_turns}")
             self._check_step(env, live, result)
             digest = _digest(*result, env.agents, _state(env))
             observations, infos = copy.deepcopy((result[0], result[4]))
-            if self.spoil:
-                _spoil(result)
+            if self.overwrite:
+                _overwrite(result)
             env = (yield digest) or env
         self.episodes += 1
         self.longest = max(self.longest, turns)
@@ -92,22 +119,23 @@ class Player:
     def _check(self, env: Any, live: list[str], observations: dict, infos: dict) -> None:
         _check_frame(env)
         for agent in live:
-            need(agent in observations, f"no observation for {agent!r}")
+            require(agent in observations, f"no observation for {agent!r}")
             seen = observations[agent]
             space = env.observation_space(agent)
-            need(space is env.observation_space(agent), "observation_space() makes a new space")
-            need(env.action_space(agent) is env.action_space(agent), "action_space() makes a new")
-            need(space.contains(seen), f"{agent!r}: the space does not contain {seen!r:.200}")
-            need(isinstance(seen["text"], str), f"{agent!r}: observation['text'] is no text")
-            self.widest = max(self.widest, len(seen["text"]))
+            require(space is env.observation_space(agent), "observation_space() makes a new space")
+            acts = env.action_space(agent)
+            require(acts is env.action_space(agent), "action_space() makes a new space")
+            require(space.contains(seen), f"{agent!r}: the space does not contain {seen!r:.200}")
+            self.widest = max(self.widest, len(_in_words(text_of, seen)))
             info = infos.get(agent)
-            need(isinstance(info, dict), f"no info for {agent!r}")
-            need(isinstance(info.get("invalid"), bool), f"{agent!r}: infos 'invalid' is no bool")
-            need(isinstance(info.get("notice", ""), str), f"{agent!r}: infos 'notice' is no text")
+            require(isinstance(info, dict), f"no info for {agent!r}")
+            require(isinstance(info.get("invalid"), bool), f"{agent!r}: infos 'invalid' is no bool")
+            notice = info.get("notice", "")
+            require(isinstance(notice, str), f"{agent!r}: infos 'notice' is no text")
             score = info.get("score")
-            need(isinstance(score, dict), f"{agent!r}: infos 'score' is no dict")
+            require(isinstance(score, dict), f"{agent!r}: infos 'score' is no dict")
             for key, value in score.items():
-                need(
+                require(
                     isinstance(key, str) and isinstance(value, float) and math.isfinite(value),
                     f"{agent!r}: score {key!r} is {value!r}, not a finite float",
                 )
@@ -117,23 +145,39 @@ class Player:
         self._check(env, live, observations, infos)
         for agent in live:
             for name, values in (("terminations", terminated), ("truncations", truncated)):
-                need(type(values.get(agent)) is bool, f"{name}[{agent!r}] is no bool")
+                require(type(values.get(agent)) is bool, f"{name}[{agent!r}] is no bool")
             reward = rewards.get(agent)
-            need(
+            require(
                 isinstance(reward, (int, float)) and math.isfinite(reward),
                 f"the reward of {agent!r} is {reward!r}, not a finite number",
             )
             gone = agent not in env.agents
             ended = terminated[agent] or truncated[agent]
-            need(gone == ended, f"{agent!r} has ended: {ended}, has left env.agents: {gone}")
-        need(set(env.agents) <= set(live), "an agent that had left came back")
+            require(gone == ended, f"{agent!r} has ended: {ended}, has left env.agents: {gone}")
+        require(set(env.agents) <= set(live), "an agent that had left came back")
         if self.cooperative:
             values = {rewards[agent] for agent in live}
-            need(len(values) == 1, f"a cooperative team's rewards differ: {sorted(values)}")
+            require(len(values) == 1, f"a cooperative team's rewards differ: {sorted(values)}")
         if not env.agents:
             for agent in live:
                 won = infos[agent].get("success")
-                need(isinstance(won, bool), f"infos[{agent!r}]['success'] is missing at the end")
+                require(isinstance(won, bool), f"infos[{agent!r}]['success'] is missing at the end")
+
+
+def _checked_reset(env: Any, seed: int) -> tuple:
+    try:
+        check_agents(env)
+    except ConfigError as error:
+        raise CheckError(str(error)) from error
+    return reset_env(env, seed)
+
+
+def _in_words(call: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of ``call``; a breach of the contract becomes a :class:`CheckError`."""
+    try:
+        return call(*arguments)
+    except ContractError as error:
+        raise CheckError(str(error)) from error
 
 
 def mixed(rng: random.Random, env: Any, agent: str) -> str:
@@ -156,11 +200,11 @@ def _check_frame(env: Any) -> None:
         return
     frame = frame_of(env)
     if frame is not None:
-        need(
+        require(
             isinstance(frame, dict) and isinstance(frame.get("kind"), str),
             f"frame() is no dict with a 'kind': {frame!r:.200}",
         )
-        need(frame == frame_of(env), "frame() called twice shows two things")
+        require(frame == frame_of(env), "frame() called twice shows two things")
 
 
 def _digest(*parts: Any) -> str:
@@ -168,8 +212,8 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _spoil(result: tuple) -> None:
-    """Scribble over what was returned: an environment must not depend on it any more."""
+def _overwrite(result: tuple) -> None:
+    """Empty what was returned: an environment must not depend on it any more."""
     for part in result:
         for value in part.values():
             if isinstance(value, dict):

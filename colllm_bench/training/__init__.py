@@ -1,7 +1,7 @@
 """From played episodes to optimizer steps, and the loop around them.
 
 May import everything below it: models, objectives, baselines, teams, evaluation, runs. Imports
-torch.
+torch, but for ``callbacks``, ``loggers`` and ``recording``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 
 _PUBLIC = {
+    "Callback": "callbacks",
+    "CallbackList": "callbacks",
     "Trainer": "trainer",
     "train": "loop",
     "finish": "loop",
 }
-__all__ = ["Trainer", "train", "finish"]
+__all__ = ["Callback", "CallbackList", "Trainer", "train", "finish"]
 
 
 def __getattr__(name: str):

@@ -1,9 +1,8 @@
 """Metrics to TensorBoard and W&B beside the run folder: off by default, never instead of it.
 
-``metrics.jsonl`` is the record; what is here is a copy of it, made again from the file wherever
-a run goes on (``--resume`` of a complete run with ``--log`` logs it afterwards). A logger is a
-callback (:mod:`colllm_bench.display.progress`) and fails alone: a network that is down costs a
-line on stderr, not the run.
+``metrics.jsonl`` is the record. A logger copies it, from the file's first line on whenever a run
+goes on (``--resume`` of a complete run with ``--log`` logs it afterwards). A logger that fails,
+without a network for instance, costs a line on stderr and not the run.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from colllm_bench import cli
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import files
+from colllm_bench.training.callbacks import Callback
 
 KNOWN = ("tensorboard", "wandb")
 LOGS = "logs"
@@ -46,17 +46,17 @@ def parse_names(text: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def make_logs(names: Sequence[str], path: Path, config: RunConfig) -> list[Log]:
+def make_loggers(names: Sequence[str], path: Path, config: RunConfig) -> list[Logger]:
     """A logger for each of ``names``, of the run in the folder ``path``."""
     kinds = {"tensorboard": TensorBoard, "wandb": WandB}
     return [kinds[name](path, config) for name in names]
 
 
-class Log:
-    """A callback that copies rows of metrics; subclasses say where to.
+class Logger(Callback):
+    """A callback that copies rows of metrics to the place that a subclass writes to.
 
-    Opened with the first row, so that a run that never began leaves nothing. Whatever a
-    subclass's ``open``, ``write`` or ``shut`` raises ends this log with a line, and not the run.
+    Opened with the first row, so that a run that never began leaves nothing. An exception of a
+    subclass's ``open``, ``write`` or ``close`` ends this logger with a line, not the run.
     """
 
     name: str
@@ -66,39 +66,35 @@ class Log:
         self.opened = self.failed = False
 
     def open(self) -> None:
-        """Get ready; ``config`` and ``path`` say of which run."""
+        """Get ready to write rows of the run ``config`` in the folder ``path``."""
 
     def write(self, row: dict[str, Any]) -> None:
         """A row of ``metrics.jsonl``. All rows of the run come, from the first on."""
 
-    def shut(self, results: dict[str, float]) -> None:
+    def close(self, results: dict[str, float]) -> None:
         """The end, with the held-out results (empty where there are none)."""
 
-    def start(self, total: int, done: int) -> None:
+    def on_start(self, total: int, done: int) -> None:
         for row in files.read_lines(self.path / "metrics.jsonl"):
-            self.iteration(row, ())
+            self.on_iteration(row, ())
 
-    def iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
+    def on_iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
         if self.failed:
             return
-        with self._alone():
+        with self._stopping_on_failure():
             if not self.opened:
                 self.open()
                 self.opened = True
             self.write(row)
 
-    def close(self) -> None:
-        """Training is over; the evaluation follows, and then :meth:`end`."""
-
-    def end(self, summary: dict[str, Any] | None) -> None:
-        """The run is over: with its ``summary.json``, or without one."""
+    def on_run_end(self, summary: dict[str, Any] | None) -> None:
         if self.opened and not self.failed:
-            with self._alone():
-                self.shut(held_out(summary or {}))
+            with self._stopping_on_failure():
+                self.close(held_out_means(summary or {}))
             self.opened = False
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _stopping_on_failure(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -108,22 +104,22 @@ class Log:
 
 
 def numbers(row: dict[str, Any]) -> dict[str, float]:
-    """What can be drawn of a row."""
+    """The values of a row that can be plotted."""
     axes = ("iteration", "episodes")
     return {k: v for k, v in row.items() if isinstance(v, (int, float)) and k not in axes}
 
 
-def held_out(summary: dict[str, Any]) -> dict[str, float]:
+def held_out_means(summary: dict[str, Any]) -> dict[str, float]:
     """``score/trained`` and so on: the means of a ``summary.json``."""
     return {
-        f"{measure}/{team}": found["mean"]
+        f"{measure}/{team}": result["mean"]
         for measure in ("score", "return", "success")
-        for team, found in (summary.get(measure) or {}).items()
-        if found.get("mean") is not None
+        for team, result in (summary.get(measure) or {}).items()
+        if result.get("mean") is not None
     }
 
 
-class TensorBoard(Log):
+class TensorBoard(Logger):
     """Event files in ``logs/tensorboard``, over episodes. They are written anew from
     ``metrics.jsonl`` when a run goes on: every iteration is one point."""
 
@@ -135,26 +131,26 @@ class TensorBoard(Log):
         folder = self.path / LOGS / self.name
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        # purge_step: a TensorBoard that is looking on forgets what the old file said.
+        # purge_step: a running TensorBoard drops the points of the old file.
         self.writer = SummaryWriter(str(folder), purge_step=0, flush_secs=10)
 
     def write(self, row: dict[str, Any]) -> None:
         for key, value in numbers(row).items():
             self.writer.add_scalar(f"train/{key}", value, row["episodes"])
 
-    def shut(self, results: dict[str, float]) -> None:
+    def close(self, results: dict[str, float]) -> None:
         step = self.config.iterations * self.config.batch
         for key, value in results.items():
             self.writer.add_scalar(f"held_out/{key}", value, step)
         self.writer.close()
 
 
-class WandB(Log):
-    """A run of W&B in ``logs/wandb``; WANDB_MODE=offline keeps it on this machine, WANDB_PROJECT
-    and the like say where it goes otherwise.
+class WandB(Logger):
+    """A W&B run in ``logs/wandb``. WANDB_MODE=offline keeps it on this machine; WANDB_PROJECT
+    and the other variables of W&B choose where it goes otherwise.
 
-    ``logs/wandb.json`` holds its id and what was logged: a run that goes on keeps its id, and
-    says nothing twice (its numbers are the same ones again).
+    ``logs/wandb.json`` holds its id and how many iterations were logged: a resumed run keeps its
+    id and logs no iteration twice.
     """
 
     name = "wandb"
@@ -188,6 +184,6 @@ class WandB(Log):
         self.state["iterations"] = row["iteration"] + 1
         files.write_json(self.file, self.state)
 
-    def shut(self, results: dict[str, float]) -> None:
+    def close(self, results: dict[str, float]) -> None:
         self.run.summary.update({f"held_out/{key}": value for key, value in results.items()})
         self.run.finish()

@@ -1,8 +1,10 @@
-"""The training loop, readable top to bottom: play, credit, step, record."""
+"""The training loop, readable top to bottom: play, learn, record."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from colllm_bench.config import RunConfig
@@ -12,21 +14,26 @@ from colllm_bench.evaluation.held_out import (
     reference_teams,
     summarize_teams,
 )
+from colllm_bench.runs.folder import RunFolder
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.setup.environments import provenance_of
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
+from colllm_bench.training.callbacks import Callback
 from colllm_bench.training.recording import describe, keep_replays, record_iteration
 from colllm_bench.training.trainer import Trainer
 
 
-def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Trainer:
+def train(
+    config: RunConfig, folder: RunFolder | None = None, callback: Callback | None = None
+) -> Trainer:
     """Train a team; with a run folder, record it and go on from its last checkpoint.
 
     Args:
         config: what to run; open questions are filled in by ``resolve``.
-        folder: a :class:`colllm_bench.runs.folder.RunFolder`, or None to record nothing.
-        callback: shows progress (:mod:`colllm_bench.display.progress`), or None.
+        folder: None to record nothing.
+        callback: told of the progress; several as a
+            :class:`colllm_bench.training.callbacks.CallbackList`.
 
     Returns:
         The trainer with the trained team.
@@ -37,39 +44,66 @@ def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Traine
     """
     config = resolve(config)
     check_config(config)
-    trainer = Trainer(config)
-    start = 0
-    if folder is not None:
-        found = folder.load_checkpoint()
-        if found is not None:
-            start, state = found
-            trainer.load_state_dict(state)
-        folder.rewind(start)
-        if start == 0:
-            untrained = evaluate_team(config, trainer.team, frames=KEPT["untrained"])
-            keep_replays(folder, "untrained", untrained)
-            folder.write_json("untrained.json", raw_results(untrained))
-    if callback:
-        callback.start(config.iterations * config.batch, start * config.batch)
-    for iteration in range(start, config.iterations):
-        began = time.perf_counter()
-        episodes = trainer.play(iteration)
-        played = time.perf_counter()
-        learned = trainer.learn(episodes, iteration)
-        row: dict[str, float] = {"iteration": iteration}
-        row["episodes"] = (iteration + 1) * config.batch
-        row |= describe(episodes) | learned
-        if folder is not None:
-            seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
-            record_iteration(folder, trainer, row, episodes, seconds)
-        if callback:
-            callback.iteration(row, episodes)
-    if callback:
-        callback.close()
+    trainer, callback = Trainer(config), callback or Callback()
+    start = 0 if folder is None else _restore(trainer, folder)
+    callback.on_start(config.iterations * config.batch, start * config.batch)
+    try:
+        for iteration in range(start, config.iterations):
+            began = time.perf_counter()
+            with _checkpointing_on_failure(trainer, folder, iteration):
+                episodes = trainer.play(iteration)
+            played = time.perf_counter()
+            metrics = trainer.learn(episodes, iteration)
+            row: dict[str, float] = {"iteration": iteration}
+            row["episodes"] = (iteration + 1) * config.batch
+            row |= describe(episodes) | metrics
+            if folder is not None:
+                seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
+                record_iteration(folder, trainer, row, episodes, seconds)
+            callback.on_iteration(row, episodes)
+    finally:
+        callback.on_train_end()
     return trainer
 
 
-def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
+def _restore(trainer: Trainer, folder: RunFolder) -> int:
+    """Load the newest checkpoint, or evaluate the untrained team where there is none.
+
+    Returns:
+        The iteration to go on with.
+    """
+    start, checkpoint = 0, folder.load_checkpoint()
+    if checkpoint is not None:
+        start, state = checkpoint
+        trainer.load_state_dict(state)
+    folder.rewind(start)
+    if start == 0:
+        untrained = evaluate_team(trainer.config, trainer.team, frames=KEPT["untrained"])
+        keep_replays(folder, "untrained", untrained)
+        folder.write_json("untrained.json", raw_results(untrained))
+    return start
+
+
+@contextlib.contextmanager
+def _checkpointing_on_failure(
+    trainer: Trainer, folder: RunFolder | None, iteration: int
+) -> Iterator[None]:
+    """Around the play of an iteration: Ctrl-C or an exception first saves a checkpoint.
+
+    Playing changes nothing that is learned, so the state is that after the last iteration: a
+    resumed run trains as if it had not been interrupted. While learning the state is between
+    two iterations; a resumed run then repeats those since the last checkpoint.
+    """
+    try:
+        yield
+    except BaseException:
+        if folder is not None and iteration > folder.last_checkpoint:
+            with contextlib.suppress(Exception):  # the failure is what must be told
+                folder.save_checkpoint(iteration, trainer.state_dict())
+        raise
+
+
+def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
     """Evaluate the trained team and the reference teams, and write ``summary.json``.
 
     Returns:

@@ -7,13 +7,14 @@ from statistics import fmean
 from typing import Any
 
 from colllm_bench.config import RunConfig
+from colllm_bench.runs.checkpoints import is_due
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.types import Episode
 
 
 def keeps_checkpoint(config: RunConfig, iteration: int) -> bool:
     """Whether an iteration ends with a checkpoint; its first episode is then kept to be read."""
-    return iteration + 1 == config.iterations or (iteration + 1) % config.checkpoint_every == 0
+    return is_due(config, iteration + 1)
 
 
 def keeps_replay(config: RunConfig, iteration: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.cli.arguments import run_arguments
+from colllm_bench.cli import command_line
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
 from colllm_bench.runs import files
@@ -56,7 +56,7 @@ def command(config: dict[str, Any], seeds: list[int]) -> str:
     known = {field.name for field in fields(RunConfig)} - {"seed"}
     settings = {key: value for key, value in config.items() if key in known}
     parts = ["python", "-m", "colllm_bench.run"]
-    parts += run_arguments(RunConfig(**settings), always=FIRST)
+    parts += command_line(RunConfig(**settings), always=FIRST)
     if len(seeds) == 1:
         return shlex.join([*parts, "--seed", str(seeds[0])])
     in_a_row = seeds == list(range(seeds[0], seeds[-1] + 1))

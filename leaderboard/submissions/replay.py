@@ -14,6 +14,7 @@ from typing import Any
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
+from colllm_bench.runs.naming import agent_folder
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 
@@ -79,12 +80,13 @@ def _load(team: Any, folder: Path) -> None:
     from safetensors import SafetensorError
 
     for agent, slot in zip(team.agents, team.slot_of_agent):
-        agent_folder, first = folder / agent, folder / team.policy_names()[slot]
+        own = folder / agent_folder(agent)
+        first = folder / agent_folder(team.policy_names()[slot])
         try:
-            _require_finite(agent_folder)
-            if agent_folder == first:
-                _load_slot(team, agent_folder, slot)
-            elif not _same_weights(agent_folder, first):
+            _require_finite(own)
+            if own == first:
+                _load_slot(team, own, slot)
+            elif not _same_weights(own, first):
                 raise ConfigError(
                     f"{agent} and {first.name} share a policy, and their files differ"
                 )

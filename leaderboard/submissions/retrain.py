@@ -11,6 +11,8 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.runs import files
+from colllm_bench.runs.naming import agent_folder
+from colllm_bench.training.callbacks import Callback
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ def train_again(config: RunConfig, iterations: int | None = None) -> Retraining:
         return Retraining(rows.rows, None)
     with tempfile.TemporaryDirectory() as folder:
         trainer.team.save(folder)
-        weights = {agent: weights_of(Path(folder) / agent) for agent in trainer.team.agents}
+        weights = {
+            agent: weights_of(Path(folder) / agent_folder(agent)) for agent in trainer.team.agents
+        }
     return Retraining(rows.rows, weights)
 
 
@@ -56,20 +60,17 @@ class _Done(Exception):
     """The iterations that were asked for are done."""
 
 
-class _Rows:
+class _Rows(Callback):
     """A callback that keeps the metrics and stops the training in time."""
 
     def __init__(self, most: int):
         self.most, self.rows = most, []
         self.total = 0
 
-    def start(self, total: int, done: int) -> None:
+    def on_start(self, total: int, done: int) -> None:
         self.total = total
 
-    def iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
+    def on_iteration(self, row: dict[str, Any], episodes: Sequence[Any]) -> None:
         self.rows.append(json.loads(json.dumps(files.plain(row))))
         if len(self.rows) >= self.most and row["episodes"] < self.total:
             raise _Done
-
-    def close(self) -> None:
-        pass

@@ -12,6 +12,7 @@ from paths import ROOT
 from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs.naming import default_name
 from colllm_bench.setup.resolve import load_algorithm, resolve
 from colllm_bench.setup.validate import check_config
 
@@ -108,7 +109,7 @@ def test_the_option_is_set_by_pair_by_flag_and_by_file(algo, tmp_path):
 def test_it_is_part_of_the_digest_and_the_runs_name(algo):
     one, other = (RunConfig.of(algo=algo, bag_width=width) for width in (16, 4))
     assert resolve(one).digest != resolve(other).digest
-    assert run.default_name(other) == "bagwidth4"
+    assert default_name(other) == "bagwidth4"
 
 
 def test_help_shows_the_options_of_the_chosen_algorithm(algo, capsys):
@@ -160,7 +161,7 @@ def test_it_trains_is_recorded_and_resumes_to_the_same_bytes(algo, tmp_path):
 
 def test_names_of_0_1_still_work_with_a_warning(tmp_path):
     (tmp_path / "old.py").write_text(
-        "from colllm_bench.baselines.algorithm import ActorCritic, Algorithm\n"
+        "from colllm_bench.baselines.base import ActorCritic, Algorithm\n"
         "from colllm_bench.objectives.critic_inputs import LOCAL\n"
         "class Old(ActorCritic):\n"
         "    view = LOCAL\n"

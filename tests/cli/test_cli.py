@@ -15,6 +15,7 @@ from random_models import make_config, make_model, make_tokenizer
 from colllm_bench import cli, run
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs.naming import default_name
 
 SMALL = "--agents 2 --episodes 8 --batch 4 --eval-episodes 4 --threads 1".split()
 
@@ -100,6 +101,22 @@ def test_a_dry_run_prints_a_file_that_gives_the_same_settings(capsys, tmp_path):
     assert not list(tmp_path.glob("results"))
 
 
+def test_a_configuration_as_arguments():
+    config = RunConfig(
+        algo="mc", lr=3e-4, normalize_advantages=False, gradient_checkpointing=True,
+        env_options={"level": 2, "mood": "7", "size": [3, 4], "name": "a b"}, model="-odd",
+    )
+    words = cli.command_line(config, always=("env", "seed"))
+    assert words[:4] == ["--env", "strategy", "--seed", "0"]
+    assert words[4:] == [
+        "--algo", "mc", "--env-option", "level=2", "--env-option", 'mood="7"', "--env-option",
+        "size=[3, 4]", "--env-option", "name=a b", "--model=-odd", "--gradient-checkpointing",
+        "--lr", "0.0003", "--no-normalize-advantages",
+    ]
+    assert config_of(*words) == config
+    assert cli.command_line(RunConfig()) == []
+
+
 @pytest.mark.parametrize(
     ("text", "seeds"),
     [("0,1,2", [0, 1, 2]), ("0:3", [0, 1, 2]), ("5", [5]), ("1,4:6", [1, 4, 5]), ([3, 7], [3, 7])],
@@ -125,7 +142,7 @@ def test_seeds_that_are_none(text):
     ],
 )
 def test_default_names_say_what_differs(changes, name):
-    assert run.default_name(RunConfig(**changes)) == name
+    assert default_name(RunConfig(**changes)) == name
 
 
 def test_list_names_all_with_a_line_each(capsys):

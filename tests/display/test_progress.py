@@ -61,12 +61,12 @@ def test_plain_lines_come_now_and_then_and_at_the_end(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = console()
-    lines = progress.Lines(out, every=10)
-    lines.start(80, 0)
+    lines = progress.ProgressLines(out, every=10)
+    lines.on_start(80, 0)
     for k in range(1, 9):
         now[0] += 4
-        lines.iteration({"episodes": 10 * k, "success": 0.5, "return": 0.5}, [])
-    lines.close()
+        lines.on_iteration({"episodes": 10 * k, "success": 0.5, "return": 0.5}, [])
+    lines.on_train_end()
     said = out.file.getvalue().splitlines()
     assert said[0].startswith("10/80 episodes  win rate 0.500  return 0.500  28 s left")
     assert [line.split("/")[0] for line in said] == ["10", "40", "70", "80"]
@@ -74,29 +74,49 @@ def test_plain_lines_come_now_and_then_and_at_the_end(monkeypatch):
 
 def test_the_bar_shows_episodes_win_rate_return_and_time_left():
     out = console(force_terminal=True)
-    callback = progress.make_callback(out)
-    assert isinstance(callback, progress.Bar)
-    callback.start(80, 40)
-    callback.iteration({"episodes": 60, "success": 0.5, "return": 0.25}, [])
-    callback.close()
+    (callback,) = progress.make_progress(out)
+    assert isinstance(callback, progress.ProgressBar)
+    callback.on_start(80, 40)
+    callback.on_iteration({"episodes": 60, "success": 0.5, "return": 0.25}, [])
+    callback.on_train_end()
     said = out.file.getvalue()
     for part in ("60/80", "episodes", "win rate 0.500", "return 0.250", "left"):
         assert part in said
 
 
 def test_quiet_shows_nothing_but_a_trace_that_is_asked_for():
-    assert progress.make_callback(console(), quiet=True) is None
-    assert isinstance(progress.make_callback(console()), progress.Lines)
-    trace = progress.make_callback(console(), quiet=True, trace=True)
+    assert progress.make_progress(console(), quiet=True) == []
+    (lines,) = progress.make_progress(console())
+    assert isinstance(lines, progress.ProgressLines)
+    assert len(progress.make_progress(console(), trace=True)) == 2
+    (trace,) = progress.make_progress(console(), quiet=True, trace=True)
     turn = Turn("[bold]fort", [1, 2], [3], [-0.123456], "hold", 1.0, True, False, {})
-    trace.start(1, 0)
+    trace.on_start(1, 0)
     for _ in range(2):
-        trace.iteration({}, [Episode(0, 0, [Trajectory("north", 0, "", [turn])])])
-    trace.close()
+        trace.on_iteration({}, [Episode(0, 0, [Trajectory("north", 0, "", [turn])])])
+    trace.on_train_end()
     said = trace.console.file.getvalue()
     assert said.count("The life of a turn: north, turn 1") == 1
-    for part in ("[bold]fort", "[-0.1235]", "Algorithm.credit", "team.Session.act", "None"):
+    writers = ("Algorithm.compute_advantages", "LanguageModelTeam.act")
+    for part in ("[bold]fort", "[-0.1235]", *writers, "None"):
         assert part in said
+
+
+def test_a_trace_waits_for_an_episode_with_a_reward():
+    def episode(reward):
+        turn = Turn("fort", [1], [3], [-0.1], "hold", reward, True, False, {})
+        return Episode(0, 0, [Trajectory(f"won {reward}", 0, "", [turn])])
+
+    (trace,) = progress.make_progress(console(), quiet=True, trace=True)
+    trace.on_iteration({}, [episode(0.0), episode(0.0)])
+    assert trace.console.file.getvalue() == ""
+    trace.on_iteration({}, [episode(0.0), episode(0.5)])
+    trace.on_train_end()
+    assert trace.console.file.getvalue().count("The life of a turn: won 0.5") == 1
+    (trace,) = progress.make_progress(console(), quiet=True, trace=True)
+    trace.on_iteration({}, [episode(0.0)])
+    trace.on_train_end()
+    assert "The life of a turn: won 0.0" in trace.console.file.getvalue()
 
 
 def found(mean, low=None, high=None):

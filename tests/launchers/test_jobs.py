@@ -17,7 +17,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.display import job_table
 from colllm_bench.launchers import jobs as launching
 from colllm_bench.launchers import local, time_estimate
-from colllm_bench.launchers.jobs import Job, Pool
+from colllm_bench.launchers.jobs import Job, JobPool
 from colllm_bench.launchers.local import LocalTask
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import RunFolder
@@ -80,7 +80,7 @@ def jobs_of(tmp_path, *names, resume=True) -> list[Job]:
 def test_so_many_at_a_time_and_every_ending_is_collected(tmp_path):
     script = Script(a=[(5, 0, "")], b=[(1, 2, "error: no")], c=[(2, 1, "")], d=[(1, 0, "noise")])
     jobs = jobs_of(tmp_path, *"abcd")
-    Pool(jobs, script).work(lambda: None)
+    JobPool(jobs, script).work(lambda: None)
     assert script.started == ["a", "b", "c", "d"] and script.most == 2 and script.closed
     assert [job.code for job in jobs] == [0, 2, 1, 0]
     said = ["", "error: no", "ended with code 1 and no message", ""]
@@ -94,7 +94,7 @@ def test_what_has_ended_before_is_left_alone(tmp_path):
     done.code = 0
     refused.fail(2, "error: cannot be")
     script = Script(c=[(1, 0, "")])
-    Pool([done, refused, new], script, 1).work(lambda: None)
+    JobPool([done, refused, new], script, 1).work(lambda: None)
     assert script.started == ["c"] and (refused.state, refused.failure) == (
         "failed", "error: cannot be"
     )
@@ -103,7 +103,7 @@ def test_what_has_ended_before_is_left_alone(tmp_path):
 def test_who_was_killed_starts_again_but_not_for_ever(tmp_path):
     script = Script(a=[(1, -9, ""), (1, -9, ""), (1, 0, "")], b=[(1, -9, "")] * 3)
     a, b = jobs_of(tmp_path, *"ab")
-    Pool([a, b], script, 1, retries=2).work(lambda: None)
+    JobPool([a, b], script, 1, retries=2).work(lambda: None)
     assert (a.code, a.tries, b.code, b.tries) == (0, 3, -9, 3)
     assert b.failure.startswith("killed by SIGKILL; out of memory?")
 
@@ -130,7 +130,7 @@ def test_a_folder_that_somebody_else_writes_is_waited_for(tmp_path):
             while holders:
                 os.close(holders.pop())
 
-    Pool(jobs, script, 2).work(show)
+    JobPool(jobs, script, 2).work(show)
     assert ("elsewhere", "elsewhere") in seen
     assert [job.code for job in jobs] == [0, 0, 0]
     assert script.started[:2] == ["b", "c"] and sorted(script.started) == ["a", "b", "b", "c"]
@@ -140,7 +140,7 @@ def test_without_resume_a_locked_folder_is_a_failure(tmp_path):
     (job,) = jobs_of(tmp_path, "a", resume=False)
     job.path.mkdir()
     holder = files.lock_folder(job.path)
-    Pool([job], Script(a=[(1, 2, "error: another process is writing a")])).work(lambda: None)
+    JobPool([job], Script(a=[(1, 2, "error: another process is writing a")])).work(lambda: None)
     os.close(holder)
     assert (job.code, job.failure) == (2, "error: another process is writing a")
 
@@ -153,7 +153,7 @@ def test_an_interrupt_asks_everybody_and_then_kills(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Pool(jobs, script).work(show)
+        JobPool(jobs, script).work(show)
     assert [job.task.asked for job in jobs] == [["interrupt", "kill"]] * 2 and script.closed
 
 
@@ -161,7 +161,7 @@ def test_an_interrupt_asks_everybody_and_then_kills(tmp_path):
 
 
 SLEEP = (
-    "from colllm_bench import cli; from colllm_bench.launchers.local import follow_parent\n"
+    "from colllm_bench import cli; from colllm_bench.launchers.local import exit_with_parent\n"
     "import sys, time; sys.exit(cli.execute(lambda argv: {}))"
 )
 
@@ -187,7 +187,7 @@ def test_a_process_is_interrupted_and_says_its_last_line(tmp_path):
 def test_a_process_ends_with_the_one_that_started_it(tmp_path):
     """Even when that one is killed: the system closes its end of the pipe."""
     begun = tmp_path / "begun"
-    child = SLEEP.format(f"(follow_parent(), open({str(begun)!r}, 'w').close(), time.sleep(60))")
+    child = SLEEP.format(f"(exit_with_parent(), open({str(begun)!r}, 'w').close(), time.sleep(60))")
     parent = (
         "import sys, time; from colllm_bench.launchers.local import LocalTask\n"
         f"task = LocalTask([sys.executable, '-c', {child!r}])\n"
@@ -246,7 +246,8 @@ def test_a_table_that_does_not_fit_shows_what_matters(tmp_path):
 def test_the_whole_is_counted_and_its_time_told(tmp_path):
     jobs = jobs_of(tmp_path, *"abcd")
     jobs[0].code = 0
-    jobs[1].task, jobs[1].total, jobs[1].done, jobs[1].pace = object(), 100, 40, 2.0
+    jobs[1].task, jobs[1].total, jobs[1].done = object(), 100, 40
+    jobs[1].seconds_an_episode = 2.0
     console = Console(file=io.StringIO(), width=100)
     with job_table.JobTable(jobs, ("algo", "seed"), console) as shows:
         # a's like is b: 60 episodes are left of b, and 100 of c and of d, 2 s each.
@@ -298,15 +299,15 @@ def test_lanes_are_filled_in_order():
 
 
 def test_what_a_run_takes_and_still_takes():
-    pace = time_estimate.Pace(rollout=2.0, learn=1.0, start=10.0)
+    time = time_estimate.IterationTime(rollout=2.0, learn=1.0)
     config = RunConfig(episodes=640, batch=64, eval_episodes=128)
     # ten iterations, and 3 evaluations of two batches
-    assert pace.seconds(config) == 10 + 10 * 3 + 6 * 2
+    assert time.of_run(config) == 10 + 10 * 3 + 6 * 2
     # the evaluation of the untrained team is behind it
-    assert pace.seconds(config, done=6) == 10 + 4 * 3 + 4 * 2
+    assert time.of_run(config, done=6) == 10 + 4 * 3 + 4 * 2
 
 
-def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
+def test_times_come_from_like_runs_of_a_like_machine(tmp_path):
     from colllm_bench.setup.resolve import resolve
 
     config = resolve(RunConfig(algo="cc"))
@@ -322,12 +323,12 @@ def test_paces_come_from_like_runs_of_a_like_machine(tmp_path):
             there = files.read_json(path / "environment.json")
             files.write_json(path / "environment.json", {**there, "cpu": "another"})
     (tmp_path / "strategy/cc/a/seed9").mkdir()
-    paces = time_estimate.like_runs(tmp_path)
-    assert len(paces) == 2
-    pace = paces[time_estimate.pace_key(config)]
-    assert (pace.rollout, pace.learn, pace.source) == (2.5, 1.0, "2 like runs")
+    times = time_estimate.times_of_runs(tmp_path)
+    assert len(times) == 2
+    like = times[time_estimate.speed_key(config)]
+    assert (like.rollout, like.learn, like.source) == (2.5, 1.0, "2 like runs")
 
 
 def test_follow_is_asked_for(monkeypatch):
     monkeypatch.delenv(local.FOLLOW, raising=False)
-    local.follow_parent()  # and reads nothing of pytest's stdin
+    local.exit_with_parent()  # and reads nothing of pytest's stdin

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from colllm_bench import cli, sweep
+from colllm_bench.launchers import ray_cluster
+from colllm_bench.launchers.ray_cluster import RayLauncher
 from colllm_bench.runs import files
 
 pytest.importorskip("ray")
@@ -80,6 +84,37 @@ def test_without_ray_there_is_one_line(tmp_path, monkeypatch, capsys):
         "error: --launcher ray needs ray, which is not installed; fix: pip install "
         "'colllm-bench[ray]', or --launcher local\n"
     )
+
+
+def test_gpus_that_no_node_has_are_refused_at_once(tmp_path, monkeypatch, capsys):
+    """Ray itself would wait for them without a word."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    argv = ["--algo", "mc", "--launcher", "ray", "--jobs", "1", "--gpus", "1000"]
+    assert cli.execute(sweep.main, argv) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"error: --gpus 1000: a node of the Ray cluster has \d+ GPUs at most", said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_may_grow_is_waited_for_with_a_word(capsys):
+    launcher = object.__new__(RayLauncher)
+    launcher.ray = SimpleNamespace(nodes=lambda: [
+        {"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"GPU": 8.0}},
+    ])
+    launcher._check_gpus(1, started_here=False)
+    assert "--gpus 1: a node of the Ray cluster has 0 GPUs at most; runs wait until" in (
+        capsys.readouterr().err
+    )
+    launcher._check_gpus(0, started_here=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_workers_find_the_package_where_it_lies():
+    """In a process that does not know where: the function travels as code."""
+    root = ROOT
+    portable = ray_cluster._portable_work()
+    assert str(root) in [cell.cell_contents for cell in portable.__closure__]
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys):

@@ -19,9 +19,10 @@ from slow_env import SLOW_ENVIRONMENT
 from colllm_bench import cli, run, sweep
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.launchers import grid
+from colllm_bench.launchers import grid, plan
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.naming import default_name, run_folder
 
 
 @pytest.fixture(autouse=True)
@@ -120,55 +121,93 @@ def others() -> list[RunConfig]:
     return found
 
 
-@pytest.mark.parametrize("config", others(), ids=lambda c: run.default_name(c)[:20])
+@pytest.mark.parametrize("config", others(), ids=lambda c: default_name(c)[:20])
 def test_a_run_is_started_with_the_very_settings_and_folder_that_run_would_use(config):
-    argv = sweep.run_argv(config, {"out": "elsewhere"})
+    argv = plan.run_argv(config, {"out": "elsewhere"})
     args = run.parser().parse(argv)
     again, _ = cli.build_config(args, run.RUN_OPTIONS)
     assert again == config
     plain = config.replace(env="strategy", algo="cc")
-    given = run.parser().parse(sweep.run_argv(plain, {"out": "elsewhere"}))
-    expected = Path("elsewhere/strategy/cc", run.default_name(plain), f"seed{config.seed}")
-    assert run.run_folder(plain, given) == expected
+    given = vars(run.parser().parse(plan.run_argv(plain, {"out": "elsewhere"})))
+    expected = Path("elsewhere/strategy/cc", default_name(plain), f"seed{config.seed}")
+    assert run_folder(plain, given.get("name"), given["out"]) == expected
 
 
 def test_a_long_name_does_not_depend_on_what_does_not_matter():
     long = RunConfig(model="m" * 90)
-    assert run.default_name(long) == run.default_name(long.replace(threads=1, device="cpu"))
-    assert run.default_name(long) != run.default_name(long.replace(lr=0.5))
+    assert default_name(long) == default_name(long.replace(threads=1, device="cpu"))
+    assert default_name(long) != default_name(long.replace(lr=0.5))
 
 
-def point_of(config: RunConfig) -> sweep.Point:
-    point = sweep.Point(config, Path("results/strategy/mc/default/seed0"))
-    sweep.stand(point, {})
-    return point
+def planned(config: RunConfig) -> plan.PlannedRun:
+    run = plan.PlannedRun(config, Path("results/strategy/mc/default/seed0"))
+    plan.inspect_run(run, {})
+    return run
 
 
 def test_how_a_run_stands_is_read_from_its_folder():
     config = RunConfig(algo="mc")
-    assert point_of(config).standing == "new"
-    point = point_of(config)
-    RunFolder.create(point.path, point.resolved).close()
-    assert point_of(config).standing == "started"
-    changed = point_of(config.replace(lr=0.5))
-    assert changed.standing == "refused"
+    assert planned(config).status == "new"
+    new = planned(config)
+    RunFolder.create(new.path, new.resolved).close()
+    assert planned(config).status == "started"
+    changed = planned(config.replace(lr=0.5))
+    assert changed.status == "blocked"
     assert "was started with another configuration: lr was 0.003, is now 0.5" in changed.reason
-    files.write_json(point.path / "summary.json", {})
-    assert point_of(config).standing == "complete"
-    assert point_of(config.replace(lr=0.5)).standing == "refused", "complete, but another run"
-    (point.path / "config.json").unlink()
-    assert "holds a complete run" in point_of(config).reason
+    files.write_json(new.path / "summary.json", {})
+    assert planned(config).status == "complete"
+    assert planned(config.replace(lr=0.5)).status == "blocked", "complete, but another run"
+    (new.path / "config.json").unlink()
+    assert "holds a complete run" in planned(config).reason
 
 
-def test_what_cannot_be_is_refused_and_the_rest_is_not():
-    points = [point_of(config) for config in configs_of("--algo", "mc,cc", "--critic-lr", "0.5")]
-    assert [p.standing for p in points] == ["refused", "new"]
-    assert "--critic-lr 0.5 has no effect with algorithm 'mc'" in points[0].reason
+def test_a_grid_with_settings_that_some_runs_refuse_starts_none(capsys, tmp_path):
+    argv = ["--algo", "mc,cc", "--agents", "2,4", "--critic-lr", "0.5", "--seeds", "0:2"]
+    assert cli.execute(sweep.main, argv) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: 4 of 8 runs of the grid cannot be run, none was started (")
+    assert "(mc agents 2, mc agents 4: --critic-lr 0.5 has no effect with algorithm 'mc'" in said
+    assert "fix: settings that belong to some runs alone go into a [[grid]] table" in said
+    assert said.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_names_what_cannot_be_run_and_starts_nothing(capsys, tmp_path):
+    argv = ["--algo", "mc,cc", "--critic-lr", "0.5", "--dry-run"]
+    assert cli.execute(sweep.main, argv) == 2
+    said = capsys.readouterr().out
+    assert "2 runs: 1 new, 1 with settings that cannot be run" in said
+    assert "--critic-lr 0.5 has no effect with algorithm 'mc'" in said
+    assert re.search(r"^mc .* cannot be run", said, re.M)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_says_that_no_like_run_is_known(capsys, tmp_path):
+    assert cli.execute(sweep.main, ["--algo", "mc", "--seeds", "0:2", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^mc +2 +2 +\? +\? +no like run *$", said, re.M)
+    assert "2 runs of unknown length: below results no run with like settings" in said
+    assert " of work" not in said and not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_counts_the_time_of_like_runs(capsys):
+    config = planned(RunConfig(algo="mc", seed=7)).resolved
+    folder = RunFolder.create(run_folder(config, "seen"), config)
+    with folder:
+        for k in range(3):
+            folder.append_timing({"iteration": k, "rollout": 1.0, "learn": 2.0})
+    argv = ["--algo", "mc,cc", "--seeds", "0:2", "--jobs", "2", "--dry-run"]
+    assert cli.execute(sweep.main, argv) == 0
+    said = capsys.readouterr().out
+    # 40 iterations of 3 s, 3 evaluations of 200 / 64 batches of 1 s, 10 s to load
+    assert re.search(r"^mc +2 +2 +3\.00 s +2 min 19 s +1 like run *$", said, re.M)
+    assert re.search(r"^cc +2 +2 +\? +\? +no like run *$", said, re.M)
+    assert "4 min 39 s of work; with 2 at a time about 2 min 19 s" in said
+    assert "2 runs of unknown length" in said
 
 
 def test_labels_are_what_varies():
     found = configs_of("--algo", "mc", "--level", "1,2", "--lr", "0.5,1", "--seeds", "0:2")
-    titles, texts = sweep.label(found)
+    titles, texts = plan.label_runs(found)
     assert titles == ("algo", "level", "lr", "seed") and texts[0] == ("mc", "1", "0.5", "0")
 
 
@@ -254,7 +293,7 @@ def test_killed_in_the_middle_and_given_again_it_ends_complete(tmp_path):
     process = start(*ARGV)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 2, err
-    assert out.startswith("2 runs: 1 to go on with, 1 refused")
+    assert out.startswith("2 runs: 1 to go on with, 1 blocked by what their folder holds")
     assert (mine / "summary.json").exists() and not (other / "summary.json").exists()
     assert len(files.read_lines(mine / "metrics.jsonl")) == 6
     assert re.search(r"^mc +1/2 +[01]\.\d{3}", out, re.M)

@@ -212,10 +212,10 @@ def test_machines_commits_and_versions_of_all_parts_are_said(tmp_path):
 ])
 def test_a_command_line_is_read_back_as_the_same_configuration(changes):
     from colllm_bench import cli, run
-    from colllm_bench.cli.arguments import run_arguments
+    from colllm_bench.cli import command_line
     from colllm_bench.config import RunConfig
 
     config = RunConfig.of(**changes)
-    argv = run_arguments(config)
+    argv = command_line(config)
     assert cli.build_config(run.parser().parse(argv), run.RUN_OPTIONS)[0] == config
-    assert run_arguments(RunConfig(), always=()) == []
+    assert command_line(RunConfig(), always=()) == []

@@ -20,7 +20,8 @@ from colllm_bench.leaderboard.submissions.differences import describe_difference
 from colllm_bench.leaderboard.submissions.document import FileEntry, check_type
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.runs import files
-from colllm_bench.runs.folder import RunFolder, run_path
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.naming import run_path
 
 SEEDS = (0, 1, 2)
 

@@ -18,8 +18,11 @@ from paths import ROOT
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
-from colllm_bench.runs.folder import RunFolder, check_free, read_config, run_path
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.naming import run_path
 from colllm_bench.runs.provenance import environment
+from colllm_bench.runs.status import check_free, read_config
+from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.types import Episode, Trajectory, Turn
 
 CONFIG = RunConfig(lr=1e-3, env_options={"level": 2})
@@ -121,7 +124,7 @@ def test_checkpoints_come_back_exactly_and_two_are_kept(folder):
     assert folder.load_checkpoint() is None
     for k in (5, 10, 15):
         folder.save_checkpoint(k, state(k))
-    names = [p.name for p in checkpoints.found(folder.path / "checkpoints")]
+    names = [p.name for p in checkpoints.checkpoint_files(folder.path / "checkpoints")]
     assert names == ["iteration-000010.pt", "iteration-000015.pt"]
     iteration, loaded = folder.load_checkpoint()
     assert iteration == 15
@@ -335,3 +338,14 @@ def test_transcripts_read_like_a_story(folder):
         "\n--- turn 2 ---\nnorth\n    it falls\n  > go\n  > now\n"
         "    [invalid, reward 1, value 0.250, advantage -0.500, terminated]\n"
     )
+
+
+def test_transcripts_show_control_characters_and_keep_none():
+    """A terminal that prints one must not obey what an agent wrote."""
+    turn = Turn("a\x1b[31m\x00b", action_text="c\r\x07d\x7f\x9b\te", reward=0.0, terminated=True)
+    turn.info = {"verdict": "x\x08"}
+    text = episode_text(Episode(0, 0, [Trajectory("n\x1b", 0, "\x0ci", [turn])]))
+    kept = {c for c in text if not c.isprintable()}
+    assert kept == {"\n", "\t"}
+    for part in ("n\u241b", "a\u241b[31m\u2400b", "c\u240d", "\\x7f\\x9b\te", "x\u2408", "\u240ci"):
+        assert part in text

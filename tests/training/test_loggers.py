@@ -24,22 +24,22 @@ def row(k: int) -> dict:
 def killed_and_resumed(name: str, path: Path) -> None:
     """Iterations 0 to 4, a kill, and on from the checkpoint before iteration 3 to the end."""
     metrics = path / "metrics.jsonl"
-    (log,) = loggers.make_logs([name], path, CONFIG)
-    log.start(24, 0)
+    (log,) = loggers.make_loggers([name], path, CONFIG)
+    log.on_start(24, 0)
     assert not (path / "logs").exists(), "a run that never began leaves nothing"
     for k in range(5):
         files.append_lines(metrics, [row(k)])
-        log.iteration(row(k), [])
-    log.close()
-    log.end(None)
+        log.on_iteration(row(k), [])
+    log.on_train_end()
+    log.on_run_end(None)
     files.truncate_lines(metrics, lambda line: line["iteration"] < 3)
-    (log,) = loggers.make_logs([name], path, CONFIG)
-    log.start(24, 12)
+    (log,) = loggers.make_loggers([name], path, CONFIG)
+    log.on_start(24, 12)
     for k in range(3, 6):
         files.append_lines(metrics, [row(k)])
-        log.iteration(row(k), [])
-    log.close()
-    log.end(SUMMARY)
+        log.on_iteration(row(k), [])
+    log.on_train_end()
+    log.on_run_end(SUMMARY)
 
 
 def test_tensorboard_has_every_iteration_once(tmp_path):
@@ -99,17 +99,17 @@ def test_wandb_offline_has_every_iteration_once(tmp_path, monkeypatch):
 
 
 def test_a_logger_that_fails_does_so_alone(tmp_path, capsys):
-    class Broken(loggers.Log):
+    class Broken(loggers.Logger):
         name = "broken"
 
         def open(self):
             raise OSError("no\nnetwork")
 
     log = Broken(tmp_path, CONFIG)
-    log.start(24, 0)
+    log.on_start(24, 0)
     for k in range(3):
-        log.iteration(row(k), [])
-    log.end(SUMMARY)
+        log.on_iteration(row(k), [])
+    log.on_run_end(SUMMARY)
     said = capsys.readouterr().err
     assert said == "--log broken stopped (OSError: no network); the run goes on\n"
 
