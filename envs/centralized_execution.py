@@ -14,7 +14,7 @@ from typing import Any
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from colllm_bench.spaces import TextSpace
+from colllm_bench.envs.spaces import TextSpace
 
 MASTER = "master"
 _HEADER = re.compile(r"[ \t]*(\d{1,3}):[ \t]?(.*)", re.DOTALL)

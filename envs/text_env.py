@@ -10,8 +10,8 @@ from typing import Any
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.errors import ConfigError, check_choice
-from colllm_bench.spaces import TextSpace
 
 
 class TextEnv(ParallelEnv):

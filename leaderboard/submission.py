@@ -48,7 +48,7 @@ import numpy as np
 
 from colllm_bench import registry
 from colllm_bench.bases import base_files
-from colllm_bench.envs.central import MASTER
+from colllm_bench.envs.centralized_execution import MASTER
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard import stats
 from colllm_bench.leaderboard.runfolder import PACE, LeftOut, Run, read_run

@@ -12,7 +12,7 @@ from colllm_bench import registry
 from colllm_bench.checks import check_config, load_algorithm, resolve
 from colllm_bench.config import RunConfig
 from colllm_bench.environments import make_env
-from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.centralized_execution import CentralizedEnv
 from colllm_bench.errors import ConfigError
 from colllm_bench.seeding import derive, torch_generator
 

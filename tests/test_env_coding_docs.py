@@ -6,8 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from colllm_bench.envs.coding import problems, reward, tasks, text
+from colllm_bench.envs.coding import tasks, text
+from colllm_bench.envs.coding.datasets import problems
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
+from colllm_bench.envs.coding.grading import reward
 from colllm_bench.envs.coding.scripted import Novice
 
 ROOT = Path(__file__).parents[1]

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from colllm_bench.envs.coding import families, judge, operations, parsing, published, reward
-from colllm_bench.envs.coding.cases import draw_cases
-from colllm_bench.envs.coding.judge import Judge
-from colllm_bench.envs.coding.pool import shared_pool
+from colllm_bench.envs.coding.generator import families, operations
+from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
+from colllm_bench.envs.coding.grading import comlrl_reward, grader, parsing, reward
+from colllm_bench.envs.coding.grading.grader import Judge
 from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Outcome
+from colllm_bench.envs.coding.shared_pool import shared_pool
 from colllm_bench.errors import RunError
 
 
@@ -26,7 +27,7 @@ def made(*phrases: str) -> Program:
 PROGRAM = made("x plus 3", "x times 2", "step1 of step2 of x, minus 4")
 
 
-def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], judge.Verdict]:
+def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], grader.Verdict]:
     """Score and verdict of what a team wrote."""
     names = [function.name for function in program.functions]
     pieces = [
@@ -289,10 +290,10 @@ def test_the_published_reward_is_as_published(aux, main, total):
     functions = (Function("aux", None, ""), Function("main", ("x",), "", uses=(0,)))
     tests = tuple(Case("main", (x,), x + 1, loose=True) for x in range(4))
     program = Program("published", "data", functions, tests=tests)
-    source = published.Published({"train": (program,), "eval": (program,)})
+    source = comlrl_reward.Published({"train": (program,), "eval": (program,)})
     pieces = [parsing.parse(aux, "aux", None, {"main"}),
               parsing.parse(main, "main", ("x",), {"aux"})]
     cases = draw_cases(program, random.Random(0))
     verdict = source.judge(Judge(shared_pool()), program, pieces, cases)
     assert source.score(pieces, verdict, program)["total"] == pytest.approx(total)
-    assert source.carried(1.0) == 0.0 and published.HIGHEST == 4.0
+    assert source.carried(1.0) == 0.0 and comlrl_reward.HIGHEST == 4.0

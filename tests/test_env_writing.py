@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import colllm_bench
-from colllm_bench.envs.writing import published, rewards, tasks, text
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 from colllm_bench.envs.writing.scripted import Expert, Novice, Random, play, read
 from colllm_bench.errors import ConfigError
 
@@ -208,10 +209,10 @@ def test_published_tasks_are_for_two(task):
     for turns in (1, 2):
         env = WritingEnv(task=task, agents=2, turns=turns)
         gains, qualities = episode(env, 0, Expert)
-        points = published.levels(task, *env.sections)
+        points = comlrl_reward.levels(task, *env.sections)
         assert sum(gains) == pytest.approx(sum(points)) and sum(points) > 2.7
         assert qualities[-1] == pytest.approx(sum(points) / 3)
-        assert list(env._score) == [*published.COMPONENTS, "quality"]
+        assert list(env._score) == [*comlrl_reward.COMPONENTS, "quality"]
 
 
 @pytest.mark.parametrize("task", ["summary", "introduction"])

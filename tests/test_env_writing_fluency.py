@@ -8,9 +8,10 @@ import random
 import pytest
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import fluency, reference, tasks
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks
 from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import fluency, ngram_model
 from colllm_bench.envs.writing.scripted import write
 from colllm_bench.errors import ConfigError
 
@@ -79,7 +80,7 @@ def test_the_built_in_model_as_judge_is_calibrated():
         premise = tasks.draw(3, rng)
         section = tk.read(write(premise, 1, 30, rng))
         good.append(section)
-        bad.append(reference.shuffled(section, rng))
+        bad.append(ngram_model.shuffled(section, rng))
     names = frozenset()
     assert sum(judge(good, names)) / 20 > 0.8 and sum(judge(bad, names)) / 20 < 0.2
     assert judge([tk.read("")], names) == [0.0]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from colllm_bench import cli, run
-from colllm_bench.envs.writing import readers
+from colllm_bench.envs.writing import datasets
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.tasks import split_of
 from colllm_bench.errors import ConfigError
@@ -78,14 +78,14 @@ def test_files_that_are_not_there_or_no_text(tmp_path):
 
 
 def test_the_hub_needs_datasets_and_says_so(monkeypatch):
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ConfigError, match="pip install datasets"):
         WritingEnv(agents=2, task="summary", data="hub")
 
 
 def test_the_hub_where_there_is_a_network(monkeypatch):
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
     asked = []
 
     def load_dataset(name, split):
@@ -96,7 +96,7 @@ def test_the_hub_where_there_is_a_network(monkeypatch):
     env = WritingEnv(agents=2, task="summary", data="hub")
     env.reset(seed=0)
     assert asked == [("trl-lib/tldr", "train[:5000]")] and env.source.startswith("SUBREDDIT")
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
 
     def fails(name, split):
         raise OSError("no route")

@@ -8,10 +8,12 @@ import random
 
 import pytest
 
-from colllm_bench.envs.writing import fluency, measures, reference, rewards, tasks, text, words
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks, text
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.scoring import fluency, measures, ngram_model, rewards
+from colllm_bench.envs.writing.scoring.spelling import spelling
 from colllm_bench.envs.writing.scripted import _vocabulary, faulty, write
-from colllm_bench.envs.writing.spelling import spelling
 from colllm_bench.envs.writing.tasks import Character, Premise
 
 UNTRAINED = 0.2
@@ -200,12 +202,12 @@ def test_quality_is_a_product():
 
 def test_the_reference_is_frozen():
     """It belongs to the version: whoever changes it makes writing_v1."""
-    digest = hashlib.sha256(reference.FILE.read_bytes()).hexdigest()
+    digest = hashlib.sha256(ngram_model.FILE.read_bytes()).hexdigest()
     assert digest == "1e46c882c2cb0c4955453fbba178f45fb9499961996bdc94a4d48db1d78ad001"
 
 
 def test_reference_probabilities_are_a_distribution():
-    model = reference.load().models[1]
+    model = ngram_model.load().models[1]
     symbols = [*model.unigrams, "<never seen>"]
     for context in (("<s>",) * 3, ("<s>", "the", "<x>"), ("no", "such", "context")):
         total = sum(model.probability((*context, symbol)) for symbol in symbols)
@@ -213,14 +215,14 @@ def test_reference_probabilities_are_a_distribution():
 
 
 def test_fluency_is_near_1_for_the_expert_and_near_0_for_shuffled_words():
-    model, rng = reference.load(), random.Random(0)
+    model, rng = ngram_model.load(), random.Random(0)
     good, bad = [], []
     for _ in range(100):
         premise = tasks.draw(3, rng, "eval")
         section = tk.read(write(premise, rng.randrange(3), 30, rng))
         names = frozenset(n.lower() for n in (premise.hero.name, premise.friend.name))
         good.append(model.fluency(section, names))
-        bad.append(model.fluency(reference.shuffled(section, rng), names))
+        bad.append(model.fluency(ngram_model.shuffled(section, rng), names))
     assert sum(good) / 100 > 0.95 and sum(bad) / 100 < 0.07
 
 
@@ -278,7 +280,7 @@ DEGENERATE = {
     "word salad with the premise's words": _each(_salted),
     "shuffled expert": _each(
         lambda p, k, rng: " ".join(
-            reference.shuffled(tk.read(write(p, k, 30, rng)), rng).tokens)),
+            ngram_model.shuffled(tk.read(write(p, k, 30, rng)), rng).tokens)),
     "neighbouring words swapped": _each(
         lambda p, k, rng: " ".join(
             w for pair in itertools.zip_longest(*[iter(write(p, k, 30, rng).split())] * 2,

@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
-from colllm_bench.envs.writing import grammar, rewards, tasks
+from colllm_bench.envs.writing import tasks
 from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.language import grammar
+from colllm_bench.envs.writing.scoring import rewards
 from colllm_bench.envs.writing.scripted import (
     CAREFUL,
     HABITS,

@@ -21,7 +21,7 @@ ROOMS = {
 }
 # types <- envs | team <- rollout <- baselines <- train <- run
 FLOORS = [
-    "types errors config registry seeding spaces intervals fielddocs",
+    "types errors config registry seeding intervals fielddocs",
     "files provenance transcripts replays checkpoints record returns losses cli bases",
     "envs conformance testing",
     "streams batch views exchange loading memory lora peft_files adapters lanes cache "

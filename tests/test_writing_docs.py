@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from statistics import fmean
 
-from colllm_bench.envs.writing import published, rewards, tasks, text, words
+from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
+from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
@@ -57,7 +59,7 @@ def test_the_page_has_every_component_with_its_weight():
     }
     for number in (*MILESTONES, rewards.SUCCESS):
         assert str(number) in PAGE
-    for name in published.COMPONENTS:
+    for name in comlrl_reward.COMPONENTS:
         assert f"`{name}`" in PAGE
     assert len(words.MARKERS) == 12
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
-from colllm_bench.envs.coding import cases, judge, parsing, render, tasks, text
-from colllm_bench.envs.coding.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.pool import RUNGS, shared_pool
+from colllm_bench.envs.coding import render, tasks, text
+from colllm_bench.envs.coding.generator import hidden_tests
+from colllm_bench.envs.coding.grading import grader, parsing
+from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.program import Case, Program
+from colllm_bench.envs.coding.shared_pool import RUNGS, shared_pool
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
-from colllm_bench.spaces import TextSpace
 
 TURNS = range(1, 5)
 EXAMPLES = {"brief": 1, "full": 2}
@@ -57,10 +59,10 @@ class CodingEnv(TextEnv):
     **Rewards** are the team's. Each turn pays what the program is worth now minus what it was
     worth a turn before, so that the return is the worth of the last program: ``sparse``: 1 for
     success; ``milestone``: 0.5 for the share of functions that pass their own tests, 0.5
-    for success; ``dense``: the score's ``total``, see :func:`reward.score`. Success (all hidden
+    for success; ``dense``: the score's ``total``, see :func:`.grading.reward.score`. Success (all hidden
     tests pass, all teammates' functions used) ends the episode, as does the last turn: both
     ``terminated``. Only ``max_cycles`` truncates. ``task="published"`` has the rewards of
-    arXiv 2508.04652 instead, see :mod:`.published`.
+    arXiv 2508.04652 instead, see :mod:`.grading.comlrl_reward`.
 
     **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``verdict`` (a line about the
     agent's function, for people), ``score`` (``defined``, ``parses``, ``units``, ``tests``,
@@ -75,7 +77,7 @@ class CodingEnv(TextEnv):
         feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
         task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.
         data: a JSONL file in the format of HumanEval, MBPP or CoopHumanEval, or a data set's id
-            on the Hugging Face hub, see :mod:`.readers`.
+            on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: programs that never meet.
         sandbox: the jail's rung: ``"auto"`` (the strongest that works here) or a rung's name.
@@ -91,7 +93,7 @@ class CodingEnv(TextEnv):
     metadata = {**TextEnv.metadata, "name": "coding_v0"}
 
     several_lines = True
-    """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.central`)."""
+    """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.centralized_execution`)."""
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class CodingEnv(TextEnv):
         self.roles[self.possible_agents[-1]] = "entry"
         self.program: Program | None = None
         self.pieces: list[Piece] = []
-        self.verdict: judge.Verdict | None = None
+        self.verdict: grader.Verdict | None = None
         self.turn = 0
         self._examples: list[list[Case]] = []
         self._told: list[Case] = []
@@ -151,7 +153,7 @@ class CodingEnv(TextEnv):
         """
         self._begin(seed)
         self.program = self.source.draw(self._rng, self.split)
-        self._examples = cases.draw_examples(self.program, self._rng, EXAMPLES[self.style])
+        self._examples = hidden_tests.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)
         self.verdict, self.turn, self._worth, self._told = None, 0, 0.0, []
         score = self.source.score(self.pieces, None, self.program)
@@ -181,7 +183,7 @@ class CodingEnv(TextEnv):
         agents, program = self.agents, self.program
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
-        hidden = cases.draw_cases(program, self._rng, self._shown())
+        hidden = hidden_tests.draw_cases(program, self._rng, self._shown())
         self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
@@ -210,8 +212,8 @@ class CodingEnv(TextEnv):
         shown = [case for own in self._examples for case in own]
         return shown + self._told
 
-    def _judge(self) -> judge.Judge:
-        return judge.Judge(shared_pool(self.sandbox))
+    def _judge(self) -> grader.Judge:
+        return grader.Judge(shared_pool(self.sandbox))
 
     def _take(self, i: int, action: object) -> str:
         """Make an action this agent's part of the program; why it is invalid, or ""."""

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from colllm_bench.envs import central
-from colllm_bench.envs.coding import phrases
+from colllm_bench.envs import centralized_execution
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.judge import DISPATCH, Judge
-from colllm_bench.envs.coding.operations import CONSTANTS, FAMILIES, Op, fill
-from colllm_bench.envs.coding.parsing import KEEP
+from colllm_bench.envs.coding.generator import phrases
+from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Op, fill
+from colllm_bench.envs.coding.grading.grader import DISPATCH, Judge
+from colllm_bench.envs.coding.grading.parsing import KEEP
 from colllm_bench.envs.coding.program import LETTERS, namespace
 from colllm_bench.envs.coding.sandbox import Outcome
 
@@ -63,7 +63,7 @@ class Expert:
         reading = phrases.parse(phrase)
         if reading is not None:
             return function(name, params, phrases.expression(reading))
-        from colllm_bench.envs.coding import problems
+        from colllm_bench.envs.coding.datasets import problems
 
         return problems.solution(name) or f"def {name}({', '.join(params)}):\n    return None\n"
 
@@ -161,7 +161,7 @@ def without_one(chains: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], .
 
 class _TrustedPool:
     """Runs what *our own novices* wrote in this process: demonstrations are made by the
-    thousand, and hold nothing but the templates of :mod:`.families`."""
+    thousand, and hold nothing but the templates of :mod:`.generator.families`."""
 
     def run(self, source: str, entry: str, cases: list, limits: Any = None) -> list[Outcome]:
         program = source.removesuffix(DISPATCH)
@@ -217,7 +217,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
 
     Team sizes, levels, lengths, feedback and programs of the training split are mixed; of each
     episode come the transcripts of up to two coders drawn by lot, or (for a share) a master's, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    :class:`colllm_bench.envs.centralized_execution.CentralizedEnv` would show it.
     """
     made = 0
     while made < count:
@@ -249,12 +249,12 @@ def _coder(turns: list, agent: str) -> list[dict]:
 def _master(env: CodingEnv, turns: list) -> list[dict]:
     names = env.possible_agents
     numbers = range(1, len(names) + 1)
-    told = central.join_instructions([turns[0][1][a]["instructions"] for a in names], env.style)
+    told = centralized_execution.join_instructions([turns[0][1][a]["instructions"] for a in names], env.style)
     chat = [{"role": "system", "content": told}]
     for seen, _, done in turns:
-        observed = central.join_observations(numbers, [seen[a]["text"] for a in names])
+        observed = centralized_execution.join_observations(numbers, [seen[a]["text"] for a in names])
         # Numbered, because a function has several lines.
-        written = central.join_observations(numbers, [done[a] for a in names])
+        written = centralized_execution.join_observations(numbers, [done[a] for a in names])
         chat.append({"role": "user", "content": observed})
         chat.append({"role": "assistant", "content": written})
     return chat

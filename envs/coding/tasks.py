@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from colllm_bench.envs.coding import families, reward, text
-from colllm_bench.envs.coding.cases import Cases
-from colllm_bench.envs.coding.judge import Judge, Verdict
-from colllm_bench.envs.coding.parsing import Piece
+from colllm_bench.envs.coding import text
+from colllm_bench.envs.coding.generator import families
+from colllm_bench.envs.coding.generator.hidden_tests import Cases
+from colllm_bench.envs.coding.grading import reward
+from colllm_bench.envs.coding.grading.grader import Judge, Verdict
+from colllm_bench.envs.coding.grading.parsing import Piece
 from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.errors import ConfigError
 
@@ -68,7 +70,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Families(Source):
-    """Procedural programs without end, see :mod:`.families`."""
+    """Procedural programs without end, see :mod:`.generator.families`."""
 
     agents: int
     level: int
@@ -118,17 +120,17 @@ def source(task: str, data: str | None, agents: int, level: int) -> Source:
     if data is not None and not isinstance(data, str):
         raise ConfigError(f"data={data!r}", allowed="a JSONL file or a data set's id on the hub")
     if task == "published":
-        from colllm_bench.envs.coding import published
+        from colllm_bench.envs.coding.grading import comlrl_reward
 
-        return published.source(data, agents)
+        return comlrl_reward.source(data, agents)
     if data is not None:
         if task != "families":
             raise ConfigError(f"task={task!r} with data={data!r}", fix="give one of the two")
-        from colllm_bench.envs.coding import readers
+        from colllm_bench.envs.coding.datasets import humaneval_mbpp
 
-        return Listed.of(readers.programs(data, agents), data)
+        return Listed.of(humaneval_mbpp.programs(data, agents), data)
     if task == "problems":
-        from colllm_bench.envs.coding import problems
+        from colllm_bench.envs.coding.datasets import problems
 
         return Listed.of(problems.programs(agents), "the hand-written set")
     return Families(agents, level)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from colllm_bench.envs import central
+from colllm_bench.envs import centralized_execution
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.rules import (
     HOLD,
@@ -160,7 +160,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
 
     Team sizes, levels and campaigns of the training split are mixed; one transcript an
     episode, of one commander drawn by lot or (for a share) of a master, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    :class:`colllm_bench.envs.centralized_execution.CentralizedEnv` would show it.
     """
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
@@ -169,13 +169,13 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
         names = env.possible_agents
         if rng.random() < CENTRAL_SHARE:
             told = [turns[0][1][agent]["instructions"] for agent in names]
-            system = central.join_instructions(told, env.style)
+            system = centralized_execution.join_instructions(told, env.style)
             rows = [
                 (
-                    central.join_observations(
+                    centralized_execution.join_observations(
                         range(1, agents + 1), [seen[agent]["text"] for agent in names]
                     ),
-                    central.join_actions([done[agent] for agent in names]),
+                    centralized_execution.join_actions([done[agent] for agent in names]),
                 )
                 for seen, _, done in turns
             ]

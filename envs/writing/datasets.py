@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from colllm_bench.envs.writing import sources as made_up
+from colllm_bench.envs.writing.language import synthetic_sources as made_up
 from colllm_bench.envs.writing.tasks import split_of
 from colllm_bench.errors import ConfigError
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv
-from colllm_bench.envs.writing import fluency as fluencies
-from colllm_bench.envs.writing import published, readers, render, rewards, tasks, text
+from colllm_bench.envs.writing import datasets, render, tasks, text
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
+from colllm_bench.envs.writing.scoring import fluency as fluencies
 from colllm_bench.errors import check_choice
-from colllm_bench.spaces import TextSpace
 
 REWARDS = ("dense", "milestone", "sparse")
 MILESTONES = (0.25, 0.5, 0.75)
@@ -51,10 +52,10 @@ class WritingEnv(TextEnv):
     **Observations.** The task is told once, in the instructions. Then ``draft 1 of 2``, and after
     a draft the author's own components of the score and the others' sections.
 
-    **Score.** Ten components between 0 and 1 (:mod:`.rewards`) and ``quality``, a product of gates
+    **Score.** Ten components between 0 and 1 (:mod:`.scoring.rewards`) and ``quality``, a product of gates
     (length, repetition, copying, fluency) and of a weighted geometric mean of merits (the
     others). ``success``: a final quality of at least 0.75. For ``summary`` and
-    ``introduction`` the four levels of arXiv 2508.04652 (:mod:`.published`), 3 points at most,
+    ``introduction`` the four levels of arXiv 2508.04652 (:mod:`.scoring.comlrl_reward`), 3 points at most,
     ``quality`` their sum over 3, success the same.
 
     **Rewards** are the team's, the same for each agent. ``dense``: the change of quality (for the
@@ -111,7 +112,7 @@ class WritingEnv(TextEnv):
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
         fluencies.check(fluency)
-        self.sources = readers.sources(task, data, split)
+        self.sources = datasets.sources(task, data, split)
         self.turns, self.task, self.words, self.reward = turns, task, words, reward
         self.fluency, self.data, self.style, self.split = fluency, data, style, split
         super().__init__(
@@ -177,7 +178,7 @@ class WritingEnv(TextEnv):
         )
 
     def _names(self) -> tuple[str, ...]:
-        return rewards.COMPONENTS if self.task == "story" else published.COMPONENTS
+        return rewards.COMPONENTS if self.task == "story" else comlrl_reward.COMPONENTS
 
     def _instructions(self, i: int) -> str:
         if self.task == "story":
@@ -190,7 +191,7 @@ class WritingEnv(TextEnv):
             judge = fluencies.judge(self.fluency)
             self._own, self._score = rewards.rate(self.sections, self.premise, self.words, judge)
         else:
-            self._own, self._score = published.rate(self.task, self.sections)
+            self._own, self._score = comlrl_reward.rate(self.task, self.sections)
 
     def _reward(self, before: float, over: bool) -> float:
         quality = self._score["quality"]
@@ -200,7 +201,7 @@ class WritingEnv(TextEnv):
             return passed / len(MILESTONES)
         if self.reward == "sparse":
             return float(over and self._success())
-        scale = 1.0 if self.task == "story" else published.MOST
+        scale = 1.0 if self.task == "story" else comlrl_reward.MOST
         return scale * (quality - before)
 
     def _success(self) -> bool:

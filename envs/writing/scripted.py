@@ -18,10 +18,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from colllm_bench.envs import central
-from colllm_bench.envs.writing import grammar, published, tasks
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs import centralized_execution
+from colllm_bench.envs.writing import tasks
 from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.language import grammar
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import comlrl_reward
 from colllm_bench.envs.writing.tasks import Character, Premise
 from colllm_bench.errors import ConfigError
 
@@ -58,7 +60,7 @@ class Expert:
     def act(self, observation: str, info: dict) -> str:
         """The section; a later draft changes it only where it repeats another's words."""
         if self.task != "section":
-            return published.expert(self.task, self.section, self.source)
+            return comlrl_reward.expert(self.task, self.section, self.source)
         others = [line.partition(": ")[2] for line in observation.split("\n")[1:]]
         if not self.text or _shared(self.text, others) > 0.1:
             tries = [write(self.premise, self.section, self.words, self.rng, k) for k in range(4)]
@@ -250,7 +252,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
 
     Team sizes, numbers of drafts and premises of the training split are mixed; one transcript
     an episode, of one author drawn by lot or (for a share) of a master, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    :class:`colllm_bench.envs.centralized_execution.CentralizedEnv` would show it.
     """
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
@@ -261,12 +263,12 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
         names = env.possible_agents
         if rng.random() < CENTRAL_SHARE and agents <= 4 and env.turns <= 2:
             told = [turns[0][1][agent]["instructions"] for agent in names]
-            system = central.join_instructions(told, env.style)
+            system = centralized_execution.join_instructions(told, env.style)
             numbers = range(1, agents + 1)
             rows = [
                 (
-                    central.join_observations(numbers, [seen[agent]["text"] for agent in names]),
-                    central.join_actions([done[agent] for agent in names]),
+                    centralized_execution.join_observations(numbers, [seen[agent]["text"] for agent in names]),
+                    centralized_execution.join_actions([done[agent] for agent in names]),
                 )
                 for seen, _, done in turns
             ]

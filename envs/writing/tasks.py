@@ -13,7 +13,7 @@ from functools import cache
 from itertools import product
 from random import Random
 
-from colllm_bench.envs.writing import words
+from colllm_bench.envs.writing.language import words
 from colllm_bench.errors import ConfigError
 
 TASKS = ("story", "summary", "introduction")

@@ -15,8 +15,9 @@ from pathlib import Path
 from statistics import fmean
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import fluency, reference, tasks
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import fluency, ngram_model
 from colllm_bench.envs.writing.scripted import write
 
 HERE = Path(__file__).parent
@@ -32,13 +33,13 @@ def main() -> None:
         for premise in (tasks.draw(3, rng, "eval") for _ in range(30)) for k in range(3)
     ]
     human = [tk.read(section) for story in HUMAN for section in story]
-    prose = [tk.read(p) for p in reference.PROSE.read_text("utf-8").split("\n\n")]
+    prose = [tk.read(p) for p in ngram_model.PROSE.read_text("utf-8").split("\n\n")]
     texts = {
         "expert": expert,
-        "expert, shuffled": [reference.shuffled(t, rng) for t in expert],
+        "expert, shuffled": [ngram_model.shuffled(t, rng) for t in expert],
         "stories no script wrote": human,
         "prose (in the reference's corpus)": prose,
-        "prose, shuffled": [reference.shuffled(t, rng) for t in prose],
+        "prose, shuffled": [ngram_model.shuffled(t, rng) for t in prose],
     }
     folder = str(registry.MODELS["tiny"].folder("writing"))
     judges = {"reference": fluency.judge("reference"), "built-in model": fluency.judge(folder)}

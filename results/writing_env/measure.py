@@ -15,9 +15,11 @@ import time
 from pathlib import Path
 from statistics import fmean, median
 
-from colllm_bench.envs.writing import fluency, reference, rewards, tasks, words
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks
 from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.scoring import fluency, ngram_model, rewards
 from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
 from colllm_bench.intervals import mean_interval
 
@@ -91,7 +93,7 @@ def judged() -> dict[str, list[float]]:
     """Fluency by the reference, of texts by the section."""
     from test_env_writing_rewards import HUMAN
 
-    model, rng = reference.load(), random.Random(9)
+    model, rng = ngram_model.load(), random.Random(9)
     premises = [tasks.draw(3, rng, "eval") for _ in range(100)]
     expert = [tk.read(write(p, k, 30, rng)) for p in premises for k in range(3)]
     human = [tk.read(section) for story in HUMAN for section in story]
@@ -101,9 +103,9 @@ def judged() -> dict[str, list[float]]:
 
     return {
         "expert": rate(expert),
-        "expert, shuffled": rate(reference.shuffled(t, rng) for t in expert),
+        "expert, shuffled": rate(ngram_model.shuffled(t, rng) for t in expert),
         "stories no script wrote": rate(human),
-        "the same, shuffled": rate(reference.shuffled(t, rng) for t in human),
+        "the same, shuffled": rate(ngram_model.shuffled(t, rng) for t in human),
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.envs.coding.asserts import Unreadable, read_asserts
+from colllm_bench.envs.coding.datasets.asserts import Unreadable, read_asserts
 from colllm_bench.envs.coding.program import Case, Function, Program
 from colllm_bench.errors import ConfigError
 
@@ -258,7 +258,7 @@ def _tests(
 
 
 def _recorded(reference: str, test: str, run: str, entry: str, field: str, where: str):
-    from colllm_bench.envs.coding.pool import shared_pool
+    from colllm_bench.envs.coding.shared_pool import shared_pool
 
     recorder = _RECORDER.replace("{entry}", entry).replace("{run}", run)
     source = f"{reference}\n\n{test}\n{recorder}"

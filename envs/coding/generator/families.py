@@ -20,8 +20,8 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from colllm_bench.envs.coding.operations import CONSTANTS, FAMILIES, Family, Op, fill
-from colllm_bench.envs.coding.phrases import match, parse, read
+from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Family, Op, fill
+from colllm_bench.envs.coding.generator.phrases import match, parse, read
 from colllm_bench.envs.coding.program import (
     LETTERS,
     Function,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from colllm_bench.envs.coding.operations import FAMILIES, Family, Op, fill
+from colllm_bench.envs.coding.generator.operations import FAMILIES, Family, Op, fill
 
 
 @cache

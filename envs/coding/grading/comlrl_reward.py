@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from colllm_bench.envs.coding import problems, readers
-from colllm_bench.envs.coding.cases import Cases
-from colllm_bench.envs.coding.judge import Judge, Verdict
-from colllm_bench.envs.coding.parsing import NOTHING, Piece
+from colllm_bench.envs.coding.datasets import humaneval_mbpp, problems
+from colllm_bench.envs.coding.generator.hidden_tests import Cases
+from colllm_bench.envs.coding.grading.grader import Judge, Verdict
+from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Limits
 from colllm_bench.envs.coding.tasks import Listed
@@ -91,4 +91,4 @@ def source(data: str | None, agents: int) -> Published:
         )
     if data is None:
         return Published.of(problems.programs(agents), "the hand-written set")
-    return Published.of(readers.programs(data, agents), data)
+    return Published.of(humaneval_mbpp.programs(data, agents), data)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from colllm_bench.envs.coding.cases import Cases
-from colllm_bench.envs.coding.parsing import Piece, assemble
+from colllm_bench.envs.coding.generator.hidden_tests import Cases
+from colllm_bench.envs.coding.grading.parsing import Piece, assemble
 from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare
 from colllm_bench.errors import RunError

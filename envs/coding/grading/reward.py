@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from colllm_bench.envs.coding.judge import Verdict
-from colllm_bench.envs.coding.parsing import Piece
+from colllm_bench.envs.coding.grading.grader import Verdict
+from colllm_bench.envs.coding.grading.parsing import Piece
 
 REWARDS = ("sparse", "milestone", "dense")
 WEIGHTS = {

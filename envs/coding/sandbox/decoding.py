@@ -7,9 +7,9 @@ import signal
 from typing import Any
 
 from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import wire
+from colllm_bench.envs.coding.sandbox.inside import protocol
 from colllm_bench.envs.coding.sandbox.jail import Ended
-from colllm_bench.envs.coding.sandbox.outcomes import Limits, Outcome, Program, plain_text
+from colllm_bench.envs.coding.sandbox.results import Limits, Outcome, Program, plain_text
 
 ERROR_CHARS = 1_000
 VERDICT_OF = {
@@ -75,13 +75,13 @@ def cut_short(ended: Ended, seconds: float, limits: Limits) -> Outcome:
     if ended.flooded:
         text = f"more came out of it than the {limits.result_bytes:,} bytes of a result"
         return Outcome("output-limit", error=text, seconds=seconds)
-    if ended.why == wire.CPU:
+    if ended.why == protocol.CPU:
         text = f"more than {limits.cpu:g} s of CPU time"
         return Outcome("cpu-timeout", error=text, seconds=seconds)
-    if ended.why == wire.WALL:
+    if ended.why == protocol.WALL:
         text = f"more than {limits.wall:g} s, most of it waiting"
         return Outcome("wall-timeout", error=text, seconds=seconds)
-    if os.WIFSIGNALED(ended.status) and ended.why == wire.EXITED:
+    if os.WIFSIGNALED(ended.status) and ended.why == protocol.EXITED:
         number = os.WTERMSIG(ended.status)
         if number == getattr(signal, "SIGXCPU", None):
             return Outcome("cpu-timeout", error="SIGXCPU", seconds=seconds)

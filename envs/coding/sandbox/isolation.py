@@ -7,7 +7,7 @@ import os
 import sys
 
 from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused
-from colllm_bench.envs.coding.sandbox.outcomes import Limits
+from colllm_bench.envs.coding.sandbox.results import Limits
 from colllm_bench.errors import ConfigError
 
 RUNGS = ("namespaces", "landlock", "seccomp", "unsafe")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from colllm_bench.envs.writing.words import CAPITALS, STOPWORDS
+from colllm_bench.envs.writing.language.words import CAPITALS, STOPWORDS
 
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*|[.,!?;:\"\u201c\u201d()\u2026\u2014-]|[^\w\s]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")

@@ -4,7 +4,7 @@
 What is wrong with them is why the ``story`` task has a score of its own: word salad of the right
 lengths gets 2 points, markers are matched as substrings (``so`` in ``some``), and nothing reads the
 text. Levels 1 to 3 are exactly the published ones. Level 4 has their formula with our lists of
-markers and stopwords (:mod:`.words`); for ``summary`` we take the scales of ``introduction``.
+markers and stopwords (:mod:`..language.words`); for ``summary`` we take the scales of ``introduction``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from colllm_bench.envs.writing.measures import jaccard
-from colllm_bench.envs.writing.words import MARKERS, STOPWORDS
+from colllm_bench.envs.writing.language.words import MARKERS, STOPWORDS
+from colllm_bench.envs.writing.scoring.measures import jaccard
 
 COMPONENTS = ("structure", "length_ratio", "unique_ratio", "style")
 """Names of the levels in ``infos``, each scaled to 0..1."""

@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import reference, tasks
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.measures import ramp
+from colllm_bench.envs.writing import tasks
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import ngram_model
+from colllm_bench.envs.writing.scoring.measures import ramp
 from colllm_bench.errors import ConfigError
 
 BUILT_IN = ("reference", "off")
@@ -47,7 +48,7 @@ def judge(name: str) -> Callable[[Sequence[tk.Text], frozenset[str]], list[float
     if name == "off":
         return None
     if name == "reference":
-        model = reference.load()
+        model = ngram_model.load()
         return lambda texts, names: [model.fluency(t, names) for t in texts]
     return _by_name(name)
 
@@ -96,5 +97,5 @@ def calibration_texts() -> tuple[list[str], list[str]]:
         for k in range(3):
             section = tk.read(write(premise, k, 30, rng))
             good.append(" ".join(section.tokens))
-            bad.append(" ".join(reference.shuffled(section, rng).tokens))
+            bad.append(" ".join(ngram_model.shuffled(section, rng).tokens))
     return good, bad

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.words import MARKER
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.words import MARKER
 
 
 def ramp(value: float, zero: float, one: float) -> float:

@@ -1,6 +1,6 @@
 """The reference model of fluency: a frozen 4-gram language model over word classes.
 
-    python -m colllm_bench.envs.writing.reference          makes reference.json.gz again
+    python -m colllm_bench.envs.writing.scoring.ngram_model          makes reference.json.gz again
 
 Function words, punctuation and sentence starts stand for themselves; every other word is
 replaced by its class (a past form, an adverb in -ly, a plural, a name, ...). So the model knows how
@@ -26,9 +26,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.measures import ramp
-from colllm_bench.envs.writing.words import IRREGULAR, STOPWORDS, TONES
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.words import IRREGULAR, STOPWORDS, TONES
+from colllm_bench.envs.writing.scoring.measures import ramp
 
 FILE = Path(__file__).with_name("reference.json.gz")
 PROSE = Path(__file__).with_name("prose.txt")

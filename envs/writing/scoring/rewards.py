@@ -1,7 +1,7 @@
 """The score of a story: components between 0 and 1, and the quality that they make.
 
 Every component is a number a section (so that each author sees its own); the team's is the mean.
-Formulas and sources: :mod:`.measures`, :mod:`.reference` and the functions here.
+Formulas and sources: :mod:`.measures`, :mod:`.ngram_model` and the functions here.
 
 The quality is a product, so that gaming one component never pays. Four are *gates*, at 1 for
 any honest text, that multiply: ``length``, ``repetition``, ``copying``, ``fluency``. The others are
@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from colllm_bench.envs.writing import measures, text
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.spelling import spelling
+from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.words import TONE_WORDS
+from colllm_bench.envs.writing.scoring import measures
+from colllm_bench.envs.writing.scoring.spelling import spelling
 from colllm_bench.envs.writing.tasks import Character, Premise
-from colllm_bench.envs.writing.words import TONE_WORDS
 
 GATES = ("length", "repetition", "copying", "fluency")
 MERITS = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from colllm_bench.envs.writing import grammar, reference
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.measures import ramp
+from colllm_bench.envs.writing.language import grammar
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import ngram_model
+from colllm_bench.envs.writing.scoring.measures import ramp
 
 MOST, FEW = 0.25, 0.04
 """Shares of unknown words at which a section's spelling is worth 0, and still 1."""
@@ -18,7 +19,7 @@ def dictionary() -> frozenset[str]:
     """Known words in lower case; read once a process."""
     from spellchecker import SpellChecker  # 160,000 words: not before a text is scored
 
-    rows = [*grammar.DETAIL, *grammar.MOOD, reference.PROSE.read_text("utf-8")]
+    rows = [*grammar.DETAIL, *grammar.MOOD, ngram_model.PROSE.read_text("utf-8")]
     for kind in (grammar.FIRST, grammar.MIDDLE, grammar.LAST):
         for part in kind.values():
             rows += part

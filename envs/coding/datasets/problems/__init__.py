@@ -17,7 +17,9 @@ from pathlib import Path
 from colllm_bench.envs.coding.program import DOMAINS, Function, Program
 from colllm_bench.errors import ConfigError
 
-MODULES = ("numbers", "numbers2", "lists", "lists2", "texts", "texts2", "records", "records2")
+MODULES = (
+    "numbers", "quantities", "lists", "simulations", "texts", "formats", "records", "accounts",
+)
 
 
 

@@ -1,4 +1,4 @@
-"""More hand-written problems about dictionaries and records. See the package's docstring."""
+"""Hand-written problems about accounts and tables of records. See the package's docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More hand-written problems about texts. See the package's docstring."""
+"""Hand-written problems about the form of texts. See the package's docstring."""
 
 from __future__ import annotations
 

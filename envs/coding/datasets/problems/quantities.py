@@ -1,4 +1,4 @@
-"""More hand-written problems about numbers. See the package's docstring."""
+"""Hand-written problems about measured and counted quantities. See the package's docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More hand-written problems about lists. See the package's docstring."""
+"""Hand-written problems about simulations, schedules and games. See the package's docstring."""
 
 from __future__ import annotations
 

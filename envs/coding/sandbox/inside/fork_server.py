@@ -1,8 +1,8 @@
 """The process that a pool starts for each jail: import, enter, then fork once a job.
 
-    python -S zygote.py RUNG CONTROL PAYLOAD RESULT STATUS
+    python -S fork_server.py RUNG CONTROL PAYLOAD RESULT STATUS
 
-The four numbers are pipes, see :mod:`.wire`. It is exec'd and never forked from the trainer, so
+The four numbers are pipes, see :mod:`.protocol`. It is exec'd and never forked from the trainer, so
 that a job costs the fork of this small process and not of one with a model in it. It never reads
 a program nor a result: what it knows, the next job could find in its memory.
 """
@@ -36,7 +36,7 @@ import signal
 import struct
 import time
 
-from colllm_bench.envs.coding.sandbox.inside import job, wire
+from colllm_bench.envs.coding.sandbox.inside import job, protocol
 
 COMMON = """
     abc binascii bisect collections.abc contextlib copy enum functools heapq io itertools json
@@ -91,7 +91,7 @@ class Watch:
         self.poll = select.poll()
         self.poll.register(alive, HANG_UP)
         self.poll.register(control, select.POLLIN)
-        self.why = wire.EXITED
+        self.why = protocol.EXITED
         self.begun = False
 
     def look(self, total: float | None = None) -> float:
@@ -102,8 +102,8 @@ class Watch:
         """
         claims = []
         while len(self.marks) + len(claims) < self.cases:
-            at = (len(self.marks) + len(claims)) * wire.STAMP.size
-            claims.append(wire.STAMP.unpack_from(self.board, at))
+            at = (len(self.marks) + len(claims)) * protocol.STAMP.size
+            claims.append(protocol.STAMP.unpack_from(self.board, at))
             if claims[-1] == (0.0, 0.0):
                 claims.pop()
                 break
@@ -119,9 +119,9 @@ class Watch:
         spent = self.look() - (self.marks[-1] if self.marks else 0.0)
         cpu, wall = self.cpu - spent, self.wall - (time.monotonic() - self.since)
         if cpu <= 0:
-            self.why = wire.CPU
+            self.why = protocol.CPU
         elif wall <= 0:
-            self.why = wire.WALL
+            self.why = protocol.WALL
         return min(cpu, wall)
 
     def gone(self) -> bool:
@@ -136,7 +136,7 @@ class Watch:
         if not word:
             self.kill()
             os._exit(0)
-        self.why = wire.ASKED
+        self.why = protocol.ASKED
         return word == b"K"
 
     def until_end(self) -> None:
@@ -167,7 +167,7 @@ class Watch:
         self.look(total)
         times = [*(self.marks or [0.0]), total] if self.begun else [0.0]
         seconds = [max(0.0, after - before) for before, after in zip(times, times[1:])]
-        end = wire.END.pack(self.why, status, len(seconds))
+        end = protocol.END.pack(self.why, status, len(seconds))
         return end + struct.pack(f"<{len(seconds)}d", *seconds)
 
 
@@ -181,14 +181,14 @@ def serve(pipes: list[int], board: mmap.mmap, confine, group: bool) -> None:
             os._exit(0)
         if word != b"J":
             continue  # a K that came too late
-        header = wire.JOB.unpack(wire.read_exactly(control, wire.JOB.size))
+        header = protocol.JOB.unpack(protocol.read_exactly(control, protocol.JOB.size))
         board[:] = empty
         alive, living = os.pipe()
         watch = Watch(alive, control, board, header, group)
         try:
             pid = watch.pid = os.fork()
         except OSError:
-            wire.write_all(status, wire.END.pack(wire.UNBORN, 0, 0))
+            protocol.write_all(status, protocol.END.pack(protocol.UNBORN, 0, 0))
             os._exit(1)  # the payload is still in its pipe: start afresh
         if pid == 0:
             try:
@@ -199,7 +199,7 @@ def serve(pipes: list[int], board: mmap.mmap, confine, group: bool) -> None:
                 os._exit(1)
         os.close(living)
         watch.until_end()
-        wire.write_all(status, watch.report())
+        protocol.write_all(status, watch.report())
         os.close(alive)
 
 
@@ -211,7 +211,7 @@ def main() -> None:
 
     try:
         preload(COMMON if confinement.can_import(rung) else COMMON + RARE)
-        board = mmap.mmap(-1, wire.MOST_CASES * wire.STAMP.size)
+        board = mmap.mmap(-1, protocol.MOST_CASES * protocol.STAMP.size)
         job.rehearse(board)  # what it imports by the way can still be read
         ready, confine = confinement.enter(rung, pipes)
         os.environ.clear()
@@ -221,9 +221,9 @@ def main() -> None:
     except Exception as error:
         step = getattr(error, "step", "start")
         said = {"error": f"{type(error).__name__}: {error}", "step": step}
-        wire.write_all(status, json.dumps(said).encode() + b"\n")
+        protocol.write_all(status, json.dumps(said).encode() + b"\n")
         os._exit(1)
-    wire.write_all(status, json.dumps({"ready": True, **ready}).encode() + b"\n")
+    protocol.write_all(status, json.dumps({"ready": True, **ready}).encode() + b"\n")
     try:
         serve(pipes, board, confine, rung == "unsafe")
     except (EOFError, BrokenPipeError):
