@@ -94,8 +94,9 @@ def test_feedback_tells_as_much_as_its_level_allows(feedback, style):
 
 def test_hidden_tests_are_fresh_each_turn_and_none_of_the_examples(monkeypatch):
     drawn = []
-    real = module.hidden_tests.draw_cases
-    monkeypatch.setattr(module.hidden_tests, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
+    source = module.hidden_tests
+    real = source.draw_cases
+    monkeypatch.setattr(source, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
     env = CodingEnv(agents=3)
     env.reset(seed=2)
     shown = {repr(case.args) for own in env._examples for case in own}

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from colllm_bench.envs.coding import task_sources
 from colllm_bench.envs.coding.generator import families, operations
 from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
 from colllm_bench.envs.coding.grading import comlrl_reward, grader, parsing, reward
-from colllm_bench.envs.coding.grading.grader import Judge
+from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Outcome
 from colllm_bench.envs.coding.shared_pool import shared_pool
@@ -35,7 +36,7 @@ def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], g
         for code, f in zip(codes, program.functions, strict=True)
     ]
     cases = draw_cases(program, random.Random(0))
-    verdict = Judge(shared_pool()).verdict(program, pieces, cases)
+    verdict = Grader(shared_pool()).grade(program, pieces, cases)
     return reward.score(pieces, verdict, program.specified), verdict
 
 
@@ -173,7 +174,7 @@ def test_a_lost_sandbox_is_a_failure_of_the_run_and_no_score():
 
     pieces = [parsing.parse(f.code, f.name, f.params) for f in PROGRAM.functions]
     with pytest.raises(RunError, match="gone"):
-        Judge(Lost()).verdict(PROGRAM, pieces, draw_cases(PROGRAM, random.Random(0)))
+        Grader(Lost()).grade(PROGRAM, pieces, draw_cases(PROGRAM, random.Random(0)))
 
 
 def test_hidden_tests_tell_novices_mistakes_from_right_functions():
@@ -290,10 +291,10 @@ def test_the_published_reward_is_as_published(aux, main, total):
     functions = (Function("aux", None, ""), Function("main", ("x",), "", uses=(0,)))
     tests = tuple(Case("main", (x,), x + 1, loose=True) for x in range(4))
     program = Program("published", "data", functions, tests=tests)
-    source = comlrl_reward.Published({"train": (program,), "eval": (program,)})
+    source = task_sources.Published({"train": (program,), "eval": (program,)})
     pieces = [parsing.parse(aux, "aux", None, {"main"}),
               parsing.parse(main, "main", ("x",), {"aux"})]
     cases = draw_cases(program, random.Random(0))
-    verdict = source.judge(Judge(shared_pool()), program, pieces, cases)
+    verdict = source.grade(Grader(shared_pool()), program, pieces, cases)
     assert source.score(pieces, verdict, program)["total"] == pytest.approx(total)
     assert source.carried(1.0) == 0.0 and comlrl_reward.HIGHEST == 4.0

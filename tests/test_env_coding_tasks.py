@@ -15,7 +15,7 @@ from colllm_bench.envs.coding.datasets import humaneval_mbpp, problems
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.generator import families, operations, phrases
 from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
-from colllm_bench.envs.coding.grading.grader import Judge
+from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.grading.parsing import parse
 from colllm_bench.envs.coding.program import DOMAINS, namespace
 from colllm_bench.envs.coding.scripted import Expert, play
@@ -103,7 +103,7 @@ def test_every_reference_solves_its_problem_in_the_sandbox(agents, count):
             for f in program.functions
         ]
         cases = draw_cases(program, random.Random(program.name))
-        verdict = Judge(shared_pool()).verdict(program, pieces, cases)
+        verdict = Grader(shared_pool()).grade(program, pieces, cases)
         assert verdict.passes, (program.name, verdict)
         assert not pieces[-1].wrapper, program.name
 

@@ -13,6 +13,7 @@ import pytest
 import colllm_bench
 from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
+from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
 from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 from colllm_bench.envs.writing.scripted import Expert, Novice, Random, play, read
@@ -239,7 +240,7 @@ def test_splits_share_no_character_no_place_and_no_conflict():
     drawn = {}
     for split in tasks.SPLITS:
         rng = random.Random(0)
-        premises = [tasks.draw(4, rng, split) for _ in range(2000)]
+        premises = [premises.draw(4, rng, split) for _ in range(2000)]
         drawn[split] = {
             "characters": {c.name for p in premises for c in (p.hero, p.friend)},
             "places": {p.place for p in premises},
@@ -264,7 +265,7 @@ def test_splits_of_made_up_texts_never_meet(task):
 def test_premises_make_sense():
     rng = random.Random(3)
     for _ in range(300):
-        p = tasks.draw(rng.randint(2, 16), rng)
+        p = premises.draw(rng.randint(2, 16), rng)
         assert p.hero.name != p.friend.name and len(set(p.required)) == len(p.required)
         assert len(p.plan) == len(p.required) and p.plan[0] == "opening"
         assert p.plan[-1] == "resolution"

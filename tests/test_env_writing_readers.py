@@ -11,7 +11,7 @@ import pytest
 from colllm_bench import cli, run
 from colllm_bench.envs.writing import datasets
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.tasks import split_of
+from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
 
 POSTS = [

@@ -59,8 +59,9 @@ class CodingEnv(TextEnv):
     **Rewards** are the team's. Each turn pays what the program is worth now minus what it was
     worth a turn before, so that the return is the worth of the last program: ``sparse``: 1 for
     success; ``milestone``: 0.5 for the share of functions that pass their own tests, 0.5
-    for success; ``dense``: the score's ``total``, see :func:`.grading.reward.score`. Success (all hidden
-    tests pass, all teammates' functions used) ends the episode, as does the last turn: both
+    for success; ``dense``: the score's ``total``, see
+    :func:`.grading.reward.score`. Success (all hidden tests pass, all teammates' functions
+    used) ends the episode, as does the last turn: both
     ``terminated``. Only ``max_cycles`` truncates. ``task="published"`` has the rewards of
     arXiv 2508.04652 instead, see :mod:`.grading.comlrl_reward`.
 
@@ -93,7 +94,7 @@ class CodingEnv(TextEnv):
     metadata = {**TextEnv.metadata, "name": "coding_v0"}
 
     several_lines = True
-    """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.centralized_execution`)."""
+    """An answer has several lines: a centralized controller must number them."""
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ class CodingEnv(TextEnv):
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
         hidden = hidden_tests.draw_cases(program, self._rng, self._shown())
-        self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
+        self.verdict = self.source.grade(self._grader(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
         reward, self._worth = worth - self.source.carried(self._worth), worth
@@ -212,8 +213,8 @@ class CodingEnv(TextEnv):
         shown = [case for own in self._examples for case in own]
         return shown + self._told
 
-    def _judge(self) -> grader.Judge:
-        return grader.Judge(shared_pool(self.sandbox))
+    def _grader(self) -> grader.Grader:
+        return grader.Grader(shared_pool(self.sandbox))
 
     def _take(self, i: int, action: object) -> str:
         """Make an action this agent's part of the program; why it is invalid, or ""."""

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from colllm_bench.envs.writing.language import synthetic_sources as made_up
-from colllm_bench.envs.writing.tasks import split_of
+from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
 
 FIELDS = {"summary": "prompt", "introduction": "abstract_text"}

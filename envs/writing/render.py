@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import premises
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ BACKGROUND, PAPER, INK, FAINT, BAR = (
 
 
 def _head(env: WritingEnv) -> list[str]:
-    about = env.source if env.premise is None else text.full_premise(env.premise)
+    about = env.source if env.premise is None else premises.full_premise(env.premise)
     return [f"{env.task}   draft {env.draft} of {env.turns}   quality "
             f"{env._score['quality']:.2f}", *textwrap.wrap(about[:400], COLUMNS)]  # fmt: skip
 
@@ -53,7 +54,7 @@ def frame(env: WritingEnv) -> dict[str, Any]:
         "task": env.task,
         "draft": env.draft,
         "drafts": env.turns,
-        "about": env.source if env.premise is None else text.full_premise(env.premise),
+        "about": env.source if env.premise is None else premises.full_premise(env.premise),
         "score": dict(env._score),
         "sections": [
             {"part": _part(env, i), "text": section, "invalid": env._invalid[i],

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from colllm_bench.envs.writing.tasks import JOBS, Premise
+from colllm_bench.envs.writing.language.premises import (
+    JOBS,
+    Premise,
+    brief_premise,
+    full_premise,
+)
 
 STYLES = ("brief", "full")
 MAX_ACTION = 8192
@@ -49,28 +54,6 @@ def clean(action: object) -> str | None:
     if not any(c.isalpha() for c in kept):
         return None
     return " ".join(kept.split())
-
-
-def brief_premise(premise: Premise) -> str:
-    """The premise in fixed places, without the required words.
-
-    Values are words of their own, as they stand in a story: what must be copied into the text is
-    easiest copied by its own token.
-    """
-    p = premise
-    return (
-        f"hero {p.hero.name} {p.hero.pronoun} friend {p.friend.name} {p.friend.pronoun} "
-        f"place {p.place} object {p.object} villain {p.villain} deed {p.deed} tone {p.tone}"
-    )
-
-
-def full_premise(premise: Premise) -> str:
-    p = premise
-    return (
-        f"Main character: {p.hero.name} ({p.hero.pronoun}). Friend: {p.friend.name} "
-        f"({p.friend.pronoun}). Place: {p.place}. Object: {p.object}. Conflict: {p.villain} "
-        f"{p.deed} {p.object}. Tone: {p.tone}."
-    )
 
 
 def story_instructions(premise: Premise, i: int, words: int, drafts: int, style: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import tasks
+from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
 from colllm_bench.envs.writing.scoring import fluency, ngram_model
 from colllm_bench.envs.writing.scripted import write
@@ -30,7 +30,7 @@ def main() -> None:
     rng = random.Random(4)
     expert = [
         tk.read(write(premise, k, 30, rng))
-        for premise in (tasks.draw(3, rng, "eval") for _ in range(30)) for k in range(3)
+        for premise in (premises.draw(3, rng, "eval") for _ in range(30)) for k in range(3)
     ]
     human = [tk.read(section) for story in HUMAN for section in story]
     prose = [tk.read(p) for p in ngram_model.PROSE.read_text("utf-8").split("\n\n")]
@@ -42,7 +42,7 @@ def main() -> None:
         "prose, shuffled": [ngram_model.shuffled(t, rng) for t in prose],
     }
     folder = str(registry.MODELS["tiny"].folder("writing"))
-    judges = {"reference": fluency.judge("reference"), "built-in model": fluency.judge(folder)}
+    judges = {"reference": fluency.scorer("reference"), "built-in model": fluency.scorer(folder)}
     means = {
         kind: {
             name: fmean(value for t in rows for value in judge([t], tk.find_names([t])))

@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 from statistics import fmean, median
 
-from colllm_bench.envs.writing import tasks
 from colllm_bench.envs.writing.env import WritingEnv
+from colllm_bench.envs.writing.language import premises, words
 from colllm_bench.envs.writing.language import tokens as tk
-from colllm_bench.envs.writing.language import words
 from colllm_bench.envs.writing.scoring import fluency, ngram_model, rewards
 from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
 from colllm_bench.intervals import mean_interval
@@ -52,7 +51,7 @@ def gaming() -> dict[str, list[float]]:
         found[name] = []
         for seed in range(GAMES):
             rng = random.Random(seed)
-            premise = tasks.draw(3, rng, "eval")
+            premise = premises.draw(3, rng, "eval")
             found[name].append(rate(make(premise, rng), premise)["quality"])
     return found
 
@@ -82,7 +81,7 @@ def limits() -> dict[str, list[float]]:
     found = {"grammatical nonsense on the premise": [], "the expert's sections in reverse": []}
     for seed in range(GAMES):
         rng = random.Random(seed)
-        premise = tasks.draw(3, rng, "eval")
+        premise = premises.draw(3, rng, "eval")
         backwards = [write(premise, k, 30, rng) for k in range(3)][::-1]
         for kind, sections in zip(found, (nonsense(premise, rng), backwards)):
             found[kind].append(rate(sections, premise)["quality"])
@@ -94,7 +93,7 @@ def judged() -> dict[str, list[float]]:
     from test_env_writing_rewards import HUMAN
 
     model, rng = ngram_model.load(), random.Random(9)
-    premises = [tasks.draw(3, rng, "eval") for _ in range(100)]
+    premises = [premises.draw(3, rng, "eval") for _ in range(100)]
     expert = [tk.read(write(p, k, 30, rng)) for p in premises for k in range(3)]
     human = [tk.read(section) for story in HUMAN for section in story]
 
@@ -114,9 +113,9 @@ def cost(agents: int, words: int, judge: str) -> float:
     rng = random.Random(3)
     stories = []
     for _ in range(20):
-        premise = tasks.draw(agents, rng)
+        premise = premises.draw(agents, rng)
         stories.append(([write(premise, k, words, rng) for k in range(agents)], premise))
-    model = fluency.judge(judge)
+    model = fluency.scorer(judge)
     rounds = []
     for _ in range(7):
         began = time.process_time()

@@ -15,17 +15,9 @@ this environment's stricter meaning: all tests pass, and results depend on the h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from colllm_bench.envs.coding.datasets import humaneval_mbpp, problems
-from colllm_bench.envs.coding.generator.hidden_tests import Cases
-from colllm_bench.envs.coding.grading.grader import Judge, Verdict
+from colllm_bench.envs.coding.grading.grader import Verdict
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Limits
-from colllm_bench.envs.coding.tasks import Listed
-from colllm_bench.errors import ConfigError
 
 HIGHEST = 4.0
 LIMITS = Limits(cpu=10.0, timeouts=3)
@@ -48,47 +40,3 @@ def levels(aux: Piece, main: Piece, verdict: Verdict | None) -> dict[str, float]
             )
     found["total"] = float(sum(found.values()))
     return {name: float(value) for name, value in found.items()}
-
-
-@dataclass(frozen=True)
-class Published(Listed):
-    """Problems of two functions under the published reward."""
-
-    ends_with_success = False
-
-    def judge(
-        self, judge: Judge, program: Program, pieces: Sequence[Piece], cases: Cases
-    ) -> Verdict:
-        # The helper is tested through the entry only, and nothing runs that does not parse.
-        parses = all(piece.parses or piece == NOTHING for piece in pieces)
-        own = pieces if parses else [NOTHING] * len(pieces)
-        return Judge(judge.pool, LIMITS).verdict(program, own, Cases(cases.tests))
-
-    def score(
-        self, pieces: Sequence[Piece], verdict: Verdict | None, program: Program
-    ) -> dict[str, float]:
-        return levels(*pieces, verdict)
-
-    def worth(
-        self, kind: str, pieces: Sequence[Piece], verdict: Verdict, score: dict[str, float]
-    ) -> float:
-        return score["total"]
-
-    def carried(self, worth: float) -> float:
-        return 0.0  # every turn is paid in full
-
-
-def source(data: str | None, agents: int) -> Published:
-    """The task on the problems of a file, or on the hand-written ones.
-
-    Raises:
-        ConfigError: not two agents; a malformed file.
-    """
-    if agents != 2:
-        raise ConfigError(
-            f"agents={agents} with task='published'", allowed="2: a helper and the entry",
-            fix="--agents 2",
-        )
-    if data is None:
-        return Published.of(problems.programs(agents), "the hand-written set")
-    return Published.of(humaneval_mbpp.programs(data, agents), data)

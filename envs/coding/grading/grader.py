@@ -140,7 +140,7 @@ class Question:
     below: str = ""
 
 
-class Judge:
+class Grader:
     """Judges programs with a pool of sandboxes.
 
     Args:
@@ -151,7 +151,7 @@ class Judge:
         self.pool = pool
         self.limits = limits or Limits()
 
-    def verdict(self, program: Program, pieces: Sequence[Piece], cases: Cases) -> Verdict:
+    def grade(self, program: Program, pieces: Sequence[Piece], cases: Cases) -> Verdict:
         """What the tests say of the program that the pieces make.
 
         Raises:

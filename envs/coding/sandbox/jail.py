@@ -153,7 +153,8 @@ class Jail:
             pause = min(2 * pause, LAST_PAUSE) if self._drain(frames) == 0 else FIRST_PAUSE / 4
             if time.monotonic() > deadline:
                 raise JailLost("it no longer answers")
-        why, status, count = protocol.END.unpack(protocol.read_exactly(self.status, protocol.END.size))
+        end = protocol.read_exactly(self.status, protocol.END.size)
+        why, status, count = protocol.END.unpack(end)
         if why == protocol.UNBORN or data or not count:  # its payload may lie in the pipe still
             raise JailLost("the job ended before it began")
         seconds = memoryview(protocol.read_exactly(self.status, 8 * count)).cast("d").tolist()

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from random import Random
 
+from colllm_bench.envs.writing.language.premises import Premise
 from colllm_bench.envs.writing.language.words import TONES
-from colllm_bench.envs.writing.tasks import Premise
 
 SPOTS = tuple(
     "river well mill gate barn market forest harbor bridge tower garden cave orchard".split()

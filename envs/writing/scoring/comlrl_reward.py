@@ -4,7 +4,8 @@
 What is wrong with them is why the ``story`` task has a score of its own: word salad of the right
 lengths gets 2 points, markers are matched as substrings (``so`` in ``some``), and nothing reads the
 text. Levels 1 to 3 are exactly the published ones. Level 4 has their formula with our lists of
-markers and stopwords (:mod:`..language.words`); for ``summary`` we take the scales of ``introduction``.
+markers and stopwords (:mod:`..language.words`); for ``summary`` we take the scales
+of ``introduction``.
 """
 
 from __future__ import annotations
@@ -113,90 +114,3 @@ def rate(
     points = levels(task, *sections)
     team = components(points)
     return [dict(team) for _ in sections], team | {"quality": sum(points) / MOST}
-
-
-# -- a scripted pair of authors
-
-_LINKS = ("First,", "In addition,", "However,", "For example,", "Therefore,", "Meanwhile,",
-          "In fact,", "In the end,")  # fmt: skip
-_BACKGROUND = (
-    "This question has been studied for a long time, and it is still open.",
-    "It matters because so many methods of today depend on the answer.",
-    "Although earlier work has made progress, its assumptions are often too strong.",
-    "For example, results that hold for small cases may fail for large ones.",
-    "A better understanding would help both theory and practice.",
-)
-_METHOD = (
-    "Our method follows from this in a few steps, which we describe in turn.",
-    "First we state what is assumed, and then we show what follows from it.",
-    "As a result, the approach can be used where earlier ones could not.",
-    "In addition, it needs little that is not already at hand.",
-    "These findings suggest several ways to go on, both in theory and in practice.",
-)
-
-
-def expert(task: str, section: int, source: str) -> str:
-    """A text that the published reward likes, cut out of the source.
-
-    Args:
-        task: ``"summary"`` or ``"introduction"``.
-        section: 0 or 1.
-        source: the post or abstract, as in the instructions.
-    """
-    if task == "summary":
-        first, second = _summaries(_body(source))
-    else:
-        first, second = _introductions(_sentences(source))
-    return (first, second)[section]
-
-
-def _body(source: str) -> list[str]:
-    """Sentences of a post in the format of TLDR, its headers left out."""
-    text = source.partition("POST:")[2] or source
-    return _sentences(text.rpartition("TL;DR")[0] or text)
-
-
-def _sentences(text: str) -> list[str]:
-    text = " ".join(text.split())
-    return [row for row in re.split(r"(?<=[.!?]) ", text) if row] or [text]
-
-
-def _summaries(sentences: list[str]) -> tuple[str, str]:
-    """A concise text, and a detailed one that begins with it and is 1.7 to 3.1 times as long."""
-    given = " ".join(sentences).split()
-    first = " ".join(given[:14]).rstrip(".,;") + "."
-    if len(first.split()) < 8:
-        first = f"{first} That is all that the post says of it."
-    second = first
-    spare = [*sentences, *_BACKGROUND, *_METHOD]
-    seen = set(words(first))
-    for k, sentence in enumerate(spare):
-        unique, ratio = len(set(words(second))) / len(seen), len(second) / len(first)
-        if unique >= 2.05 and ratio >= 1.7:
-            break
-        room = int(3.1 * len(first)) - len(second) - 16
-        fresh = [word for word in sentence.split() if word.lower().strip(".,") not in seen]
-        row = " ".join(fresh)[: max(0, room)].rpartition(" ")[0]
-        if row:
-            second += f" {_LINKS[k % len(_LINKS)]} {row}"
-    return first, second.rstrip(" ,;") + "."
-
-
-def _introductions(sentences: list[str]) -> tuple[str, str]:
-    """About 140 and 195 words of the same sentences, each in its frame."""
-    first = _woven(_BACKGROUND, sentences, 0, lambda text: len(text.split()) >= 140)
-    wanted = 1.4 * len(first)
-    second = _woven(_METHOD, sentences, len(sentences) // 2, lambda text: len(text) >= wanted)
-    return first, second
-
-
-def _woven(frame, sentences: list[str], start: int, enough) -> str:
-    """Frame and source in turn, word by word until there is enough."""
-    text, k = "", 0
-    while True:
-        source = sentences[(start + k) % len(sentences)]
-        for word in f"{frame[k % len(frame)]} {source}".split():
-            text = f"{text} {word}".strip()
-            if enough(text) or len(text.split()) >= 250:
-                return text.rstrip(",;.") + "."
-        k += 1

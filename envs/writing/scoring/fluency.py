@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import tasks
+from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
 from colllm_bench.envs.writing.scoring import ngram_model
 from colllm_bench.envs.writing.scoring.measures import ramp
 from colllm_bench.errors import ConfigError
@@ -43,7 +44,7 @@ def check(name: object) -> None:
         )
 
 
-def judge(name: str) -> Callable[[Sequence[tk.Text], frozenset[str]], list[float]] | None:
+def scorer(name: str) -> Callable[[Sequence[tk.Text], frozenset[str]], list[float]] | None:
     """A function from (sections, names) to the fluency of each section; None for ``off``."""
     if name == "off":
         return None
@@ -88,12 +89,10 @@ def calibration_texts() -> tuple[list[str], list[str]]:
     """The same sections of the expert, as written and with their words shuffled."""
     import random
 
-    from colllm_bench.envs.writing.scripted import write
-
     rng = random.Random(0)
     good, bad = [], []
     for _ in range(CALIBRATION_STORIES):
-        premise = tasks.draw(3, rng)
+        premise = premises.draw(3, rng)
         for k in range(3):
             section = tk.read(write(premise, k, 30, rng))
             good.append(" ".join(section.tokens))

@@ -27,6 +27,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import stories
 from colllm_bench.envs.writing.language.words import IRREGULAR, STOPWORDS, TONES
 from colllm_bench.envs.writing.scoring.measures import ramp
 
@@ -214,8 +215,6 @@ def make(path: Path = FILE) -> Reference:
     percentile of prose that the model has not seen (each tenth of the passages scored by
     a model of the other nine).
     """
-    from colllm_bench.envs.writing.scripted import stories
-
     prose = [tk.read(passage) for passage in PROSE.read_text("utf-8").split("\n\n")]
     expert = [tk.read(story) for story in stories(random.Random(0), STORIES)]
     written = count(expert)

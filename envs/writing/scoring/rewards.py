@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.premises import Character, Premise
 from colllm_bench.envs.writing.language.words import TONE_WORDS
 from colllm_bench.envs.writing.scoring import measures
 from colllm_bench.envs.writing.scoring.spelling import spelling
-from colllm_bench.envs.writing.tasks import Character, Premise
 
 GATES = ("length", "repetition", "copying", "fluency")
 MERITS = {
@@ -102,7 +102,7 @@ def _names(premise: Premise) -> tuple[str, str, str]:
 def coverage(texts: Sequence[tk.Text], premise: Premise) -> list[float]:
     """Share of what its part of the plan needs that a section speaks of.
 
-    Items: each field of :data:`tasks.NEEDS`, the section's required word (counted twice), and
+    Items: each field of :data:`premises.NEEDS`, the section's required word (counted twice), and
     the tone (a word of :data:`words.TONE_WORDS`). Words are compared by stem; a deed also counts
     by its other forms.
     """
@@ -131,7 +131,7 @@ def _copying(texts: Sequence[tk.Text], premise: Premise) -> list[float]:
     """Copying from the other sections, and from the premise as it was shown."""
     grams = [set(tk.ngrams(t.words, 4)) for t in texts]
     shown: set[tuple[str, ...]] = set()
-    for told in (text.brief_premise(premise), text.full_premise(premise)):
+    for told in (premises.brief_premise(premise), premises.full_premise(premise)):
         shown |= set(tk.ngrams(tk.read(told).words, 4))
     scores = []
     for i, t in enumerate(texts):
