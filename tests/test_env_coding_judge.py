@@ -10,9 +10,9 @@ import pytest
 from colllm_bench.envs.coding import task_sources
 from colllm_bench.envs.coding.generator import families, operations
 from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
+from colllm_bench.envs.coding.generator.program import Program
 from colllm_bench.envs.coding.grading import comlrl_reward, grader, parsing, reward
 from colllm_bench.envs.coding.grading.grader import Grader
-from colllm_bench.envs.coding.program import Program
 from colllm_bench.envs.coding.sandbox import Outcome
 from colllm_bench.envs.coding.shared_pool import shared_pool
 from colllm_bench.errors import RunError
@@ -286,7 +286,7 @@ def test_decorators_docstrings_and_future_imports_survive():
     ],
 )
 def test_the_published_reward_is_as_published(aux, main, total):
-    from colllm_bench.envs.coding.program import Case, Function
+    from colllm_bench.envs.coding.generator.program import Case, Function
 
     functions = (Function("aux", None, ""), Function("main", ("x",), "", uses=(0,)))
     tests = tuple(Case("main", (x,), x + 1, loose=True) for x in range(4))

@@ -8,9 +8,9 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.coding import render, tasks, text
 from colllm_bench.envs.coding.generator import hidden_tests
+from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading import grader, parsing
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.envs.coding.shared_pool import RUNGS, shared_pool
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv

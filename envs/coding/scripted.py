@@ -18,9 +18,9 @@ from typing import Any
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.generator import phrases
 from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Op, fill
+from colllm_bench.envs.coding.generator.program import LETTERS, namespace
 from colllm_bench.envs.coding.grading.grader import DISPATCH, Grader
 from colllm_bench.envs.coding.grading.parsing import KEEP
-from colllm_bench.envs.coding.program import LETTERS, namespace
 from colllm_bench.envs.coding.sandbox import Outcome
 from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
 

@@ -14,10 +14,10 @@ from random import Random
 from colllm_bench.envs.coding import text
 from colllm_bench.envs.coding.generator import families
 from colllm_bench.envs.coding.generator.hidden_tests import Cases
+from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading import comlrl_reward, reward
 from colllm_bench.envs.coding.grading.grader import Grader, Verdict
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.errors import ConfigError
 
 EVAL_SHARE = 5

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
+from colllm_bench.envs.coding.generator.program import Case, Function, Program
 from colllm_bench.envs.coding.grading.grader import Failure, Verdict
 from colllm_bench.envs.coding.grading.parsing import KEEP, Piece
-from colllm_bench.envs.coding.program import Case, Function, Program
 
 STYLES = ("brief", "full")
 FEEDBACK = ("detailed", "passed", "none")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.envs.coding.datasets.asserts import Unreadable, read_asserts
-from colllm_bench.envs.coding.program import Case, Function, Program
+from colllm_bench.envs.coding.generator.program import Case, Function, Program
 from colllm_bench.errors import ConfigError
 
 FORMATS = {

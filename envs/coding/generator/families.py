@@ -22,7 +22,7 @@ from typing import Any
 
 from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Family, Op, fill
 from colllm_bench.envs.coding.generator.phrases import match, parse, read
-from colllm_bench.envs.coding.program import (
+from colllm_bench.envs.coding.generator.program import (
     LETTERS,
     Function,
     Program,

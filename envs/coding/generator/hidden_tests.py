@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from colllm_bench.envs.coding.program import Case, Program, draw_args, namespace
+from colllm_bench.envs.coding.generator.program import Case, Program, draw_args, namespace
 
 TESTS = 6
 """Hidden tests of the whole program, a turn."""

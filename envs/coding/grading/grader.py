@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import Any
 
 from colllm_bench.envs.coding.generator.hidden_tests import Cases
+from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading.parsing import Piece, assemble
-from colllm_bench.envs.coding.program import Case, Program
 from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare
 from colllm_bench.errors import RunError
 

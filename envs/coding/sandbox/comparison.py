@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from colllm_bench.envs.coding.sandbox.values import MAX_DEPTH
+from colllm_bench.envs.coding.sandbox.inside.values import MAX_DEPTH
 
 KINDS = (type(None), bool, int, float, str, bytes, complex, list, tuple, set, frozenset, dict)
 REL_TOL = 1e-6

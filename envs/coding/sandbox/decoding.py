@@ -6,8 +6,7 @@ import os
 import signal
 from typing import Any
 
-from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import protocol
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 from colllm_bench.envs.coding.sandbox.jail import Ended
 from colllm_bench.envs.coding.sandbox.results import Limits, Outcome, Program, plain_text
 

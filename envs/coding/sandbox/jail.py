@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import protocol
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 from colllm_bench.envs.coding.sandbox.results import Limits
 
 FORK_SERVER = Path(__file__).parent / "inside" / "fork_server.py"

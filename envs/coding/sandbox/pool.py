@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from colllm_bench.envs.coding.sandbox import decoding, isolation, values
-from colllm_bench.envs.coding.sandbox.inside import protocol
+from colllm_bench.envs.coding.sandbox import decoding, isolation
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused, encode_cases
 from colllm_bench.envs.coding.sandbox.results import Limits, Outcome, Program
 from colllm_bench.errors import ConfigError, RunError

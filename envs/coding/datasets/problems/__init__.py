@@ -2,7 +2,8 @@
 
 Each module here is plain Python. A line ``# ---- name`` opens a problem, whose functions follow,
 helpers first, the entry last. Behind a function's signature a comment names the domain of each
-argument (:data:`colllm_bench.envs.coding.program.DOMAINS`), from which tests are drawn; its
+argument (:data:`~colllm_bench.envs.coding.generator.program.DOMAINS`), from which tests are drawn;
+its
 docstring is the specification, and the doctests in it are tests written by hand, which verify the
 reference. Hidden tests come from the reference; prompts show neither code nor doctests.
 """
@@ -14,7 +15,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from colllm_bench.envs.coding.program import DOMAINS, Function, Program
+from colllm_bench.envs.coding.generator.program import DOMAINS, Function, Program
 from colllm_bench.errors import ConfigError
 
 MODULES = (

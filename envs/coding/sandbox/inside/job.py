@@ -17,8 +17,7 @@ import sys
 import time
 import types
 
-from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import protocol
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 
 NAME = "solution"
 FILE = "<solution>"
