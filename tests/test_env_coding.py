@@ -10,11 +10,11 @@ import pytest
 
 import colllm_bench
 from colllm_bench.envs.coding import env as module
-from colllm_bench.envs.coding import shared_pool as pools
 from colllm_bench.envs.coding import text
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.generator import families
 from colllm_bench.envs.coding.grading.reward import REWARDS
+from colllm_bench.envs.coding.sandbox import shared_pool as pools
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random, play
 from colllm_bench.errors import ConfigError
 

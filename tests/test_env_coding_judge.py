@@ -14,7 +14,7 @@ from colllm_bench.envs.coding.generator.program import Program
 from colllm_bench.envs.coding.grading import comlrl_reward, grader, parsing, reward
 from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.sandbox import Outcome
-from colllm_bench.envs.coding.shared_pool import shared_pool
+from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.errors import RunError
 
 

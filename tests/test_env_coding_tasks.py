@@ -18,8 +18,8 @@ from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
 from colllm_bench.envs.coding.generator.program import DOMAINS, namespace
 from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.grading.parsing import parse
+from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.envs.coding.scripted import Expert, play
-from colllm_bench.envs.coding.shared_pool import shared_pool
 from colllm_bench.errors import ConfigError
 
 DATA = Path(__file__).parent / "data" / "coding"

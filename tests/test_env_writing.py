@@ -240,13 +240,13 @@ def test_splits_share_no_character_no_place_and_no_conflict():
     drawn = {}
     for split in tasks.SPLITS:
         rng = random.Random(0)
-        premises = [premises.draw(4, rng, split) for _ in range(2000)]
+        found = [premises.draw(4, rng, split) for _ in range(2000)]
         drawn[split] = {
-            "characters": {c.name for p in premises for c in (p.hero, p.friend)},
-            "places": {p.place for p in premises},
-            "conflicts": {p.conflict for p in premises},
+            "characters": {c.name for p in found for c in (p.hero, p.friend)},
+            "places": {p.place for p in found},
+            "conflicts": {p.conflict for p in found},
         }
-        assert len({repr(p) for p in premises}) == 2000
+        assert len({repr(p) for p in found}) == 2000
     for kind in ("characters", "places", "conflicts"):
         train, held_out = drawn["train"][kind], drawn["eval"][kind]
         assert not train & held_out and len(held_out) > 10 and len(train) > len(held_out)

@@ -11,8 +11,8 @@ from colllm_bench import registry
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
 from colllm_bench.envs.writing.scoring import fluency, ngram_model
-from colllm_bench.envs.writing.scripted import write
 from colllm_bench.errors import ConfigError
 
 

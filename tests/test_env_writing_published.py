@@ -11,7 +11,8 @@ import random
 import pytest
 
 from colllm_bench.envs.writing.scoring import comlrl_reward
-from colllm_bench.envs.writing.scoring.comlrl_reward import expert, levels, transition
+from colllm_bench.envs.writing.scoring.comlrl_reward import levels, transition
+from colllm_bench.envs.writing.scripted import published_text
 
 
 def text(tokens: int, unique: int, chars: int, prefix: str = "p", start: int = 0) -> str:
@@ -165,7 +166,7 @@ def test_the_expert_gets_nearly_all_points(task):
     rng = random.Random(0)
     for _ in range(30):
         source = draw(task, rng)
-        points = levels(task, expert(task, 0, source), expert(task, 1, source))
+        points = levels(task, published_text(task, 0, source), published_text(task, 1, source))
         assert points[:3] == (0.5, 1.0, 0.5) and points[3] > 0.75, source
 
 
@@ -174,4 +175,4 @@ def test_the_expert_gets_nearly_all_points(task):
 @pytest.mark.parametrize("task", ["summary", "introduction"])
 def test_the_expert_survives_poor_sources(task, source):
     for section in (0, 1):
-        assert expert(task, section, source)
+        assert published_text(task, section, source)

@@ -12,9 +12,10 @@ from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.language import premises, words
 from colllm_bench.envs.writing.language import tokens as tk
 from colllm_bench.envs.writing.language.premises import Character, Premise
+from colllm_bench.envs.writing.language.story_generator import faulty, write
 from colllm_bench.envs.writing.scoring import fluency, measures, ngram_model, rewards
 from colllm_bench.envs.writing.scoring.spelling import spelling
-from colllm_bench.envs.writing.scripted import _vocabulary, faulty, write
+from colllm_bench.envs.writing.scripted import _vocabulary
 
 UNTRAINED = 0.2
 """A bound below the untrained built-in model's mean quality (docs/writing.md has the mean)."""

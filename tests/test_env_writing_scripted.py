@@ -9,21 +9,23 @@ import pytest
 
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.language import grammar, premises
+from colllm_bench.envs.writing.language.story_generator import (
+    HABITS,
+    WRONG_HERO,
+    faulty,
+    stories,
+    write,
+)
 from colllm_bench.envs.writing.scoring import rewards
 from colllm_bench.envs.writing.scripted import (
     CAREFUL,
-    HABITS,
-    WRONG_HERO,
     Expert,
     GreedyNovice,
     Novice,
     Random,
     demonstrations,
-    faulty,
     play,
     read,
-    stories,
-    write,
 )
 from colllm_bench.errors import ConfigError
 

@@ -252,7 +252,7 @@ def test_a_closed_pool_says_so():
 
 def test_the_shared_pool_is_one_a_process_and_ends_with_it():
     code = (
-        "from colllm_bench.envs.coding.shared_pool import shared_pool\n"
+        "from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool\n"
         "pool = shared_pool()\n"
         "assert shared_pool() is pool\n"
         "print(pool.run('def f(): return 1', 'f', [[]])[0].value)\n"

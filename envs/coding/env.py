@@ -11,7 +11,7 @@ from colllm_bench.envs.coding.generator import hidden_tests
 from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading import grader, parsing
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.shared_pool import RUNGS, shared_pool
+from colllm_bench.envs.coding.sandbox.shared_pool import RUNGS, shared_pool
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice

@@ -17,8 +17,8 @@ from statistics import fmean
 from colllm_bench import registry
 from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
 from colllm_bench.envs.writing.scoring import fluency, ngram_model
-from colllm_bench.envs.writing.scripted import write
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "tests"))

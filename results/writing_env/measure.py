@@ -18,8 +18,9 @@ from statistics import fmean, median
 from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.language import premises, words
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
 from colllm_bench.envs.writing.scoring import fluency, ngram_model, rewards
-from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
+from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play
 from colllm_bench.intervals import mean_interval
 
 HERE = Path(__file__).parent
@@ -93,8 +94,8 @@ def judged() -> dict[str, list[float]]:
     from test_env_writing_rewards import HUMAN
 
     model, rng = ngram_model.load(), random.Random(9)
-    premises = [premises.draw(3, rng, "eval") for _ in range(100)]
-    expert = [tk.read(write(p, k, 30, rng)) for p in premises for k in range(3)]
+    drawn = [premises.draw(3, rng, "eval") for _ in range(100)]
+    expert = [tk.read(write(p, k, 30, rng)) for p in drawn for k in range(3)]
     human = [tk.read(section) for story in HUMAN for section in story]
 
     def rate(texts):

@@ -258,7 +258,7 @@ def _tests(
 
 
 def _recorded(reference: str, test: str, run: str, entry: str, field: str, where: str):
-    from colllm_bench.envs.coding.shared_pool import shared_pool
+    from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 
     recorder = _RECORDER.replace("{entry}", entry).replace("{run}", run)
     source = f"{reference}\n\n{test}\n{recorder}"
