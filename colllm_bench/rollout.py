@@ -8,6 +8,7 @@ team and the scripted ones.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -53,12 +54,18 @@ class _Running:
             self.episode.frames.append(frame)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def text_of(observation: Any) -> str:
-    """The text of an observation: ``{"text": str}`` or a bare string."""
+    """The text of an observation: ``{"text": str}`` or a bare string.
+
+    Lone surrogates (halves of characters, which no tokenizer and no file takes) become U+FFFD.
+    """
     text = observation.get("text") if isinstance(observation, dict) else observation
     if not isinstance(text, str):
         raise RunError(f"an observation must be text or {{'text': text}}, got {observation!r:.80}")
-    return text
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def rollout(
@@ -110,7 +117,7 @@ def _start(env: Any, seed: int, group: int, watched: bool) -> _Running:
     if late:
         raise RunError(f"agents {late} are not there at reset: a team starts together")
     transcripts = [
-        Transcript(agent, i, infos.get(agent, {}).get("instructions", ""))
+        Transcript(agent, i, text_of(infos.get(agent, {}).get("instructions", "")))
         for i, agent in enumerate(env.possible_agents)
     ]
     running = _Running(env, Episode(seed, group, transcripts), observations, infos, watched)

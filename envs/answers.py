@@ -19,7 +19,7 @@ from collections.abc import Iterator
 LONGEST = 262_144
 """Characters of an answer that are looked at; thoughts may be long."""
 
-INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad\u200e\u200f\u061c\x00"
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad\u200e\u200f\u061c"
 
 _THOUGHT = re.compile(
     r"^[^\S\n]*(?:<(think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>"
@@ -43,6 +43,7 @@ _ROLE = re.compile(
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>\s*|<start_of_turn>model\s*\n?"
     r"|<s>\s*)"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTES = "\"'`"
 
 TAGS = (
@@ -73,15 +74,7 @@ def clean(answer: object) -> str:
 
 def whole_characters(text: str) -> str:
     """``text`` with U+FFFD in place of lone surrogates."""
-    return text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text
-
-
-def _has_surrogate(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def only_thoughts(answer: object) -> bool:
@@ -129,9 +122,9 @@ def _quoted(text: str, match: re.Match) -> bool:
 
 
 def _until_end(text: str) -> str:
-    """``text`` up to its first end-of-turn mark that is not quoted."""
+    """``text`` up to its first end-of-turn mark that is not quoted and has text before it."""
     for mark in _END.finditer(text):
-        if not _quoted(text, mark):
+        if not _quoted(text, mark) and text[: mark.start()].strip():
             return text[: mark.start()]
     return text
 

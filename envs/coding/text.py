@@ -9,6 +9,7 @@ from typing import Any
 from colllm_bench.envs.coding.generator.program import Case, Function, Program
 from colllm_bench.envs.coding.grading.grader import Failure, Verdict
 from colllm_bench.envs.coding.grading.parsing import KEEP, Piece
+from colllm_bench.envs.coding.sandbox import safe_repr
 
 STYLES = ("brief", "full")
 FEEDBACK = ("detailed", "passed", "none")
@@ -40,7 +41,7 @@ def value(item: Any) -> str:
         return "{" + ", ".join(f"{value(k)}: {value(v)}" for k, v in item.items()) + "}"
     if type(item) is list:
         return "[" + ", ".join(map(value, item)) + "]"
-    return repr(item)
+    return safe_repr(item)
 
 
 def example(case: Case) -> str:

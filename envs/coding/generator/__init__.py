@@ -1,6 +1,6 @@
 """Programs as data, procedural programs without end (families of operations and the phrases that
-specify them), and the hidden tests and examples that are drawn from reference solutions. Imports
-nothing else of the environment.
+specify them), and the hidden tests and examples that are drawn from reference solutions. May
+import :mod:`..sandbox`, for how values are shown.
 """
 
 from __future__ import annotations

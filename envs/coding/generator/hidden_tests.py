@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from colllm_bench.envs.coding.generator.program import Case, Program, draw_args, namespace
+from colllm_bench.envs.coding.sandbox import safe_repr
 
 TESTS = 6
 """Hidden tests of the whole program, a turn."""
@@ -92,4 +93,4 @@ def differing(
 
 
 def _key(case: Case) -> str:
-    return f"{case.function}{case.args!r}"
+    return f"{case.function}{safe_repr(case.args)}"

@@ -16,7 +16,7 @@ from typing import Any
 from colllm_bench.envs.coding.generator.hidden_tests import Cases
 from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading.parsing import Piece, assemble
-from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare
+from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare, safe_repr
 from colllm_bench.errors import RunError
 
 LONGEST_GOT = 2000
@@ -88,10 +88,15 @@ class Failure:
     got: str
     error: bool
 
+    @property
+    def room(self) -> int:
+        """Characters that its arguments and what is expected take."""
+        return len(safe_repr((self.case.args, self.case.expected)))
+
     @classmethod
     def of(cls, case: Case, outcome: Outcome) -> Failure:
         fine = outcome.verdict == "ok"
-        got = repr(outcome.value) if fine else outcome.error or outcome.verdict
+        got = safe_repr(outcome.value) if fine else outcome.error or outcome.verdict
         return cls(case, got[:LONGEST_GOT], not fine)
 
 
@@ -253,7 +258,7 @@ class Grader:
 
 def shorter(one: Failure | None, other: Failure) -> Failure:
     """The failure that takes less room to tell."""
-    return one if one and len(repr(one.case)) <= len(repr(other.case)) else other
+    return one if one and one.room <= other.room else other
 
 
 def right(outcome: Outcome, case: Case) -> bool:

@@ -7,26 +7,23 @@ it reads, bounded in length, and evaluates nothing.
 from __future__ import annotations
 
 import ast
-import re
-import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from colllm_bench.envs import answers
+from colllm_bench.envs.coding.grading.python_source import parse_tree, sources
 
 MAX_ACTION = 16_384
 """Longest action in characters; what is beyond is cut off."""
 KEEP = "keep"
 """The whole text of an action that leaves the agent's function as it is."""
 
-_FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-_START = re.compile(r"(?:async\s+def|def|class|import|from)\s|@")
 _KEPT = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
     ast.Assign, ast.AnnAssign,
 )  # fmt: skip
 """What is taken over from an answer's top level. Calls, prints and tests that models like to add
 below their function are not: they would run whenever the program is loaded."""
-_MOST_TRIES = 40
-"""Lines given up from the end of an answer in search of code that parses."""
 
 
 @dataclass(frozen=True)
@@ -61,49 +58,6 @@ class Piece:
 NOTHING = Piece(error="nothing was written")
 
 
-def source_of(text: str) -> str:
-    """The Python in an answer: the fenced blocks if there are any, else the text."""
-    blocks = _FENCE.findall(text)
-    return "\n".join(blocks) if blocks else text
-
-
-def parse_tree(source: str) -> tuple[ast.Module | None, str, str]:
-    """(tree, source, error) of the code in ``source``, prose before and after it given up.
-
-    Without a tree, error says why in a few words (line and message).
-    """
-    tree, error = _try(source)
-    if tree is not None:
-        return tree, source, ""
-    lines = source.split("\n")
-    start = next((i for i, line in enumerate(lines) if _START.match(line)), None)
-    if start is None:
-        return None, source, error
-    lines = lines[start:]
-    for end in range(len(lines), max(0, len(lines) - _MOST_TRIES), -1):
-        if end < len(lines) and not lines[end].strip():
-            continue  # the same code as one line further
-        part = "\n".join(lines[:end])
-        tree, _ = _try(part)
-        if tree is not None:
-            # A function that stops in its middle is broken code, not code with prose below it.
-            if end == len(lines) or not lines[end][:1].isspace():
-                return tree, part, ""
-            break
-    return None, source, error
-
-
-def _try(source: str) -> tuple[ast.Module | None, str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's remarks on a model's style are nobody's
-            return ast.parse(source), ""
-    except SyntaxError as error:
-        return None, f"line {error.lineno or 1}: {error.msg}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return None, str(error) or "nested too deeply"
-
-
 def parse(
     text: object, name: str, params: Sequence[str] | None, teammates: Collection[str] = ()
 ) -> Piece:
@@ -117,16 +71,32 @@ def parse(
     """
     if not isinstance(text, str) or not text.strip():
         return NOTHING
-    text = text[:MAX_ACTION].replace("\r\n", "\n").replace("\x0c", " ")
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        return Piece(error="the text is not Unicode")
-    tree, source, error = parse_tree(source_of(text))
-    if tree is None:
-        return Piece(error=error)
-    return _piece(tree, source, name, params, teammates)
+    whole = answers.whole_characters(text) == text
+    text = answers.clean(text)[:MAX_ACTION].replace("\x0c", " ")
+    if not text.strip():
+        return Piece(error="thoughts, and no answer")
+    first = None
+    for source in sources(text):
+        tree, source, error = parse_tree(source)
+        piece = (
+            Piece(error=error) if tree is None
+            else piece_of(tree, source, name, params, teammates)
+        )
+        if piece.defined:
+            return piece
+        first = first or piece
+    if not whole:
+        return replace(first, error="the text is not Unicode")
+    if answers.from_json(text):
+        return replace(first, error="JSON, and no Python")
+    return first
 
 
-def _piece(tree, source, name, params, teammates) -> Piece:
+def piece_of(
+    tree: ast.Module, source: str, name: str, params: Sequence[str] | None,
+    teammates: Collection[str],
+) -> Piece:
+    """The part of the program that is in a syntax tree; its source is cut along the tree."""
     imports: list[str] = []
     kept: list[str] = []
     dropped: list[str] = []
@@ -148,25 +118,68 @@ def _piece(tree, source, name, params, teammates) -> Piece:
             kept.append(_segment(node, source, lines))
     # The text around an answer's code is broken only if there is no function in it at all.
     parses = bool(tree.body)
-    if not isinstance(own, ast.FunctionDef):
-        what = "is no function" if own is not None else "is not defined"
-        error = f"{name} {what}"
+    function = _function(own, tree, teammates)
+    if function is None:
+        error = f"{name} {_missing(own, tree, name)}"
         return Piece("", (), parses, False, error, dropped=tuple(dropped))
-    if params is not None and not accepts(own.args, len(params)):
+    if params is not None and not accepts(function.args, len(params)):
         error = f"{name} must take {len(params)} argument{'s' * (len(params) != 1)}"
         return Piece("", (), parses, False, error, dropped=tuple(dropped))
-    calls, ignores = called(own, teammates)
+    calls, ignores = called(function, teammates)
     return Piece(
         code="\n\n".join(kept) + "\n",
         imports=tuple(imports),
         parses=parses,
         defined=True,
-        wrapper=is_wrapper(own, teammates),
-        returns=returns_value(own),
+        wrapper=is_wrapper(function, teammates),
+        returns=returns_value(function),
         calls=calls,
         ignores=ignores,
         dropped=tuple(dropped),
     )
+
+
+def _function(
+    own: ast.stmt | None, tree: ast.Module, teammates: Collection[str]
+) -> ast.FunctionDef | None:
+    """The definition that a statement gives a name: its own, a lambda's, another function's, or
+    for what a call makes (``partial(...)``) one that takes anything."""
+    if isinstance(own, ast.FunctionDef):
+        return own
+    if not isinstance(own, (ast.Assign, ast.AnnAssign)):
+        return None
+    if isinstance(own, ast.Assign) and not all(isinstance(t, ast.Name) for t in own.targets):
+        return None
+    value = own.value
+    if isinstance(value, ast.Lambda):
+        return _defined(value.args, value.body)
+    if isinstance(value, ast.Name):
+        other = [node for node in tree.body
+                 if isinstance(node, ast.FunctionDef) and node.name == value.id]
+        if other:
+            return other[-1]
+    if isinstance(value, (ast.Name, ast.Call, ast.Attribute)):
+        anything = ast.arguments([], [], ast.arg("args"), [], [], None, [])
+        if isinstance(value, ast.Name) and value.id in teammates:
+            value = ast.Call(value, [], [])
+        return _defined(anything, value)
+    return None
+
+
+def _defined(args: ast.arguments, body: ast.expr) -> ast.FunctionDef:
+    return ast.FunctionDef("f", args, [ast.Return(body)], [])
+
+
+def _missing(own: ast.stmt | None, tree: ast.Module, name: str) -> str:
+    """Why a name is no function, in a few words."""
+    if own is not None:
+        return "is no function"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any(
+            isinstance(inner, ast.FunctionDef) and inner.name == name for inner in node.body
+        ):
+            return f"is a method of {node.name}, not a function"
+    return "is not defined"
 
 
 def _bound(node: ast.stmt) -> list[str]:
@@ -254,7 +267,9 @@ def returns_value(function: ast.FunctionDef) -> bool:
 
 def keeps(text: object) -> bool:
     """Whether an action says to leave the function as it is."""
-    return isinstance(text, str) and text[:40].strip().strip("`.!*\"'").lower() == KEEP
+    cleaned = answers.clean(text).strip()
+    return any(len(word) <= 40 and answers.plain_word(word) == KEEP
+               for word in (cleaned, *answers.unwrapped(cleaned)))
 
 
 def assemble(given: str, pieces: Sequence[Piece], above: str = "") -> str:

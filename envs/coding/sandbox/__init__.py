@@ -16,9 +16,16 @@ from colllm_bench.envs.coding.sandbox.comparison import compare
 from colllm_bench.envs.coding.sandbox.inside.values import UnfitValue
 from colllm_bench.envs.coding.sandbox.isolation import RUNGS
 from colllm_bench.envs.coding.sandbox.pool import Pool
-from colllm_bench.envs.coding.sandbox.results import VERDICTS, Limits, Outcome, Program, shown
+from colllm_bench.envs.coding.sandbox.results import (
+    VERDICTS,
+    Limits,
+    Outcome,
+    Program,
+    safe_repr,
+    shown,
+)
 
 __all__ = [
     "RUNGS", "VERDICTS", "Limits", "Outcome", "Pool", "Program", "UnfitValue", "compare",
-    "shown",
+    "safe_repr", "shown",
 ]

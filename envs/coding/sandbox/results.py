@@ -111,13 +111,25 @@ def plain_text(text: Any, limit: int) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
-def shown(value: Any, limit: int = 200) -> str:
-    """``value`` as a short text for people and prompts, whatever data it is.
-
-    ``repr`` fails on integers of more than 4,300 digits, and text may hold half a character.
-    """
+def safe_repr(value: Any) -> str:
+    """``repr`` of any data: Python refuses numbers of more than 4,300 digits, which are shown as
+    hexadecimal ones."""
     try:
-        text = repr(value)
-    except ValueError:
-        text = "(a number of thousands of digits)"
-    return plain_text(text, limit)
+        return repr(value)
+    except (ValueError, RecursionError):
+        pass
+    kind = type(value)
+    if kind is int:
+        return hex(value)
+    if kind in (list, tuple, set, frozenset):
+        inside = ", ".join(map(safe_repr, value))
+        return {list: "[{}]", tuple: "({},)" if len(value) == 1 else "({})"}.get(
+            kind, f"{kind.__name__}(({{}},))").format(inside)
+    if kind is dict:
+        return "{" + ", ".join(f"{safe_repr(k)}: {safe_repr(v)}" for k, v in value.items()) + "}"
+    return f"({kind.__name__} that cannot be shown)"
+
+
+def shown(value: Any, limit: int = 200) -> str:
+    """``value`` as a short text for people and prompts, whatever data it is."""
+    return plain_text(safe_repr(value), limit)
