@@ -38,6 +38,7 @@ _END = re.compile(
     r"|END_OF_TURN_TOKEN)\|>|<end_of_turn>|<eos>|</s>|<\uff5cend\u2581of\u2581sentence\uff5c>"
     r"|<\|im_start\|>(?!assistant)|<\|start_header_id\|>(?!assistant)"
 )
+_NEXT = re.compile(r"[^\S\n]*(?:\Z|\n|<|(?:human|user|system|assistant)\s*:)", re.IGNORECASE)
 _ROLE = re.compile(
     r"^\s*(?:<\|im_start\|>assistant\s*\n?|<\|assistant\|>\s*"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>\s*|<start_of_turn>model\s*\n?"
@@ -122,9 +123,10 @@ def _quoted(text: str, match: re.Match) -> bool:
 
 
 def _until_end(text: str) -> str:
-    """``text`` up to its first end-of-turn mark that is not quoted and has text before it."""
+    """``text`` up to the first end-of-turn mark that has text before it, and behind it nothing,
+    another line, another mark or somebody else's turn."""
     for mark in _END.finditer(text):
-        if not _quoted(text, mark) and text[: mark.start()].strip():
+        if _NEXT.match(text, mark.end()) and text[: mark.start()].strip():
             return text[: mark.start()]
     return text
 
