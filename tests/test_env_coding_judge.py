@@ -289,7 +289,7 @@ def test_the_published_reward_is_as_published(aux, main, total):
     from colllm_bench.envs.coding.generator.program import Case, Function
 
     functions = (Function("aux", None, ""), Function("main", ("x",), "", uses=(0,)))
-    tests = tuple(Case("main", (x,), x + 1, loose=True) for x in range(4))
+    tests = tuple(Case("main", (x,), x + 1) for x in range(4))
     program = Program("published", "data", functions, tests=tests)
     source = task_sources.Published({"train": (program,), "eval": (program,)})
     pieces = [parsing.parse(aux, "aux", None, {"main"}),

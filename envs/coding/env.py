@@ -77,7 +77,7 @@ class CodingEnv(TextEnv):
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
         feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
         task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.
-        data: a JSONL file in the format of HumanEval, MBPP or CoopHumanEval, or a data set's id
+        data: a file in the format of HumanEval, EvalPlus, MBPP or CoopHumanEval, or a data set's id
             on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: programs that never meet.
@@ -242,12 +242,15 @@ class CodingEnv(TextEnv):
         return self.program, self.pieces, self.verdict, self.turn, self.turns
 
     def provenance(self) -> dict[str, Any]:
-        """What of this machine belongs to the results: ``sandbox``, the rung that confines.
+        """What belongs to the results: ``sandbox``, how code is isolated on this machine, and
+        ``left_out``, the problems of a data file that cannot be used, with the reason.
 
         Raises:
             ConfigError: nothing here confines code: no program can be run.
         """
-        return {"sandbox": shared_pool(self.sandbox).rung}
+        kept = {"sandbox": shared_pool(self.sandbox).rung}
+        left_out = getattr(self.source, "left_out", ())
+        return {**kept, "left_out": dict(left_out)} if left_out else kept
 
     def close(self) -> None:
         """Nothing of its own to close: the sandboxes are the process's, and end with it."""

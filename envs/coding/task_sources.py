@@ -81,12 +81,16 @@ class Listed(Source):
 
     Attributes:
         programs: by split.
+        left_out: (id, reason) of the problems of a file that cannot be used.
     """
 
     programs: dict[str, tuple[Program, ...]]
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, programs: Sequence[Program], where: str) -> Listed:
+    def of(
+        cls, programs: Sequence[Program], where: str, left_out: Sequence[tuple[str, str]] = ()
+    ) -> Listed:
         """Raises ConfigError for fewer than two programs: a split would be empty."""
         if len(programs) < 2:
             raise ConfigError(
@@ -95,7 +99,7 @@ class Listed(Source):
             )
         order = sorted(programs, key=lambda p: (zlib.crc32(p.name.encode()), p.name))
         cut = max(1, round(len(order) / EVAL_SHARE))
-        return cls({"eval": tuple(order[:cut]), "train": tuple(order[cut:])})
+        return cls({"eval": tuple(order[:cut]), "train": tuple(order[cut:])}, tuple(left_out))
 
     def draw(self, rng: Random, split: str) -> Program:
         return rng.choice(self.programs[split])

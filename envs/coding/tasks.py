@@ -37,7 +37,8 @@ def source(task: str, data: str | None, agents: int, level: int) -> Source:
     if data is not None:
         from colllm_bench.envs.coding.datasets import humaneval_mbpp
 
-        return listed.of(humaneval_mbpp.programs(data, agents), data)
+        found = humaneval_mbpp.problems(data, agents)
+        return listed.of(found.programs, data, found.left_out)
     if task == "families":
         return Families(agents, level)
     from colllm_bench.envs.coding.datasets import problems

@@ -1,4 +1,4 @@
-"""Where the texts of ``summary`` and ``introduction`` come from: a JSONL file, the hub, or made up.
+"""Where the texts of ``summary`` and ``introduction`` come from: a data file, the hub, or made up.
 
 Formats: ``trl-lib/tldr`` (``{"prompt": "SUBREDDIT: ... POST: ... TL;DR:", "completion": ...}``) and
 ``OpenMLRL/arXiv_abstract`` (``{"abstract_text": ...}``, further fields are ignored). A text
@@ -8,13 +8,13 @@ trained on and evaluated.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from colllm_bench.envs import data_files
 from colllm_bench.envs.writing.language import synthetic_sources as made_up
 from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
@@ -84,32 +84,16 @@ def _from_file(task: str, data: str) -> tuple[str, ...]:
     path = Path(data)
     if not path.is_file():
         raise ConfigError(f"data file {data!r} does not exist", fix="check the path, or data=hub")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"data file {data!r} is no UTF-8 text: {error}") from error
-    return tuple(_texts(task, data, _parsed(data, lines)))
+    return tuple(_texts(task, data, data_files.rows(path)))
 
 
-def _parsed(data: str, lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ConfigError(
-                    f"data file {data!r}, line {number}: no JSON ({error.msg})",
-                    fix="one JSON object a line",
-                ) from error
-
-
-def _texts(task: str, data: str, items: Iterable[tuple[int, Any]]) -> Iterator[str]:
+def _texts(task: str, data: str, items: Iterable[tuple[str, Any]]) -> Iterator[str]:
     field = FIELDS[task]
-    for number, item in items:
+    for place, item in items:
         text = item.get(field) if isinstance(item, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise ConfigError(
-                f"data file {data!r}, line {number}: no text under {field!r}",
+                f"data file {data!r}, {place}: no text under {field!r}",
                 allowed=f"the format of {HUB[task]}",
                 fix=f"task={'introduction' if task == 'summary' else 'summary'} reads the other",
             )
@@ -130,4 +114,5 @@ def _from_hub(task: str) -> tuple[str, ...]:
         raise ConfigError(
             f"data='hub': {HUB[task]} cannot be loaded: {error}", fix="give a JSONL file"
         ) from error
-    return tuple(_texts(task, HUB[task], enumerate(rows, start=1)))
+    items = ((f"row {number}", data_files.clean(row)) for number, row in enumerate(rows, start=1))
+    return tuple(_texts(task, HUB[task], items))

@@ -1,67 +1,76 @@
-"""Problems from files in the published formats of HumanEval, MBPP and CoopHumanEval.
+"""Problems from files in the published formats of HumanEval, MBPP, CoopHumanEval and EvalPlus.
 
-A file has a JSON object a line (``.jsonl``, or gzipped ``.jsonl.gz``); the fields tell the format:
+A file is JSON Lines or a JSON array (:mod:`colllm_bench.envs.data_files`); the fields of a row tell
+the format:
 
-* HumanEval: ``task_id``, ``prompt``, ``entry_point``, ``test``, ``canonical_solution``
+* HumanEval, EvalPlus: ``task_id``, ``prompt``, ``entry_point``, ``test``, ``canonical_solution``
 * CoopHumanEval: the same without ``canonical_solution``
 * MBPP: ``task_id``, ``text`` (or ``prompt``, in the sanitized form), ``code``, ``test_list``;
   optional ``test_setup_code``, ``test_imports``, ``challenge_test_list``
 
 The last agent writes the entry, the others helpers of their choice (``aux``; ``aux_1``, ``aux_2``
-and so on for more). Assertions become data, a call's arguments and what it must give, so that
-nothing that is expected enters the sandbox with an agent's program. What cannot be read off an
-assertion is recorded from the reference solution, which for this runs in the sandbox alone.
+and so on for more). Tests become data (:mod:`.assertions`), so that nothing that is expected enters
+the sandbox with an agent's program. A row whose tests cannot be used (objects as arguments, a
+package that the sandbox lacks, a reference that fails) is left out and named.
 """
 
 from __future__ import annotations
 
 import ast
-import gzip
-import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.envs.coding.datasets.asserts import Unreadable, read_asserts
-from colllm_bench.envs.coding.generator.program import Case, Function, Program
+from colllm_bench.envs import data_files
+from colllm_bench.envs.coding.datasets import assertions
+from colllm_bench.envs.coding.generator.program import Case, Check, Function, Program
+from colllm_bench.envs.coding.sandbox import Limits
+from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.errors import ConfigError
 
 FORMATS = {
     "HumanEval": ("task_id", "prompt", "entry_point", "test"),
     "MBPP": ("task_id", "code", "test_list"),
 }
-"""Fields that a line of each format must have (CoopHumanEval's are HumanEval's)."""
-RECORD = "_colllm_record"
-MOST_RECORDED = 60
-_RECORDER = '''
+"""Fields that a row of each format must have (CoopHumanEval's and EvalPlus's are HumanEval's)."""
+MOST_TESTS = (200, 40, 8)
+"""Tests kept of a problem: the first number whose data are not too large."""
+LIMITS = Limits(cpu=10.0, result_bytes=4 << 20, timeouts=10_000)
+"""Of the run in which a row's tests are turned into data."""
 
-def _colllm_record(limit):
-    """Every call that the tests make of the reference, with what it gave."""
-    import copy
-    import random
 
-    random.seed(0)
-    calls = []
+@dataclass(frozen=True)
+class Problems:
+    """The usable problems of a file, and the rows that were left out: (id, reason)."""
 
-    def candidate(*args):
-        kept = copy.deepcopy(args)
-        value = {entry}(*args)
-        if len(calls) < limit:
-            calls.append([list(kept), copy.deepcopy(value)])
-        return value
+    programs: tuple[Program, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
-    {run}
-    return calls
-'''
+    def warning(self, data: str) -> str:
+        """A line that counts and names what was left out; "" if nothing was."""
+        if not self.left_out:
+            return ""
+        named = "; ".join(f"{name} ({reason})" for name, reason in self.left_out[:5])
+        more = len(self.left_out) - 5
+        rest = f"; and {more} more" if more > 0 else ""
+        total = len(self.programs) + len(self.left_out)
+        return f"{data}: {len(self.left_out)} of {total} problems left out: {named}{rest}"
 
 
 def programs(data: str, agents: int) -> tuple[Program, ...]:
+    """The usable problems of a file, or of a data set on the hub, for so many agents."""
+    return problems(data, agents).programs
+
+
+def problems(data: str, agents: int) -> Problems:
     """The problems of a file, or of a data set on the hub, for so many agents.
 
     Raises:
-        ConfigError: no such file or data set; a line that is malformed: names it, the field, and
-            what helps.
+        ConfigError: no such file or data set; a row that is malformed: names it, the field, and
+            what helps; fewer than two rows that can be used.
     """
     path = Path(data)
     if path.is_file():
@@ -74,12 +83,13 @@ def programs(data: str, agents: int) -> tuple[Program, ...]:
 
 
 @lru_cache(maxsize=8)
-def _of_file(path: str, changed: int, size: int, agents: int) -> tuple[Program, ...]:
-    return tuple(_all(_lines(Path(path)), agents))
+def _of_file(path: str, changed: int, size: int, agents: int) -> Problems:
+    rows = ((f"{path}, {place}", row) for place, row in data_files.rows(Path(path)))
+    return _all(rows, path, agents)
 
 
 @lru_cache(maxsize=8)
-def _of_hub(name: str, agents: int) -> tuple[Program, ...]:
+def _of_hub(name: str, agents: int) -> Problems:
     """Rows of a data set's ``test`` split (or its first), through ``datasets``."""
     try:
         from datasets import load_dataset
@@ -97,63 +107,101 @@ def _of_hub(name: str, agents: int) -> tuple[Program, ...]:
             fix="check its id and the network, or give a JSONL file",
         ) from error
     rows = found["test" if "test" in found else next(iter(found))]
-    where = ((f"{name}, row {k + 1}", dict(row)) for k, row in enumerate(rows))
-    return tuple(_all(where, agents))
+    named = ((f"{name}, row {k + 1}", data_files.clean(dict(row))) for k, row in enumerate(rows))
+    return _all(named, name, agents)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict]]:
-    """(place, object) of each line that is not blank."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{path}, line {number}", _object(line, f"{path}, line {number}")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise ConfigError(f"data file {str(path)!r} cannot be read: {error}",
-                          fix="a text file in UTF-8, an object a line") from error
+@dataclass(frozen=True)
+class _Row:
+    """A row as far as it can be read without running anything."""
+
+    name: str
+    field: str
+    where: str
+    title: str
+    given: str
+    entry: str
+    params: tuple[str, ...] | None
+    recording: str
+    check: str
 
 
-def _object(line: str, where: str) -> dict:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: no JSON: {error}", fix="one JSON object a line") from error
-    if not isinstance(row, dict):
-        raise ConfigError(f"{where}: a {type(row).__name__}, not an object",
-                          fix='{"task_id": ..., "prompt": ...}, an object a line')
-    return row
-
-
-def _all(rows: Iterator[tuple[str, dict]], agents: int) -> Iterator[Program]:
+def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
     seen: dict[str, str] = {}
+    read: list[_Row] = []
     for where, row in rows:
+        if not isinstance(row, dict):
+            raise ConfigError(f"{where}: a {type(row).__name__}, not an object",
+                              fix='{"task_id": ..., "prompt": ...}, an object a line')
         name = str(row.get("task_id", ""))
         if name and name in seen:
             raise ConfigError(f"{where}: field 'task_id': {name!r} stands in {seen[name]} too",
                               fix="give every problem an id of its own")
         seen[name] = where
-        yield program(row, where, agents)
+        read.append(_row(row, where))
+    usable, left_out = [], []
+    for row, (tests, reason) in zip(read, _tests(read), strict=True):
+        if tests:
+            usable.append(_program(row, tests, agents))
+        else:
+            left_out.append((row.name, f"{row.where}: field {row.field!r}{reason}"))
+    if len(usable) < 2 and left_out:
+        name, reason = left_out[0]
+        raise ConfigError(
+            f"{data}: {len(usable)} of {len(read)} problems can be used; {reason}",
+            fix="mend the tests or the solutions, or leave the rows out",
+        )
+    problems = Problems(tuple(usable), tuple(left_out))
+    if left_out:
+        warnings.warn(problems.warning(data), stacklevel=2)
+    return problems
 
 
-def program(row: dict[str, Any], where: str, agents: int) -> Program:
-    """One line as a task for ``agents`` agents."""
+def _row(row: dict[str, Any], where: str) -> _Row:
     name = "MBPP" if "test_list" in row or "code" in row else "HumanEval"
     for field in FORMATS[name]:
         if field not in row:
             raise ConfigError(f"{where}: field {field!r} is missing", fix=(
                 f"a line of {name} has " + ", ".join(FORMATS[name])))
-    make = _mbpp if name == "MBPP" else _human_eval
-    title, given, entry, params, tests = make(row, where)
+    return (_mbpp if name == "MBPP" else _human_eval)(row, where)
+
+
+def _program(row: _Row, tests: Iterable[Case], agents: int) -> Program:
+    """A row as a task for ``agents`` agents."""
     helpers = ["aux"] if agents == 2 else [f"aux_{k + 1}" for k in range(agents - 1)]
     free = tuple(
-        Function(helper, None, f"A helper of your choice for `{entry}`, which calls it and uses "
-                               f"what it returns.") for helper in helpers
+        Function(helper, None, f"A helper of your choice for `{row.entry}`, which calls it and "
+                               f"uses what it returns.") for helper in helpers
     )
-    main = Function(entry, params, f"The function that the task asks for. It calls "
-                                   f"{', '.join(helpers)}.", uses=tuple(range(len(free))))
-    loose = tuple(Case(entry, tuple(args), value, loose=True) for args, value in tests)
-    return Program(str(row["task_id"]), "data", (*free, main), given, loose, title=title)
+    main = Function(row.entry, row.params, f"The function that the task asks for. It calls "
+                                           f"{', '.join(helpers)}.", uses=tuple(range(len(free))))
+    return Program(row.name, "data", (*free, main), row.given, tuple(tests), title=row.title)
+
+
+def _tests(rows: list[_Row]) -> Iterator[tuple[list[Case], str]]:
+    """(tests, why there are none) of each row, all rewritten tests being run in the sandbox."""
+    pending = {k: [row.recording, row.check] for k, row in enumerate(rows)}
+    found: dict[int, tuple[list[Case], str]] = {}
+    for most in MOST_TESTS:
+        cases = [[*sources, most] for sources in pending.values()]
+        outcomes = shared_pool().run(assertions.RECORDER, "record", cases, LIMITS) if cases else []
+        for k, outcome in zip(list(pending), outcomes, strict=True):
+            if outcome.verdict == "output-limit" and most != MOST_TESTS[-1]:
+                continue
+            del pending[k]
+            if outcome.verdict == "ok":
+                reason = "" if outcome.value else " has no assertion that can be read"
+                found[k] = [_case(rows[k].entry, *test) for test in outcome.value], reason
+            else:
+                found[k] = [], ": " + " ".join((outcome.error or outcome.verdict).split())[:200]
+    return iter([found[k] for k in range(len(rows))])
+
+
+def _case(entry: str, args, named, left, bound, modules, how, expected, options) -> Case:
+    check = Check(
+        how, left, tuple(bound.items()), tuple((a, b) for a, b in modules), tuple(options.items())
+    )
+    return Case(entry, tuple(args), expected, check, tuple(named.items()))
 
 
 def _text(row: dict, field: str, where: str, default: str | None = None) -> str:
@@ -186,8 +234,36 @@ def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | None:
     return own[-1] if own else None
 
 
-def _human_eval(row: dict, where: str):
+def _params(function: ast.FunctionDef) -> tuple[str, ...] | None:
+    """Names of the parameters; None where a call need not give each by its place."""
+    args = function.args
+    if args.vararg or args.kwarg or args.kwonlyargs:
+        return None
+    return tuple(arg.arg for arg in (*args.posonlyargs, *args.args))
+
+
+def _around(tree: ast.Module, source: str, entry: str) -> str:
+    """What a prompt has beside its function: imports, helpers above and below, constants."""
+    kept = []
+    for node in tree.body:
+        defines = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if defines and node.name == entry:
+            continue
+        if not defines and not isinstance(
+            node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+        ):
+            continue
+        runs_it = not defines and any(
+            isinstance(n, ast.Name) and n.id == entry for n in ast.walk(node))
+        if not runs_it:
+            start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            kept.append("\n".join(source.split("\n")[start - 1 : node.end_lineno]))
+    return "\n".join(kept)
+
+
+def _human_eval(row: dict, where: str) -> _Row:
     prompt, entry = _text(row, "prompt", where), _text(row, "entry_point", where)
+    prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
     test = _text(row, "test", where)
     tree = _parsed(prompt, "prompt", where)
     own = _definition(tree, entry)
@@ -198,75 +274,59 @@ def _human_eval(row: dict, where: str):
     if _definition(checks, "check") is None:
         raise ConfigError(f"{where}: field 'test' defines no check(candidate)",
                           fix="def check(candidate): with an assert a line")
-    given = "\n".join(prompt.split("\n")[: own.lineno - 1]).strip("\n")
-    solution = _text(row, "canonical_solution", where, default="")
-    reference = prompt + solution if solution else ""
-    tests = _tests(checks, "candidate", reference, test, "check(candidate)", entry, "test", where)
-    return prompt.strip(), given, entry, tuple(arg.arg for arg in own.args.args), tests
+    given = _around(tree, prompt, entry)
+    solution = row.get("canonical_solution")
+    solution = "" if solution is None else _text(row, "canonical_solution", where)
+    reference = _whole(tree, own, prompt, solution) if solution.strip() else ""
+    recording = assertions.recording(checks, "candidate", "candidate" if reference else None)
+    evalplus = _definition(checks, "assertion") is not None
+    run = f"check({entry if reference else None})"
+    before = reference or given
+    return _Row(
+        str(row["task_id"]), "test", where, prompt.strip(), given, entry, _params(own),
+        f"{before}\n\n{ast.unparse(recording)}\n\n{run}\n",
+        f"{reference}\n\n{test}\n\n{run}\n" if reference and not evalplus else "",
+    )
 
 
-def _mbpp(row: dict, where: str):
+def _whole(tree: ast.Module, own: ast.FunctionDef, prompt: str, solution: str) -> str:
+    """The reference as a module. A solution continues the prompt's last function; where that is
+    not the entry it is set behind the entry; or it is the whole function once more."""
+    try:
+        if _definition(ast.parse(solution), own.name) is not None:
+            return f"{_around(tree, prompt, own.name)}\n\n{solution}"
+    except (SyntaxError, ValueError):
+        pass
+    if tree.body[-1] is own:
+        return prompt + solution
+    lines = prompt.split("\n")
+    end = own.end_lineno
+    return "\n".join([*lines[:end], solution.strip("\n"), *lines[end:]])
+
+
+def _mbpp(row: dict, where: str) -> _Row:
     asserts = _texts(row, "test_list", where)
     if not asserts:
         raise ConfigError(f"{where}: field 'test_list' is empty", fix="give at least one assert")
-    code = _text(row, "code", where)
+    code = _text(row, "code", where).replace("\r\n", "\n").replace("\r", "\n")
     told = _text(row, "text" if "text" in row else "prompt", where)
-    given = "\n".join([_text(row, "test_setup_code", where, default=""),
+    setup = "\n".join([_text(row, "test_setup_code", where, default=""),
                        *_texts(row, "test_imports", where)]).strip("\n")
     tree = _parsed(code, "code", where)
     lines = "\n".join([*asserts, *_texts(row, "challenge_test_list", where)])
     checks = _parsed(lines, "test_list", where)
-    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     called = [n.func.id for n in ast.walk(_parsed(asserts[0], "test_list", where))
-              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in names]
+              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in defined]
     if not called:
         raise ConfigError(f"{where}: field 'test_list' calls no function of field 'code'",
                           fix="assert f(1) == 2, f being defined in code")
     entry = called[0]
-    params = tuple(arg.arg for arg in _definition(tree, entry).args.args)
-    title = f"{told.strip()}\nThe function is {entry}({', '.join(params)}), as in {asserts[0]!r}."
-    run = "\n    ".join(
-        ["{e} = candidate".format(e=entry + "_"), *(
-            line.replace(f"{entry}(", f"{entry}_(") for line in lines.split("\n"))])
-    tests = _tests(checks, entry, f"{given}\n{code}", "", run, entry, "test_list", where)
-    return title, given, entry, params, tests
-
-
-def _tests(
-    checks: ast.Module, called: str, reference: str, test: str, run: str, entry: str, field: str,
-    where: str,
-) -> list[tuple[list, Any]]:
-    """(arguments, expected) of every assertion.
-
-    Args:
-        checks: the tests' syntax tree.
-        called: the name by which they call the function.
-        reference: source of the reference solution; "" if there is none.
-        test, run: source that runs the tests against ``candidate``.
-    """
-    try:
-        return read_asserts(checks, called)
-    except Unreadable as error:
-        if not reference:
-            if error.read:
-                return error.read
-            raise ConfigError(
-                f"{where}: field {field!r} has no assertion that can be read ({error})",
-                fix="assert candidate(1) == 2, or give a canonical_solution",
-            ) from None
-    return _recorded(reference, test, run, entry, field, where)
-
-
-def _recorded(reference: str, test: str, run: str, entry: str, field: str, where: str):
-    from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
-
-    recorder = _RECORDER.replace("{entry}", entry).replace("{run}", run)
-    source = f"{reference}\n\n{test}\n{recorder}"
-    (outcome,) = shared_pool().run(source, RECORD, [[MOST_RECORDED]])
-    if outcome.verdict != "ok" or not outcome.value:
-        reason = outcome.error or outcome.verdict
-        raise ConfigError(
-            f"{where}: field {field!r}: the reference solution does not pass it "
-            f"({' '.join(reason.split())[:200]})", fix="mend the test or the solution",
-        )
-    return [(args, value) for args, value in outcome.value]
+    params = _params(_definition(tree, entry))
+    signature = ast.unparse(_definition(tree, entry).args)
+    title = f"{told.strip()}\nThe function is {entry}({signature}), as in {asserts[0]!r}."
+    recording = ast.unparse(assertions.recording(checks, entry, entry))
+    return _Row(
+        str(row["task_id"]), "test_list", where, title, setup, entry, params,
+        f"{code}\n\n{setup}\n\n{recording}\n", f"{code}\n\n{setup}\n\n{lines}\n",
+    )

@@ -93,4 +93,4 @@ def differing(
 
 
 def _key(case: Case) -> str:
-    return f"{case.function}{safe_repr(case.args)}"
+    return f"{case.function}{safe_repr((case.args, case.named))}"

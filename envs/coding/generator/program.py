@@ -54,14 +54,43 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Check:
+    """How a published test looks at a result, where it is not compared strictly by type.
+
+    Attributes:
+        how: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``is``, ``is not``, ``in``, ``not in``,
+            ``contains``, ``lacks``: Python's own comparison; ``isclose``, ``near``, ``evalplus``:
+            with a tolerance; ``recorded``: against what the reference gave.
+        left: what is looked at, an expression of ``_result``; "" for the result itself.
+        bound: values of names in ``left``.
+        modules: (name, module) of names in ``left``.
+        options: of the tolerance.
+    """
+
+    how: str = "=="
+    left: str = ""
+    bound: tuple[tuple[str, Any], ...] = ()
+    modules: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class Case:
-    """One test: a function's name, its arguments, what it must return. Published test sets
-    compare with ``==``, for which 2 is 2.0: theirs are ``loose``."""
+    """One test: a function's name, its arguments, what it must return.
+
+    Attributes:
+        function: its name.
+        args: positional arguments.
+        expected: what it must return (or what ``check`` must find).
+        check: how a published test compares; None: strictly by type.
+        named: keyword arguments.
+    """
 
     function: str
     args: tuple[Any, ...]
     expected: Any
-    loose: bool = False
+    check: Check | None = None
+    named: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

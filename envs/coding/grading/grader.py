@@ -16,6 +16,7 @@ from typing import Any
 from colllm_bench.envs.coding.generator.hidden_tests import Cases
 from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading.parsing import Piece, assemble
+from colllm_bench.envs.coding.grading.published_checks import passes
 from colllm_bench.envs.coding.sandbox import Limits, Outcome, compare, safe_repr
 from colllm_bench.errors import RunError
 
@@ -29,15 +30,24 @@ job costs milliseconds and a test microseconds. Each is answered by the program 
 program may replace the function; it would only change the data that comes out."""
 DISPATCH = '''
 
-def _colllm_call(name, args, helper=None, how=None, below=None):
+def _colllm_call(name, args, helper=None, how=None, below=None, named=None, look=None):
     """Call a function: of the program as it is, with one helper replaced, or with the functions
-    below it as specified."""
+    below it as specified. With ``look``, give what a published test looks at in the result."""
     names = globals()
     if below:
         exec(below, names)
     if helper:
         names[helper] = _colllm_replaced(names.get(helper), how)
-    return names[name](*args)
+    value = names[name](*args, **(named or {}))
+    return _colllm_look(value, *look) if look else value
+
+
+def _colllm_look(_result, left, bound, modules):
+    import builtins
+
+    own = {name: value for name, value in globals().items() if not hasattr(builtins, name)}
+    imported = {name: __import__(module, fromlist=["_"]) for name, module in modules}
+    return eval(left, {**own, **imported, **bound, "__builtins__": builtins, "_result": _result})
 
 
 def _colllm_replaced(function, how):
@@ -248,7 +258,11 @@ class Grader:
                 helper = program.functions[question.of].name if replaced else None
                 how = question.about if replaced else None
                 case = question.case
-                calls.append([case.function, list(case.args), helper, how, question.below or None])
+                below, named, look = question.below or None, None, None
+                if case.named or case.check:
+                    named, look = dict(case.named), _look(case)
+                asked_for = [case.function, list(case.args), helper, how, below]
+                calls.append([*asked_for, named, look] if named or look else asked_for)
             outcomes += self.pool.run(source + DISPATCH, CALL, calls, limits or self.limits)
         for outcome in outcomes:
             if outcome.verdict == "sandbox-lost":
@@ -261,8 +275,17 @@ def shorter(one: Failure | None, other: Failure) -> Failure:
     return one if one and one.room <= other.room else other
 
 
+def _look(case: Case) -> list | None:
+    check = case.check
+    if check is None or not check.left:
+        return None
+    return [check.left, dict(check.bound), [list(pair) for pair in check.modules]]
+
+
 def right(outcome: Outcome, case: Case) -> bool:
-    """Whether a result is the expected one, by type and value."""
-    return outcome.verdict == "ok" and compare(
-        outcome.value, case.expected, int_as_float=case.loose
-    )
+    """Whether a result is the expected one: by type and value, or as a published test has it."""
+    if outcome.verdict != "ok":
+        return False
+    if case.check is not None:
+        return passes(outcome.value, case.expected, case.check)
+    return compare(outcome.value, case.expected)
