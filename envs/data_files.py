@@ -73,4 +73,6 @@ def _value(line: str, where: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: no JSON: {error}", fix="one JSON object a line, or one array") from error
+        raise ConfigError(
+            f"{where}: no JSON: {error}", fix="one JSON object a line, or one array"
+        ) from error

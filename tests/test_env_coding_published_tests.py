@@ -115,7 +115,8 @@ def test_true_equals_one_as_in_the_published_test(expected, answer, passes, tmp_
 
 
 def test_loops_variables_and_helpers_of_a_test_simply_run(tmp_path):
-    prompt = ("import math\n\ndef poly(xs, x):\n    return sum(c * x**k for k, c in enumerate(xs))\n"
+    prompt = ("import math\n\ndef poly(xs, x):\n"
+              "    return sum(c * x**k for k, c in enumerate(xs))\n"
               "\n\ndef f(xs):\n    '''A root.'''\n")
     test = ("def check(candidate):\n    import math\n    for k in range(1, 6):\n"
             "        xs = [-4 * k * k, 0, 1]\n        solution = candidate(xs)\n"

@@ -16,7 +16,6 @@ package that the sandbox lacks, a reference that fails) is left out and named.
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,16 +25,12 @@ from typing import Any
 
 from colllm_bench.envs import data_files
 from colllm_bench.envs.coding.datasets import assertions
+from colllm_bench.envs.coding.datasets.row_formats import Row, read_row
 from colllm_bench.envs.coding.generator.program import Case, Check, Function, Program
 from colllm_bench.envs.coding.sandbox import Limits
 from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.errors import ConfigError
 
-FORMATS = {
-    "HumanEval": ("task_id", "prompt", "entry_point", "test"),
-    "MBPP": ("task_id", "code", "test_list"),
-}
-"""Fields that a row of each format must have (CoopHumanEval's and EvalPlus's are HumanEval's)."""
 MOST_TESTS = (200, 40, 8)
 """Tests kept of a problem: the first number whose data are not too large."""
 LIMITS = Limits(cpu=10.0, result_bytes=4 << 20, timeouts=10_000)
@@ -111,24 +106,9 @@ def _of_hub(name: str, agents: int) -> Problems:
     return _all(named, name, agents)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row as far as it can be read without running anything."""
-
-    name: str
-    field: str
-    where: str
-    title: str
-    given: str
-    entry: str
-    params: tuple[str, ...] | None
-    recording: str
-    check: str
-
-
 def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
     seen: dict[str, str] = {}
-    read: list[_Row] = []
+    read: list[Row] = []
     for where, row in rows:
         if not isinstance(row, dict):
             raise ConfigError(f"{where}: a {type(row).__name__}, not an object",
@@ -138,7 +118,7 @@ def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
             raise ConfigError(f"{where}: field 'task_id': {name!r} stands in {seen[name]} too",
                               fix="give every problem an id of its own")
         seen[name] = where
-        read.append(_row(row, where))
+        read.append(read_row(row, where))
     usable, left_out = [], []
     for row, (tests, reason) in zip(read, _tests(read), strict=True):
         if tests:
@@ -157,16 +137,7 @@ def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
     return problems
 
 
-def _row(row: dict[str, Any], where: str) -> _Row:
-    name = "MBPP" if "test_list" in row or "code" in row else "HumanEval"
-    for field in FORMATS[name]:
-        if field not in row:
-            raise ConfigError(f"{where}: field {field!r} is missing", fix=(
-                f"a line of {name} has " + ", ".join(FORMATS[name])))
-    return (_mbpp if name == "MBPP" else _human_eval)(row, where)
-
-
-def _program(row: _Row, tests: Iterable[Case], agents: int) -> Program:
+def _program(row: Row, tests: Iterable[Case], agents: int) -> Program:
     """A row as a task for ``agents`` agents."""
     helpers = ["aux"] if agents == 2 else [f"aux_{k + 1}" for k in range(agents - 1)]
     free = tuple(
@@ -178,7 +149,7 @@ def _program(row: _Row, tests: Iterable[Case], agents: int) -> Program:
     return Program(row.name, "data", (*free, main), row.given, tuple(tests), title=row.title)
 
 
-def _tests(rows: list[_Row]) -> Iterator[tuple[list[Case], str]]:
+def _tests(rows: list[Row]) -> Iterator[tuple[list[Case], str]]:
     """(tests, why there are none) of each row, all rewritten tests being run in the sandbox."""
     pending = {k: [row.recording, row.check] for k, row in enumerate(rows)}
     found: dict[int, tuple[list[Case], str]] = {}
@@ -202,131 +173,3 @@ def _case(entry: str, args, named, left, bound, modules, how, expected, options)
         how, left, tuple(bound.items()), tuple((a, b) for a, b in modules), tuple(options.items())
     )
     return Case(entry, tuple(args), expected, check, tuple(named.items()))
-
-
-def _text(row: dict, field: str, where: str, default: str | None = None) -> str:
-    value = row.get(field, default)
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}: field {field!r} is a {type(value).__name__}", allowed="text",
-                          fix="put it in quotes")
-    return value
-
-
-def _texts(row: dict, field: str, where: str) -> list[str]:
-    value = row.get(field) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigError(f"{where}: field {field!r} is no list of texts",
-                          fix='["assert f(1) == 2", ...]')
-    return value
-
-
-def _parsed(source: str, field: str, where: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        at = f"line {error.lineno} of it: {error.msg}" if isinstance(error, SyntaxError) else error
-        raise ConfigError(f"{where}: field {field!r} is no Python ({at})",
-                          fix="mend the code in that field") from error
-
-
-def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | None:
-    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    return own[-1] if own else None
-
-
-def _params(function: ast.FunctionDef) -> tuple[str, ...] | None:
-    """Names of the parameters; None where a call need not give each by its place."""
-    args = function.args
-    if args.vararg or args.kwarg or args.kwonlyargs:
-        return None
-    return tuple(arg.arg for arg in (*args.posonlyargs, *args.args))
-
-
-def _around(tree: ast.Module, source: str, entry: str) -> str:
-    """What a prompt has beside its function: imports, helpers above and below, constants."""
-    kept = []
-    for node in tree.body:
-        defines = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        if defines and node.name == entry:
-            continue
-        if not defines and not isinstance(
-            node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-        ):
-            continue
-        runs_it = not defines and any(
-            isinstance(n, ast.Name) and n.id == entry for n in ast.walk(node))
-        if not runs_it:
-            start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            kept.append("\n".join(source.split("\n")[start - 1 : node.end_lineno]))
-    return "\n".join(kept)
-
-
-def _human_eval(row: dict, where: str) -> _Row:
-    prompt, entry = _text(row, "prompt", where), _text(row, "entry_point", where)
-    prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
-    test = _text(row, "test", where)
-    tree = _parsed(prompt, "prompt", where)
-    own = _definition(tree, entry)
-    if own is None:
-        raise ConfigError(f"{where}: field 'prompt' does not define {entry!r}",
-                          fix="entry_point must name a function of the prompt")
-    checks = _parsed(test, "test", where)
-    if _definition(checks, "check") is None:
-        raise ConfigError(f"{where}: field 'test' defines no check(candidate)",
-                          fix="def check(candidate): with an assert a line")
-    given = _around(tree, prompt, entry)
-    solution = row.get("canonical_solution")
-    solution = "" if solution is None else _text(row, "canonical_solution", where)
-    reference = _whole(tree, own, prompt, solution) if solution.strip() else ""
-    recording = assertions.recording(checks, "candidate", "candidate" if reference else None)
-    evalplus = _definition(checks, "assertion") is not None
-    run = f"check({entry if reference else None})"
-    before = reference or given
-    return _Row(
-        str(row["task_id"]), "test", where, prompt.strip(), given, entry, _params(own),
-        f"{before}\n\n{ast.unparse(recording)}\n\n{run}\n",
-        f"{reference}\n\n{test}\n\n{run}\n" if reference and not evalplus else "",
-    )
-
-
-def _whole(tree: ast.Module, own: ast.FunctionDef, prompt: str, solution: str) -> str:
-    """The reference as a module. A solution continues the prompt's last function; where that is
-    not the entry it is set behind the entry; or it is the whole function once more."""
-    try:
-        if _definition(ast.parse(solution), own.name) is not None:
-            return f"{_around(tree, prompt, own.name)}\n\n{solution}"
-    except (SyntaxError, ValueError):
-        pass
-    if tree.body[-1] is own:
-        return prompt + solution
-    lines = prompt.split("\n")
-    end = own.end_lineno
-    return "\n".join([*lines[:end], solution.strip("\n"), *lines[end:]])
-
-
-def _mbpp(row: dict, where: str) -> _Row:
-    asserts = _texts(row, "test_list", where)
-    if not asserts:
-        raise ConfigError(f"{where}: field 'test_list' is empty", fix="give at least one assert")
-    code = _text(row, "code", where).replace("\r\n", "\n").replace("\r", "\n")
-    told = _text(row, "text" if "text" in row else "prompt", where)
-    setup = "\n".join([_text(row, "test_setup_code", where, default=""),
-                       *_texts(row, "test_imports", where)]).strip("\n")
-    tree = _parsed(code, "code", where)
-    lines = "\n".join([*asserts, *_texts(row, "challenge_test_list", where)])
-    checks = _parsed(lines, "test_list", where)
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    called = [n.func.id for n in ast.walk(_parsed(asserts[0], "test_list", where))
-              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in defined]
-    if not called:
-        raise ConfigError(f"{where}: field 'test_list' calls no function of field 'code'",
-                          fix="assert f(1) == 2, f being defined in code")
-    entry = called[0]
-    params = _params(_definition(tree, entry))
-    signature = ast.unparse(_definition(tree, entry).args)
-    title = f"{told.strip()}\nThe function is {entry}({signature}), as in {asserts[0]!r}."
-    recording = ast.unparse(assertions.recording(checks, entry, entry))
-    return _Row(
-        str(row["task_id"]), "test_list", where, title, setup, entry, params,
-        f"{code}\n\n{setup}\n\n{recording}\n", f"{code}\n\n{setup}\n\n{lines}\n",
-    )

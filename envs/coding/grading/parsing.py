@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from colllm_bench.envs import answers
-from colllm_bench.envs.coding.grading.python_source import parse_tree, sources
+from colllm_bench.envs.coding.grading.python_source import Budget, parse_tree, sources
 
 MAX_ACTION = 16_384
 """Longest action in characters; what is beyond is cut off."""
@@ -75,9 +75,15 @@ def parse(
     text = answers.clean(text)[:MAX_ACTION].replace("\x0c", " ")
     if not text.strip():
         return Piece(error="thoughts, and no answer")
-    first = None
+    first, budget = None, Budget()
+    tried: set[str] = set()
     for source in sources(text):
-        tree, source, error = parse_tree(source)
+        if source in tried:
+            continue
+        if first is not None and budget.left < len(source):
+            break
+        tried.add(source)
+        tree, source, error = parse_tree(source, budget)
         piece = (
             Piece(error=error) if tree is None
             else piece_of(tree, source, name, params, teammates)

@@ -26,11 +26,24 @@ def source_of(text: str) -> str:
     return "\n".join(blocks) if blocks else text
 
 
-def parse_tree(source: str) -> tuple[ast.Module | None, str, str]:
+class Budget:
+    """Characters that may still be parsed for one answer, so that none takes long."""
+
+    def __init__(self, left: int = 200_000):
+        self.left = left
+
+    def take(self, source: str) -> bool:
+        """Whether there is room for one more source; takes it."""
+        self.left -= len(source)
+        return self.left >= 0
+
+
+def parse_tree(source: str, budget: Budget) -> tuple[ast.Module | None, str, str]:
     """(tree, source, error) of the code in ``source``, prose before and after it given up.
 
     Without a tree, error says why in a few words (line and message).
     """
+    budget.take(source)
     tree, error = _try(source)
     if tree is not None:
         return tree, source, ""
@@ -43,6 +56,8 @@ def parse_tree(source: str) -> tuple[ast.Module | None, str, str]:
         if end < len(lines) and not lines[end].strip():
             continue  # the same code as one line further
         part = "\n".join(lines[:end])
+        if not budget.take(part):
+            break
         tree, _ = _try(part)
         if tree is not None:
             # A function that stops in its middle is broken code, not code with prose below it.

@@ -112,15 +112,15 @@ def plain_text(text: Any, limit: int) -> str:
 
 
 def safe_repr(value: Any) -> str:
-    """``repr`` of any data: Python refuses numbers of more than 4,300 digits, which are shown as
-    hexadecimal ones."""
+    """``repr`` of any data: of numbers of more than 4,300 digits, which Python does not print, how
+    many digits they have, about."""
     try:
         return repr(value)
     except (ValueError, RecursionError):
         pass
     kind = type(value)
     if kind is int:
-        return hex(value)
+        return f"(a number of {int(value.bit_length() * 0.30103) + 1:,} digits)"
     if kind in (list, tuple, set, frozenset):
         inside = ", ".join(map(safe_repr, value))
         return {list: "[{}]", tuple: "({},)" if len(value) == 1 else "({})"}.get(

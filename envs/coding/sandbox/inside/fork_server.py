@@ -46,14 +46,6 @@ COMMON = """
 
 Every module more makes every job slower: its fork, and its end.
 """
-RARE = """
-    array ast base64 calendar cmath csv ctypes dataclasses datetime decimal difflib
-    fractions graphlib hashlib html inspect locale numbers pprint queue secrets shlex statistics
-    threading traceback unicodedata uuid _socket _strptime encodings.ascii encodings.latin_1
-    encodings.cp1252 encodings.utf_16 encodings.utf_32 encodings.hex_codec encodings.rot_13
-"""
-"""What the others import: loaded beforehand only where a job cannot read the library."""
-
 HANG_UP = 0 if sys.platform == "linux" else select.POLLIN
 """Linux tells of a closed pipe unasked; asking for less, the watcher sleeps on while a job runs."""
 
@@ -65,6 +57,17 @@ def preload(names: str) -> None:
             importlib.import_module(name)
         except ImportError:  # an interpreter built without it
             pass
+
+
+def forget_ourselves() -> None:
+    """Take our own modules and paths out of what a job can name; those who use them keep them."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "colllm_bench"]:
+        del sys.modules[name]
+    sys.modules["__main__"] = type(sys)("__main__")
+    sys.argv[:], sys.orig_argv[:] = [""], [sys.executable]
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for path in [path for path in sys.path_importer_cache if path.startswith(ours)]:
+        del sys.path_importer_cache[path]  # the library's stay: they know what is there
 
 
 def cpu_seconds(pid: int) -> float:
@@ -210,12 +213,19 @@ def main() -> None:
     from colllm_bench.envs.coding.sandbox.inside import confinement
 
     try:
-        preload(COMMON if confinement.can_import(rung) else COMMON + RARE)
+        preload(COMMON)
+        if not confinement.can_import(rung):
+            from colllm_bench.envs.coding.sandbox.inside import library
+
+            memory = library.Library()
+            memory.read(confinement.library())
+            sys.meta_path.append(memory)
         board = mmap.mmap(-1, protocol.MOST_CASES * protocol.STAMP.size)
         job.rehearse(board)  # what it imports by the way can still be read
         ready, confine = confinement.enter(rung, pipes)
         os.environ.clear()
         gc.collect()
+        forget_ourselves()
         job.rehearse(board)  # again: jobs then find memory laid out as one leaves it
         gc.freeze()
     except Exception as error:
