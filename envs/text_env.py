@@ -65,7 +65,7 @@ class TextEnv(ParallelEnv):
         return self.action_spaces[agent]
 
     def _begin(self, seed: int | None) -> None:
-        """Everybody is there; luck starts from ``seed``, or with None goes on."""
+        """Activate all agents; reseed the generator, or with None continue it."""
         if seed is not None:
             self._rng = Random(int(seed))  # also takes numpy's integers
         self.agents = list(self.possible_agents)

@@ -128,6 +128,18 @@ def test_loops_variables_and_helpers_of_a_test_simply_run(tmp_path):
     assert share(program, "def f(xs):\n    return 2.0") == (1, 5)
 
 
+def test_helpers_that_only_the_test_has_are_recorded_from_the_reference(tmp_path):
+    test = ("def near(a, b):\n    return abs(a - b) < 0.1\n\ndef twice(x):\n    return 2 * x\n\n"
+            "def check(candidate):\n    assert near(candidate(3), 1.5)\n"
+            "    assert twice(candidate(5)) == 5\n")
+    program = only(human_eval("def f(x):\n    'Half.'\n", "    return x / 2\n", test), tmp_path)
+    assert {case.check.how for case in program.tests} == {"recorded"}
+    assert share(program, "def f(x):\n    return x / 2") == (2, 2)
+    code = "def twice(x):\n    return 2 * x\n\ndef f(x):\n    return twice(x)"
+    program = only(mbpp(code, "assert f(1) == 2", "assert twice(f(1)) == 4"), tmp_path)
+    assert share(program, "def f(x):\n    return x + x") == (2, 2)
+
+
 def test_nothing_that_is_expected_enters_the_jail(tmp_path):
     tests = ("assert set(f(3)) == {77123}", "assert abs(f(4) - 77123) < 1", "assert f(5) == 77123")
     program = only(mbpp("def f(x):\n    return {77123} if x == 3 else 77123", *tests), tmp_path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 RESULT = "_result"
 """The name that stands for what the function returned in what is looked at."""
@@ -69,7 +69,9 @@ def record(source, test, limit):
 '''
 
 
-def recording(tree: ast.Module, called: str, reference: str | None) -> ast.Module:
+def recording(
+    tree: ast.Module, called: str, reference: str | None, absent: Collection[str] = ()
+) -> ast.Module:
     """The test with its assertions about ``called`` rewritten, as source for :data:`RECORDER`.
 
     Args:
@@ -77,9 +79,11 @@ def recording(tree: ast.Module, called: str, reference: str | None) -> ast.Modul
         called: the name by which it calls the function.
         reference: the name of the reference solution, where there is one: what cannot be read off
             an assertion is recorded from it.
+        absent: functions that an answer's program has not, beside those of the test.
     """
     tree = _without_helpers(copy.deepcopy(tree))
-    return ast.fix_missing_locations(_Rewriter(called, reference).visit(tree))
+    absent = {*absent, *(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))}
+    return ast.fix_missing_locations(_Rewriter(called, reference, absent).visit(tree))
 
 
 def _without_helpers(tree: ast.Module) -> ast.Module:
@@ -97,8 +101,8 @@ def _without_helpers(tree: ast.Module) -> ast.Module:
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, called: str, reference: str | None):
-        self.called, self.reference = called, reference
+    def __init__(self, called: str, reference: str | None, absent: set[str]):
+        self.called, self.reference, self.absent = called, reference, absent
         self.assigned: dict[str, ast.Call] = {}
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
@@ -183,6 +187,8 @@ class _Rewriter(ast.NodeTransformer):
         own = {n.id for n in named if isinstance(n.ctx, ast.Store)}
         own |= {n.arg for n in ast.walk(replaced) if isinstance(n, ast.arg)}
         free = sorted({n.id for n in named} - own - {RESULT})
+        if self.absent.intersection(free):  # a helper of the test or of the reference
+            return self._recorded(call)
         return self._note(call, ast.unparse(replaced), free, how, expected, options)
 
     def _note(self, call, left, free, how, expected, options=None) -> ast.stmt:

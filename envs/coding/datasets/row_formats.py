@@ -175,7 +175,7 @@ def _mbpp(row: dict, where: str) -> Row:
     params = _params(_definition(tree, entry))
     signature = ast.unparse(_definition(tree, entry).args)
     title = f"{told.strip()}\nThe function is {entry}({signature}), as in {asserts[0]!r}."
-    recording = ast.unparse(assertions.recording(checks, entry, entry))
+    recording = ast.unparse(assertions.recording(checks, entry, entry, defined))
     return Row(
         str(row["task_id"]), "test_list", where, title, setup, entry, params,
         f"{code}\n\n{setup}\n\n{recording}\n", f"{code}\n\n{setup}\n\n{lines}\n",

@@ -1,3 +1,10 @@
-"""The words and sentences of ``writing``: word lists, tokens, the grammar that stories are made of,
-and synthetic sources. Imports the standard library only: no score and no environment.
+"""The language of ``writing``: word lists, tokens, premises, the grammar and generator of stories,
+and synthetic sources. Imports nothing else of the environment.
 """
+
+from __future__ import annotations
+
+from colllm_bench.envs.writing.language.premises import Character, Premise, draw
+from colllm_bench.envs.writing.language.story_generator import stories, write
+
+__all__ = ["Character", "Premise", "draw", "stories", "write"]
