@@ -91,6 +91,13 @@ def test_code_is_found_in_every_wrapping(written):
     assert names["f"](5) == 5
 
 
+def test_marks_within_the_texts_of_a_program_are_its_own():
+    doc = '    """Doc.\n\n<think>\nhm\n</think>\n"""\n'
+    code = f'def f(x):\n{doc}    return x\nEND = """\n</s>\n"""'
+    piece = parsing.parse(code, "f", ("x",))
+    assert piece.defined and "<think>" in piece.code and "</s>" in piece.code
+
+
 @pytest.mark.parametrize("written, error", [
     ("class Solution:\n    def f(self, x):\n        return x", "f is a method of Solution"),
     ('{"code": "def f(x): return x"}', "JSON, and no Python"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from types import SimpleNamespace
@@ -111,3 +112,20 @@ def test_the_command_line_takes_task_and_data(tmp_path):
     args = run.parser().parse(["--env", "writing", "--task", "summary", "--data", data])
     config, _ = cli.build_config(args, run.RUN_OPTIONS)
     assert config.env_options == {"task": "summary", "data": data}
+
+
+@pytest.mark.parametrize("form", ["array", "bom", "gz", "separators", "surrogates"])
+def test_every_form_of_file_is_read(tmp_path, form):
+    odd = {"separators": "a\u2028b\x85c ", "surrogates": "\ud83d "}.get(form, "")
+    rows = [{**row, "prompt": odd + row["prompt"]} for row in POSTS]
+    lines = "\n".join(json.dumps(row, ensure_ascii=form == "surrogates") for row in rows)
+    data = {
+        "array": json.dumps(rows, indent=1).encode(), "bom": b"\xef\xbb\xbf" + lines.encode(),
+        "gz": gzip.compress(lines.encode()),
+    }.get(form, lines.encode())
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(data)
+    texts = {WritingEnv(agents=2, task="summary", data=str(path), split=split).sources.texts
+             for split in ("train", "eval")}
+    assert sum(map(len, texts)) == len(POSTS)
+    assert all(text == text.encode().decode() for part in texts for text in part)

@@ -72,12 +72,14 @@ def parse(
     if not isinstance(text, str) or not text.strip():
         return NOTHING
     whole = answers.whole_characters(text) == text
+    written = answers.whole_characters(text[:MAX_ACTION]).replace("\r\n", "\n").replace("\r", "\n")
+    written = written.replace("\x0c", " ")
     text = answers.clean(text)[:MAX_ACTION].replace("\x0c", " ")
     if not text.strip():
         return Piece(error="thoughts, and no answer")
     first, budget = None, Budget()
     tried: set[str] = set()
-    for source in sources(text):
+    for source in sources(text, written):
         if source in tried:
             continue
         if first is not None and budget.left < len(source):

@@ -86,11 +86,16 @@ _QUOTED = re.compile(r"^(?:> ?|[*+-] (?=def\s))", re.MULTILINE)
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.|In \[\d+\]:)(?: |$)")
 
 
-def sources(text: str) -> Iterator[str]:
+def sources(text: str, written: str) -> Iterator[str]:
     """The Python that an answer may hold, the likeliest first; each is tried only if none before
-    it defines the function."""
-    if "```" in text and _try(text)[0] is not None:
-        yield text  # all of it is Python: the fence stands in a docstring
+    it defines the function.
+
+    Args:
+        text: the answer without thoughts and end marks.
+        written: the answer as it was written.
+    """
+    if (written != text or "```" in text) and _try(written)[0] is not None:
+        yield written  # all of it is Python: the marks and fences stand in its texts
     yield source_of(text)
     if _plain(text):
         return
