@@ -271,39 +271,3 @@ def to_move(spans: list[list[int]]) -> str:  # spans
     """
     counts = degrees(spans)
     return f"move {counts.index(max(counts))}" if max(counts) else "fine"
-
-
-# ---- family_chain
-def next_of(links: dict[str, int], key: str) -> str:  # counts, letter
-    """Return the key that follows: the one of the letters "a" to "e" at the place that is the
-    value of the key modulo 5; "" if the key is not there.
-
-    >>> next_of({"a": 1, "b": 7}, "a"), next_of({"a": 1}, "c")
-    ('b', '')
-    """
-    return "abcde"[links[key] % 5] if key in links else ""
-
-
-def trail(links: dict[str, int], key: str) -> str:  # counts, letter
-    """Return the keys met when following from a key on, itself first, until one is not in the
-    dictionary (it is still written) or was met already (it is not written again).
-
-    >>> trail({"a": 1, "b": 7}, "a"), trail({"a": 0}, "a")
-    ('abc', 'a')
-    """
-    met = ""
-    while key and key not in met:
-        met += key
-        key = next_of(links, key)
-    return met
-
-
-def longest_trail(links: dict[str, int]) -> str:  # counts
-    """Return the longest trail from a key of the dictionary and its length, as "trail:length";
-    of several, the one that starts first in the alphabet.
-
-    >>> longest_trail({"a": 1, "b": 7})
-    'abc:3'
-    """
-    best = max(sorted(links), key=lambda key: len(trail(links, key)))
-    return f"{trail(links, best)}:{len(trail(links, best))}"

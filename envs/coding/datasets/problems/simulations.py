@@ -267,3 +267,31 @@ def treasure(grid: list[list[int]]) -> int:  # grid
     9
     """
     return sum(grid[row][column] + 1 for row, column in reachable(grid))
+
+
+# ---- neighbours_smooth
+def window(xs: list[int], k: int) -> list[int]:  # nats, pos
+    """Return the items at the places k - 1, k and k + 1, those that there are.
+
+    >>> window([4, 5, 6], 0), window([4, 5, 6], 1)
+    ([4, 5], [4, 5, 6])
+    """
+    return xs[max(k - 1, 0) : k + 2]
+
+
+def smoothed(xs: list[int]) -> list[int]:  # nats
+    """Return each item replaced by the mean of its window, rounded down.
+
+    >>> smoothed([3, 6, 9, 0])
+    [4, 6, 5, 4]
+    """
+    return [sum(w) // len(w) for w in (window(xs, k) for k in range(len(xs)))]
+
+
+def roughness(xs: list[int]) -> int:  # nats
+    """Return the sum of the absolute differences between the items and their smoothed values.
+
+    >>> roughness([3, 6, 9, 0])
+    9
+    """
+    return sum(abs(a - b) for a, b in zip(xs, smoothed(xs)))
