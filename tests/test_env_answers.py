@@ -117,7 +117,8 @@ def test_wrappers_of_lambdas_and_aliases_are_seen():
 
 @pytest.mark.parametrize("written", [
     "Here is my section:\n\n" + STORY, "Sure! Here's the revised opening:\n" + STORY,
-    "**Section 1:**\n" + STORY, "Here is my section:\n```text\n" + STORY + "\n```",
+    "**Section 1:**\n" + STORY, '{"title": "x", "section": "' + STORY + '"}',
+    "Here is my section:\n```text\n" + STORY + "\n```",
 ])
 def test_lines_that_announce_a_section_are_none_of_it(written):
     assert section_of(written) == STORY

@@ -61,9 +61,9 @@ def clean(action: object) -> str | None:
     """An action as a section: printable, one line; None if it is none.
 
     None for what is no text, has no letter, or is longer than :data:`MAX_SECTION` characters.
-    Thoughts, end-of-turn marks, a fence or tag around the whole, and a line in front that only
-    announces it ("Here is my section:") are taken off (:mod:`colllm_bench.envs.answers`). ``<``,
-    ``>`` and ``|`` are dropped, so that no section can imitate chat markup to teammates.
+    Thoughts, end-of-turn marks, a fence, a tag or JSON around the whole, and a line in front that
+    only announces it ("Here is my section:") are taken off (:mod:`colllm_bench.envs.answers`).
+    ``<``, ``>`` and ``|`` are dropped, so that no section can imitate chat markup to teammates.
     """
     section = answers.clean(action).strip()
     lead_in = _LEAD_IN.match(section)
@@ -71,6 +71,8 @@ def clean(action: object) -> str | None:
     for wrapper in (_FENCED, _TAGGED):
         wrapped = wrapper.fullmatch(section)
         section = wrapped["inside"].strip() if wrapped else section
+    within = answers.from_json(section)
+    section = within[0].strip() if len(within) == 1 else section
     if len(section) > MAX_SECTION:
         return None
     kept = "".join(

@@ -154,6 +154,12 @@ def _whole(tree: ast.Module, own: ast.FunctionDef, prompt: str, solution: str) -
     return "\n".join([*lines[:end], solution.strip("\n"), *lines[end:]])
 
 
+def _called(tree: ast.AST, defined: set[str]) -> list[str]:
+    """Which of these functions are called, outermost first."""
+    return [n.func.id for n in ast.walk(tree)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in defined]
+
+
 def _mbpp(row: dict, where: str) -> Row:
     asserts = _texts(row, "test_list", where)
     if not asserts:
@@ -166,12 +172,13 @@ def _mbpp(row: dict, where: str) -> Row:
     lines = "\n".join([*asserts, *_texts(row, "challenge_test_list", where)])
     checks = _parsed(lines, "test_list", where)
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    called = [n.func.id for n in ast.walk(_parsed(asserts[0], "test_list", where))
-              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in defined]
+    called = _called(_parsed(asserts[0], "test_list", where), defined)
     if not called:
         raise ConfigError(f"{where}: field 'test_list' calls no function of field 'code'",
                           fix="assert f(1) == 2, f being defined in code")
-    entry = called[0]
+    # Of several, as in `assert largest(f(1)) == 2`, the one that every assertion calls.
+    everywhere = [_called(node, defined) for node in checks.body if isinstance(node, ast.Assert)]
+    entry = max(called, key=lambda name: sum(name in names for names in everywhere))
     params = _params(_definition(tree, entry))
     signature = ast.unparse(_definition(tree, entry).args)
     title = f"{told.strip()}\nThe function is {entry}({signature}), as in {asserts[0]!r}."
