@@ -1,4 +1,4 @@
-"""Centralized execution of any text environment: one master writes every agent's action.
+"""Centralized execution of any text environment: one controller writes every agent's action.
 
 The one place that decides how many agents' texts become one text and back:
 :func:`join_observations`, :func:`join_instructions`, :func:`join_actions`,
@@ -62,12 +62,12 @@ def join_instructions(
 
 
 def join_actions(actions: Sequence[str]) -> str:
-    """One line an agent, in order: what a master writes."""
+    """One line an agent, in order: what the controller writes."""
     return "\n".join(actions)
 
 
 def split_actions(text: object, numbers: Sequence[int]) -> list[str]:
-    """Each agent's action out of a master's text.
+    """Each agent's action out of the controller's text.
 
     Lines that are not blank go to the agents in order. Where a line starts with the number
     of an agent still to come and a colon (``2: march``), everything up to the next such line is
@@ -75,7 +75,7 @@ def split_actions(text: object, numbers: Sequence[int]) -> list[str]:
     and a fence or tag around the whole are taken off first (:mod:`colllm_bench.envs.answers`).
 
     Args:
-        text: what the master wrote; anything but text counts as empty.
+        text: what the controller wrote; anything but text counts as empty.
         numbers: the agents' numbers, ascending.
     """
     actions: dict[int, list[str]] = {number: [] for number in numbers}
@@ -103,7 +103,7 @@ def split_actions(text: object, numbers: Sequence[int]) -> list[str]:
 class CentralizedEnv(ParallelEnv):
     """A parallel environment with the single agent ``"master"``.
 
-    The master reads all observations, one line an agent after its number (``1: ...``), and
+    It reads all observations, one line an agent after its number (``1: ...``), and
     answers with one line an agent; see :func:`split_actions`. Reward, ends, ``score`` and
     ``success`` pass through; ``invalid`` is True if any agent's text was.
 

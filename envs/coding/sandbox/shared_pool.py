@@ -1,4 +1,4 @@
-"""The process's pools of sandboxes: one for each rung that is asked for, made when first used.
+"""The process's pools of sandboxes: one for each isolation level that is asked for, made when first used.
 
 Environments come in dozens and are pickled, copied and sent to other processes; sandboxes are
 child processes. So no environment holds one. A process that was forked makes pools of its own
@@ -26,7 +26,7 @@ def shared_pool(rung: str = "auto") -> Any:
     another whoever asks.
 
     Raises:
-        ConfigError: nothing here confines code, or not this rung; says why and what helps.
+        ConfigError: nothing here confines code, or not this isolation level; says why and what helps.
     """
     key = (os.getpid(), rung)
     with _LOCK:
