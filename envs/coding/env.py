@@ -81,7 +81,7 @@ class CodingEnv(TextEnv):
             on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: programs that never meet.
-        sandbox: the isolation level: ``"auto"`` (the strongest that works here) or its name.
+        sandbox: the isolation level: ``"auto"`` (the strongest that works here) or a name.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
 

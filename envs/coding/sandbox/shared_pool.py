@@ -1,4 +1,4 @@
-"""The process's pools of sandboxes: one for each isolation level that is asked for, made when first used.
+"""The process's pools of sandboxes: one an isolation level, made when first used.
 
 Environments come in dozens and are pickled, copied and sent to other processes; sandboxes are
 child processes. So no environment holds one. A process that was forked makes pools of its own
