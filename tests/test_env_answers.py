@@ -51,6 +51,8 @@ def test_every_environment_takes_it_off(around):
     "$\\boxed{\\text{march}}$", "I decide. <action>march</action>", '{"order": "march"}',
     '{"thought": "strike", "action": "march"}', '```json\n{"action": "march"}\n```',
     "I think a lot.\nOrder: march", "march\rbecause", "\u201cmarch\u201d", "<answer>march",
+    "Final Answer\n\nmarch", "Decision \u2192 march", "I'll go with: march", "Order 1: march",
+    "1: march", "(1) march", "a) march", "<action>Order: march</action>", "Front 1: march",
     "march\u2028because", "Here you go:\n```\nmarch\n```", "assistant: march", "```march```",
 ])
 def test_marked_orders_are_understood(written):
@@ -62,7 +64,10 @@ def test_marked_orders_are_understood(written):
     "Order: march or hold", "1. march\n2. hold", "<action>march</action><action>hold</action>",
     "<think>march", "<think>march</think>", "the order march is bad", "My order is not march",
     "orders: march, hold", "Possible orders:\n- march\n- hold", "Order: march\nOrder: hold",
-    "marching", "is march good?", "", "\\boxed{march} or \\boxed{hold}", '{"a": "march"}',
+    "marching", "is march good?",
+    "Do not do this: march", "Front 1: march\nFront 2: hold",
+    "I choose to march", "My answer\nmarch or hold", "",
+    "\\boxed{march} or \\boxed{hold}", '{"a": "march"}',
 ])
 def test_text_that_mentions_an_order_is_none(written):
     assert order_of(written)[0] is None
@@ -81,6 +86,8 @@ def test_text_that_mentions_an_order_is_none(written):
     "f = partial(g, 1)",
     "```python\ndef f(x):\n    return 0\n```\nBetter:\n```python\n" + CODE + "\n```",
     "```python\n" + CODE + "\n```\nand then\n```\nf(3) -> 3\n```", "<code>" + CODE + "</code>",
+    "Answer:\n\n    def f(x):\n        return x\n\nDone.", "   1 def f(x):\n   2     return x",
+    "In [1]: def f(x):\n   ...:     return x", "```diff\n+def f(x):\n+    return x\n```",
     "\\boxed{def f(x): return x}", "# \ud83d\n" + CODE, "```python\n" + CODE, "\u3000" + CODE,
 ])  # fmt: skip
 def test_code_is_found_in_every_wrapping(written):

@@ -57,6 +57,7 @@ def parse(text: object, messages: bool = False) -> tuple[str | None, str]:
     order, tail = _on_first_line(cleaned[:MAX_ACTION])
     if order is None:
         found = {_on_first_line(content) for content in answers.unwrapped(cleaned)}
+        found |= {pair for content in answers.unwrapped(cleaned) for pair in _labelled(content)}
         found = {pair for pair in found if pair[0]} or set(_labelled(cleaned))
         if len({word for word, _ in found}) != 1:
             return None, ""
@@ -72,18 +73,18 @@ def _on_first_line(text: str) -> tuple[str | None, str]:
     return (order, tail) if order in _ORDERS else (None, "")
 
 
-_ITEM = re.compile(r"\s*(?:>\s*)*(?:\d{1,2}[.)]|[-*+\u2022])\s+(.*)")
+_ITEM = re.compile(r"\s*(?:>\s*)*(?:\(?(?:\d{1,2}|[a-z])[).]|\d{1,2}:|[-*+\u2022])\s+(.*)")
 _LABEL = re.compile(
     r"\W*(?:(?:so|thus|therefore|sure|ok|okay|here|is|s|my|the|our|your|final|best|next|chosen|"
     r"today|i|ll|will|would|choose|give|to|for|this|day|in|it)\W+)*"
     r"(?:order|action|answer|move|command|decision|choice|response|output|result|"
-    r"choose|assistant)s?"
+    r"choose|assistant|go with|front)s?(?: #?\d{1,2})?"
     r"(?:\W+(?:is|today|this|for|now|day|turn|would|be))*",
     re.IGNORECASE,
 )
 
 
-_SEPARATED = re.compile(r"[^\w\n]{0,3}[:=\u2013\u2014-]")
+_SEPARATED = re.compile(r"[^\w\n]{0,3}[:=\u2013\u2014\u2192-]")
 _LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -102,7 +103,7 @@ def _labelled(text: str) -> Iterator[tuple[str, str]]:
         rest = body[label.end() :]
         following = lines[number + 1] if number + 1 < len(lines) else ""
         sets_apart = answers.plain_word(label[0]).endswith(" is") or bool(
-            _SEPARATED.match(rest)) or "#" in body
+            _SEPARATED.match(rest)) or "#" in body or not answers.plain_word(rest)
         if answers.plain_word(rest):
             pair = _on_first_line(rest)
         else:

@@ -81,9 +81,11 @@ def _try(source: str) -> tuple[ast.Module | None, str]:
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _NOTHING_SEEN = re.compile(f"[{answers.INVISIBLE}]")
 _INLINE = re.compile(r"`(?:python|py)?[ \t]*(def\s[^`]*|\w+[ \t]*=[ \t]*lambda\b[^`]*)`")
-_QUOTED = re.compile(r"^(?:> ?|[*+-] (?=def\s))", re.MULTILINE)
-"""Marks of a quotation in front of each line, or of a list item that is a function."""
-_PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.|In \[\d+\]:)(?: |$)")
+_QUOTED = re.compile(r"^(?:> ?|[*+-] (?=def\s)|\+(?!\+))", re.MULTILINE)
+"""Marks of a quotation or of a diff in front of each line, or of a list item that is a function."""
+_NUMBERED = re.compile(r"^ *\d+[:|.]? ?", re.MULTILINE)
+_INDENTED = re.compile(r"^([ \t]+)(?=(?:async\s+def|def|class|import|from)\s|@)", re.MULTILINE)
+_PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.:?|In \[\d+\]:)(?: |$)")
 
 
 def sources(text: str, written: str) -> Iterator[str]:
@@ -105,7 +107,9 @@ def sources(text: str, written: str) -> Iterator[str]:
     if len(outermost) > 3:  # a docstring holds a fence
         several.append(text[text.index(outermost[1]) + len(outermost[1]) :].rpartition("```")[0])
     marked = [*answers.tagged(text), *answers.boxed(text), *_INLINE.findall(text)]
-    for source in [*several, *marked, _QUOTED.sub("", text), text]:
+    unmarked = [_QUOTED.sub("", block) for block in (*blocks, text)]
+    unmarked += [_NUMBERED.sub("", block) for block in (*blocks, text)]
+    for source in [*several, *marked, *unmarked, *_indented(text), text]:
         yield source
         spaced = _NOTHING_SEEN.sub("", _SPACES.sub(" ", source))
         yield textwrap.dedent(spaced)
@@ -116,6 +120,19 @@ def sources(text: str, written: str) -> Iterator[str]:
 
 
 _FENCE_LINE = re.compile(r"(^[ \t]*```[^\n`]*\n)", re.MULTILINE)
+
+
+def _indented(text: str) -> list[str]:
+    """The block of code that stands indented between lines of prose, its indentation taken off."""
+    start = _INDENTED.search(text)
+    if start is None:
+        return []
+    kept = []
+    for line in text[start.start() :].split("\n"):
+        if line.strip() and not line.startswith(start[1]):
+            break
+        kept.append(line)
+    return [textwrap.dedent("\n".join(kept))]
 
 
 def _plain(text: str) -> bool:

@@ -26,7 +26,7 @@ def shared_pool(rung: str = "auto") -> Any:
     another whoever asks.
 
     Raises:
-        ConfigError: nothing here confines code, or not this isolation level; says why and what helps.
+        ConfigError: nothing here confines code, or not this level; says why and what helps.
     """
     key = (os.getpid(), rung)
     with _LOCK:
