@@ -66,6 +66,8 @@ def clean(answer: object) -> str:
     """
     if not isinstance(answer, str):
         return ""
+    if answer.isascii() and not ("<" in answer or "[" in answer or "\r" in answer):
+        return answer[:LONGEST]  # nothing below can be in it
     text = whole_characters(answer[:LONGEST]).replace("\r\n", "\n").replace("\r", "\n")
     text = without_thoughts(text)
     role = _ROLE.match(text)

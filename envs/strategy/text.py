@@ -53,7 +53,9 @@ def parse(text: object, messages: bool = False) -> tuple[str | None, str]:
     answer: in a fence, a tag, a box or a JSON object (:mod:`colllm_bench.envs.answers`), as the
     one item of a list, or behind a label ("Order: march"); two that differ are none.
     """
-    cleaned = _LINE_ENDS.sub("\n", answers.clean(text))
+    cleaned = answers.clean(text)
+    if not cleaned.isprintable():
+        cleaned = _LINE_ENDS.sub("\n", cleaned)
     order, tail = _on_first_line(cleaned[:MAX_ACTION])
     if order is None:
         found = {_on_first_line(content) for content in answers.unwrapped(cleaned)}
