@@ -27,7 +27,7 @@ def register_pettingzoo() -> None:
     for spec in ENVS.values():
         module, _, _ = spec.entry.rpartition(":")
         if not module.startswith("colllm_bench.envs."):
-            continue  # somebody's own: he registers it under his own namespace
+            continue  # a plug-in's: its authors register it under a namespace of their own
         name = f"colllm/{spec.name}-v{spec.version}"
         if name not in parallel_registry:
             pettingzoo.register("parallel", name, spec.entry)

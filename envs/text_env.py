@@ -11,8 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.errors import ConfigError, check_choice
-from colllm_bench.spaces import TextSpace
 
 StepResult = tuple[
     dict[str, dict[str, str]],
@@ -75,7 +75,7 @@ class TextEnv(ParallelEnv):
         return self.action_spaces[agent]
 
     def _begin(self, seed: int | None) -> None:
-        """Everybody is there; luck starts from ``seed``, or with None goes on."""
+        """Activate all agents; reseed the generator, or with None continue it."""
         if seed is not None:
             self._rng = Random(int(seed))  # also takes numpy's integers
         self.agents = list(self.possible_agents)

@@ -12,7 +12,7 @@ import random
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from colllm_bench.spaces import TextSpace
+from colllm_bench.envs.spaces import TextSpace
 
 WORDS = ("march", "scout", "train", "strike", "hold", "send")
 

@@ -209,3 +209,8 @@ def test_an_action_that_was_cut_off_gets_its_end_in_the_next_prompt(model_folder
     assert [prompt[0] == end for prompt in prompts[1:]] == [True, False, False, True]
     assert env.heard[1] == {"a_0": team.tokenizer.decode([51])}
     assert env.heard[2] == {"a_0": ""}
+
+
+def test_lone_surrogates_of_an_observation_become_a_character():
+    assert text_of({"text": "a\ud83db"}) == text_of("a\ud83db") == "a\ufffdb"
+    assert text_of("\U0001f600") == "\U0001f600"

@@ -37,7 +37,7 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     """
     env = _bare_env(config, split, "brief" if scripted else config.style)
     if not scripted and load_algorithm(config.algo).centralized_execution:
-        from colllm_bench.envs.central import CentralizedEnv
+        from colllm_bench.envs.centralized_execution import CentralizedEnv
 
         env = CentralizedEnv(env)
     return env

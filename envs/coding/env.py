@@ -6,13 +6,15 @@ from typing import Any
 
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
-from colllm_bench.envs.coding import cases, judge, parsing, render, tasks, text
-from colllm_bench.envs.coding.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.pool import RUNGS, shared_pool
-from colllm_bench.envs.coding.program import Case, Program
+from colllm_bench.envs.coding import render, tasks, text
+from colllm_bench.envs.coding.generator import hidden_tests
+from colllm_bench.envs.coding.generator.program import Case, Program
+from colllm_bench.envs.coding.grading import grader, parsing
+from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
+from colllm_bench.envs.coding.sandbox.shared_pool import RUNGS, shared_pool
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
-from colllm_bench.spaces import TextSpace
 
 TURNS = range(1, 5)
 EXAMPLES = {"brief": 1, "full": 2}
@@ -57,10 +59,11 @@ class CodingEnv(TextEnv):
     **Rewards** are the team's. Each turn pays what the program is worth now minus what it was
     worth a turn before, so that the return is the worth of the last program: ``sparse``: 1 for
     success; ``milestone``: 0.5 for the share of functions that pass their own tests, 0.5
-    for success; ``dense``: the score's ``total``, see :func:`reward.score`. Success (all hidden
-    tests pass, all teammates' functions used) ends the episode, as does the last turn: both
+    for success; ``dense``: the score's ``total``, see
+    :func:`.grading.reward.score`. Success (all hidden tests pass, all teammates' functions
+    used) ends the episode, as does the last turn: both
     ``terminated``. Only ``max_cycles`` truncates. ``task="published"`` has the rewards of
-    arXiv 2508.04652 instead, see :mod:`.published`.
+    arXiv 2508.04652 instead, see :mod:`.grading.comlrl_reward`.
 
     **Infos**: ``instructions`` (at reset), ``invalid``, ``notice``, ``verdict`` (a line about the
     agent's function, for people), ``score`` (``defined``, ``parses``, ``units``, ``tests``,
@@ -74,11 +77,11 @@ class CodingEnv(TextEnv):
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
         feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
         task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.
-        data: a JSONL file in the format of HumanEval, MBPP or CoopHumanEval, or a data set's id
-            on the Hugging Face hub, see :mod:`.readers`.
+        data: a file in the format of HumanEval, EvalPlus, MBPP or CoopHumanEval, or a data set's id
+            on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: programs that never meet.
-        sandbox: the jail's rung: ``"auto"`` (the strongest that works here) or a rung's name.
+        sandbox: the isolation level: ``"auto"`` (the strongest that works here) or a name.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
 
@@ -91,7 +94,7 @@ class CodingEnv(TextEnv):
     metadata = {**TextEnv.metadata, "name": "coding_v0"}
 
     several_lines = True
-    """An answer has several lines: a master must number them (:mod:`colllm_bench.envs.central`)."""
+    """An answer has several lines: a centralized controller must number them."""
 
     def __init__(
         self,
@@ -135,7 +138,7 @@ class CodingEnv(TextEnv):
         self.roles[self.possible_agents[-1]] = "entry"
         self.program: Program | None = None
         self.pieces: list[Piece] = []
-        self.verdict: judge.Verdict | None = None
+        self.verdict: grader.Verdict | None = None
         self.turn = 0
         self._examples: list[list[Case]] = []
         self._told: list[Case] = []
@@ -151,7 +154,7 @@ class CodingEnv(TextEnv):
         """
         self._begin(seed)
         self.program = self.source.draw(self._rng, self.split)
-        self._examples = cases.draw_examples(self.program, self._rng, EXAMPLES[self.style])
+        self._examples = hidden_tests.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)
         self.verdict, self.turn, self._worth, self._told = None, 0, 0.0, []
         score = self.source.score(self.pieces, None, self.program)
@@ -181,8 +184,8 @@ class CodingEnv(TextEnv):
         agents, program = self.agents, self.program
         notices = [self._take(i, actions.get(agent)) for i, agent in enumerate(agents)]
         self.turn += 1
-        hidden = cases.draw_cases(program, self._rng, self._shown())
-        self.verdict = self.source.judge(self._judge(), program, self.pieces, hidden)
+        hidden = hidden_tests.draw_cases(program, self._rng, self._shown())
+        self.verdict = self.source.grade(self._grader(), program, self.pieces, hidden)
         score = self.source.score(self.pieces, self.verdict, program)
         worth = self.source.worth(self.reward, self.pieces, self.verdict, score)
         reward, self._worth = worth - self.source.carried(self._worth), worth
@@ -210,8 +213,8 @@ class CodingEnv(TextEnv):
         shown = [case for own in self._examples for case in own]
         return shown + self._told
 
-    def _judge(self) -> judge.Judge:
-        return judge.Judge(shared_pool(self.sandbox))
+    def _grader(self) -> grader.Grader:
+        return grader.Grader(shared_pool(self.sandbox))
 
     def _take(self, i: int, action: object) -> str:
         """Make an action this agent's part of the program; why it is invalid, or ""."""
@@ -239,12 +242,15 @@ class CodingEnv(TextEnv):
         return self.program, self.pieces, self.verdict, self.turn, self.turns
 
     def provenance(self) -> dict[str, Any]:
-        """What of this machine belongs to the results: ``sandbox``, the rung that confines.
+        """What belongs to the results: ``sandbox``, how code is isolated on this machine, and
+        ``left_out``, the problems of a data file that cannot be used, with the reason.
 
         Raises:
             ConfigError: nothing here confines code: no program can be run.
         """
-        return {"sandbox": shared_pool(self.sandbox).rung}
+        kept = {"sandbox": shared_pool(self.sandbox).rung}
+        left_out = getattr(self.source, "left_out", ())
+        return {**kept, "left_out": dict(left_out)} if left_out else kept
 
     def close(self) -> None:
         """Nothing of its own to close: the sandboxes are the process's, and end with it."""

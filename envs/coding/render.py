@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from colllm_bench.envs.coding import text
-from colllm_bench.envs.coding.judge import Verdict
-from colllm_bench.envs.coding.parsing import Piece
-from colllm_bench.envs.coding.program import Program
+from colllm_bench.envs.coding.generator.program import Program
+from colllm_bench.envs.coding.grading.grader import Verdict
+from colllm_bench.envs.coding.grading.parsing import Piece
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from colllm_bench.envs import central
-from colllm_bench.envs.coding import phrases
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.judge import DISPATCH, Judge
-from colllm_bench.envs.coding.operations import CONSTANTS, FAMILIES, Op, fill
-from colllm_bench.envs.coding.parsing import KEEP
-from colllm_bench.envs.coding.program import LETTERS, namespace
+from colllm_bench.envs.coding.generator import phrases
+from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Op, fill
+from colllm_bench.envs.coding.generator.program import LETTERS, namespace
+from colllm_bench.envs.coding.grading.grader import DISPATCH, Grader
+from colllm_bench.envs.coding.grading.parsing import KEEP
 from colllm_bench.envs.coding.sandbox import Outcome
+from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
 
 _PLACE = re.compile(r"coder (\d+) of (\d+)")
 _HEAD = re.compile(r"(\w+)\(([^)]*)\)(?: -> [^:]+)?: (.*)")
@@ -63,7 +63,7 @@ class Expert:
         reading = phrases.parse(phrase)
         if reading is not None:
             return function(name, params, phrases.expression(reading))
-        from colllm_bench.envs.coding import problems
+        from colllm_bench.envs.coding.datasets import problems
 
         return problems.solution(name) or f"def {name}({', '.join(params)}):\n    return None\n"
 
@@ -161,7 +161,7 @@ def without_one(chains: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], .
 
 class _TrustedPool:
     """Runs what *our own novices* wrote in this process: demonstrations are made by the
-    thousand, and hold nothing but the templates of :mod:`.families`."""
+    thousand, and hold nothing but the templates of :mod:`.generator.families`."""
 
     def run(self, source: str, entry: str, cases: list, limits: Any = None) -> list[Outcome]:
         program = source.removesuffix(DISPATCH)
@@ -178,28 +178,8 @@ class _TrustedPool:
 class _NoviceEnv(CodingEnv):
     """For novices only: no sandbox, see :class:`_TrustedPool`."""
 
-    def _judge(self) -> Judge:
-        return Judge(_TrustedPool())
-
-
-def play(env: CodingEnv, coders: list[Expert], seed: int) -> Iterator[tuple[dict, dict, dict]]:
-    """Play one episode; yields (observations, infos, actions) of each turn.
-
-    Args:
-        env: a coding environment in the brief style.
-        coders: one an agent.
-        seed: of the environment and the coders.
-    """
-    observations, infos = env.reset(seed=seed)
-    for agent, coder in zip(env.possible_agents, coders, strict=True):
-        coder.reset(agent, infos[agent]["instructions"], seed)
-    while env.agents:
-        actions = {
-            agent: coder.act(observations[agent]["text"], infos[agent])
-            for agent, coder in zip(env.possible_agents, coders, strict=True)
-        }
-        yield observations, infos, actions
-        observations, _, _, _, infos = env.step(actions)
+    def _grader(self) -> Grader:
+        return Grader(_TrustedPool())
 
 
 TEAM_SIZES = (*(2, 3, 3, 4) * 5, 5, 6, 8, 8, 12, 16)
@@ -207,17 +187,17 @@ LEVELS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 3)
 TURNS = (2, 2, 2, 2, 2, 3)
 FEEDBACK = ("detailed",) * 6 + ("passed", "none")
 CENTRAL_SHARE = 0.25
-"""Share of the demonstrations in which one master writes every coder's function."""
+"""Share of the demonstrations in which a centralized controller writes every coder's function."""
 CENTRAL_AGENTS = 4
-"""Larger teams would make masters' transcripts too long."""
+"""Larger teams would make controllers' transcripts too long."""
 
 
 def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     """``count`` chat transcripts of novices: system, then user and assistant in turn.
 
     Team sizes, levels, lengths, feedback and programs of the training split are mixed; of each
-    episode come the transcripts of up to two coders drawn by lot, or (for a share) a master's, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    episode come the transcripts of up to two coders drawn by lot, or (for a share) a centralized
+    controller's.
     """
     made = 0
     while made < count:
@@ -226,37 +206,13 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
             agents=agents, level=rng.choice(LEVELS), turns=rng.choice(TURNS),
             feedback=rng.choice(FEEDBACK),
         )
-        turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
         if agents <= CENTRAL_AGENTS and rng.random() < CENTRAL_SHARE:
-            chats = [_master(env, turns)]
+            chats = [controller_chat(env, steps, numbered=True)]  # a function has several lines
         else:
             # An entry is a novice among many helpers: it is shown as often as they all are.
             names = {rng.choice(env.possible_agents[:-1]), env.possible_agents[-1]}
-            chats = [_coder(turns, name) for name in sorted(names)]
+            chats = [agent_chat(steps, name) for name in sorted(names)]
         for chat in chats[: count - made]:
             made += 1
             yield chat
-
-
-def _coder(turns: list, agent: str) -> list[dict]:
-    chat = [{"role": "system", "content": turns[0][1][agent]["instructions"]}]
-    for seen, _, done in turns:
-        chat.append({"role": "user", "content": seen[agent]["text"]})
-        chat.append({"role": "assistant", "content": done[agent]})
-    return chat
-
-
-def _master(env: CodingEnv, turns: list) -> list[dict]:
-    names = env.possible_agents
-    numbers = range(1, len(names) + 1)
-    told = central.join_instructions([turns[0][1][a]["instructions"] for a in names], env.style)
-    chat = [{"role": "system", "content": told}]
-    for seen, _, done in turns:
-        observed = central.join_observations(numbers, [seen[a]["text"] for a in names])
-        # Numbered, because a function has several lines.
-        written = central.join_observations(numbers, [done[a] for a in names])
-        chat.append({"role": "user", "content": observed})
-        chat.append({"role": "assistant", "content": written})
-    return chat
-
-

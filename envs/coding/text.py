@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
-from colllm_bench.envs.coding.judge import Failure, Verdict
-from colllm_bench.envs.coding.parsing import KEEP, Piece
-from colllm_bench.envs.coding.program import Case, Function, Program
+from colllm_bench.envs.coding.generator.program import Case, Function, Program
+from colllm_bench.envs.coding.grading.grader import Failure, Verdict
+from colllm_bench.envs.coding.grading.parsing import KEEP, Piece
+from colllm_bench.envs.coding.sandbox import safe_repr
 
 STYLES = ("brief", "full")
 FEEDBACK = ("detailed", "passed", "none")
@@ -28,8 +29,10 @@ def shorten(text: str, limit: int) -> str:
 
 
 def call(case: Case) -> str:
-    """``step1(3, 'a')``."""
-    return f"{case.function}({', '.join(map(value, case.args))})"
+    """``step1(3, 'a')``; of a published test what it looks at, like ``set(f(3))``."""
+    named = (f"{name}={value(item)}" for name, item in case.named)
+    text = f"{case.function}({', '.join([*map(value, case.args), *named])})"
+    return case.check.left.replace("_result", text) if case.check and case.check.left else text
 
 
 def value(item: Any) -> str:
@@ -40,12 +43,15 @@ def value(item: Any) -> str:
         return "{" + ", ".join(f"{value(k)}: {value(v)}" for k, v in item.items()) + "}"
     if type(item) is list:
         return "[" + ", ".join(map(value, item)) + "]"
-    return repr(item)
+    return safe_repr(item)
 
 
 def example(case: Case) -> str:
-    return f"{call(case)} == {value(case.expected)}"
+    how = case.check.how if case.check and case.check.how in _OPERATORS else "=="
+    return f"{call(case)} {how} {value(case.expected)}"
 
+
+_OPERATORS = ("!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
 
 # -- before the first turn
 
@@ -196,12 +202,18 @@ def _details(
 def failed(failure: Failure, style: str) -> str:
     """``step1(3) gave 4 not 5``, or the same in words."""
     limit = LONGEST_VALUE[style]
-    asked, wanted = shorten(call(failure.case), limit), shorten(value(failure.case.expected), limit)
+    asked, wanted = shorten(call(failure.case), limit), shorten(wish(failure.case), limit)
     got = shorten(failure.got, limit)
     if style == "brief":
         return f"{asked} gave {got} not {wanted}"
     how = f"failed with {got}" if failure.error else f"returned {got}"
     return f"Failed test: {asked} {how}; expected {wanted}."
+
+
+def wish(case: Case) -> str:
+    """What is expected of a result: a value, or a condition like ``> 3``."""
+    how = case.check.how if case.check else "=="
+    return f"{how} {value(case.expected)}" if how in _OPERATORS[:-2] else value(case.expected)
 
 
 def summary(program: Program, i: int, verdict: Verdict) -> str:

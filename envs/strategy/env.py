@@ -6,10 +6,10 @@ from typing import Any
 
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.strategy import render, rules, tasks, text
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import check_choice
-from colllm_bench.spaces import TextSpace
 
 REWARDS = ("sparse", "milestone", "dense")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from colllm_bench.envs import central
+from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.rules import (
     HOLD,
@@ -130,61 +130,23 @@ class GreedyNovice(Expert):
     skill = 0.0
 
 
-def play(env, commanders: list, seed: int) -> Iterator[tuple[dict, dict, dict]]:
-    """Play one episode; yields (observations, infos, actions) of each turn.
-
-    Args:
-        env: a strategy environment in the brief style.
-        commanders: one an agent.
-        seed: of the environment and the commanders.
-    """
-    observations, infos = env.reset(seed=seed)
-    for agent, commander in zip(env.possible_agents, commanders, strict=True):
-        commander.reset(agent, infos[agent]["instructions"], seed)
-    while env.agents:
-        actions = {
-            agent: commander.act(observations[agent]["text"], infos[agent])
-            for agent, commander in zip(env.possible_agents, commanders, strict=True)
-        }
-        yield observations, infos, actions
-        observations, _, _, _, infos = env.step(actions)
-
-
 TEAM_SIZES = (2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 8, 8, *range(2, 17))
 CENTRAL_SHARE = 0.2
-"""Share of the demonstrations in which one master writes every commander's order."""
+"""Share of the demonstrations in which a centralized controller writes every commander's order."""
 
 
 def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     """``count`` chat transcripts of novices: system, then user and assistant in turn.
 
     Team sizes, levels and campaigns of the training split are mixed; one transcript an
-    episode, of one commander drawn by lot or (for a share) of a master, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    episode, of one commander drawn by lot or (for a share) of a centralized
+    controller.
     """
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
         env = StrategyEnv(agents=agents, level=rng.choice((1, 1, 2, 3)))
-        turns = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
-        names = env.possible_agents
+        steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
         if rng.random() < CENTRAL_SHARE:
-            told = [turns[0][1][agent]["instructions"] for agent in names]
-            system = central.join_instructions(told, env.style)
-            rows = [
-                (
-                    central.join_observations(
-                        range(1, agents + 1), [seen[agent]["text"] for agent in names]
-                    ),
-                    central.join_actions([done[agent] for agent in names]),
-                )
-                for seen, _, done in turns
-            ]
+            yield controller_chat(env, steps)
         else:
-            agent = rng.choice(names)
-            system = turns[0][1][agent]["instructions"]
-            rows = [(seen[agent]["text"], done[agent]) for seen, _, done in turns]
-        chat = [{"role": "system", "content": system}]
-        for seen, done in rows:
-            chat.append({"role": "user", "content": seen})
-            chat.append({"role": "assistant", "content": done})
-        yield chat
+            yield agent_chat(steps, rng.choice(env.possible_agents))

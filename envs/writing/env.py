@@ -6,11 +6,13 @@ from typing import Any
 
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
+from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.text_env import TextEnv
-from colllm_bench.envs.writing import fluency as fluencies
-from colllm_bench.envs.writing import published, readers, render, rewards, tasks, text
+from colllm_bench.envs.writing import datasets, render, tasks, text
+from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
+from colllm_bench.envs.writing.scoring import fluency as fluencies
 from colllm_bench.errors import check_choice
-from colllm_bench.spaces import TextSpace
 
 REWARDS = ("dense", "milestone", "sparse")
 MILESTONES = (0.25, 0.5, 0.75)
@@ -51,11 +53,11 @@ class WritingEnv(TextEnv):
     **Observations.** The task is told once, in the instructions. Then ``draft 1 of 2``, and after
     a draft the author's own components of the score and the others' sections.
 
-    **Score.** Ten components between 0 and 1 (:mod:`.rewards`) and ``quality``, a product of gates
-    (length, repetition, copying, fluency) and of a weighted geometric mean of merits (the
-    others). ``success``: a final quality of at least 0.75. For ``summary`` and
-    ``introduction`` the four levels of arXiv 2508.04652 (:mod:`.published`), 3 points at most,
-    ``quality`` their sum over 3, success the same.
+    **Score.** Ten components between 0 and 1 (:mod:`.scoring.rewards`) and ``quality``, a
+    product of gates (length, repetition, copying, fluency) and of a weighted geometric mean of
+    merits (the others). ``success``: a final quality of at least 0.75. For ``summary`` and
+    ``introduction`` the four levels of arXiv 2508.04652 (:mod:`.scoring.comlrl_reward`),
+    3 points at most, ``quality`` their sum over 3, success the same.
 
     **Rewards** are the team's, the same for each agent. ``dense``: the change of quality (for the
     published tasks, of points) from draft to draft, the first against 0, so that the return is
@@ -111,7 +113,7 @@ class WritingEnv(TextEnv):
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
         fluencies.check(fluency)
-        self.sources = readers.sources(task, data, split)
+        self.sources = datasets.sources(task, data, split)
         self.turns, self.task, self.words, self.reward = turns, task, words, reward
         self.fluency, self.data, self.style, self.split = fluency, data, style, split
         super().__init__(
@@ -119,7 +121,7 @@ class WritingEnv(TextEnv):
             [TextSpace(text.MAX_ACTION, examples=text.EXAMPLES) for _ in range(agents)],
             text.MAX_OBSERVATION, render_mode, max_cycles,
         )
-        self.premise: tasks.Premise | None = None
+        self.premise: premises.Premise | None = None
         self.source: str | None = None
         self.draft = -1
         self.sections: list[str] = []
@@ -139,7 +141,7 @@ class WritingEnv(TextEnv):
         self._begin(seed)
         n = len(self.possible_agents)
         if self.task == "story":
-            self.premise = tasks.draw(n, self._rng, self.split)
+            self.premise = premises.draw(n, self._rng, self.split)
         else:
             self.source = self.sources.draw(self._rng)
         self.draft, self.sections, self._best = 0, [""] * n, 0.0
@@ -177,7 +179,7 @@ class WritingEnv(TextEnv):
         )
 
     def _names(self) -> tuple[str, ...]:
-        return rewards.COMPONENTS if self.task == "story" else published.COMPONENTS
+        return rewards.COMPONENTS if self.task == "story" else comlrl_reward.COMPONENTS
 
     def _instructions(self, i: int) -> str:
         if self.task == "story":
@@ -187,10 +189,10 @@ class WritingEnv(TextEnv):
     def _rate(self) -> None:
         """Score the draft: every section's components, the team's means, the quality."""
         if self.task == "story":
-            judge = fluencies.judge(self.fluency)
+            judge = fluencies.scorer(self.fluency)
             self._own, self._score = rewards.rate(self.sections, self.premise, self.words, judge)
         else:
-            self._own, self._score = published.rate(self.task, self.sections)
+            self._own, self._score = comlrl_reward.rate(self.task, self.sections)
 
     def _reward(self, before: float, over: bool) -> float:
         quality = self._score["quality"]
@@ -200,7 +202,7 @@ class WritingEnv(TextEnv):
             return passed / len(MILESTONES)
         if self.reward == "sparse":
             return float(over and self._success())
-        scale = 1.0 if self.task == "story" else published.MOST
+        scale = 1.0 if self.task == "story" else comlrl_reward.MOST
         return scale * (quality - before)
 
     def _success(self) -> bool:
@@ -231,7 +233,7 @@ class WritingEnv(TextEnv):
     def state(self) -> str:
         """Everything as text: the task, the draft, all sections, the team's score."""
         task = self.source if self.premise is None else (
-            f"{text.brief_premise(self.premise)} use {' '.join(self.premise.required)}"
+            f"{premises.brief_premise(self.premise)} use {' '.join(self.premise.required)}"
         )
         marks = " ".join(f"{name}={value:.3f}" for name, value in self._score.items())
         lines = [f"{self.task} draft {self.draft} of {self.turns}", str(task), marks]

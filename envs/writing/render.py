@@ -6,11 +6,11 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import premises
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from colllm_bench.envs.writing.env import WritingEnv
 
 WIDTH, LINE, COLUMNS = 760, 15, 112
 """Pixels: width of the picture, height of a line; characters a line."""
@@ -19,19 +19,19 @@ BACKGROUND, PAPER, INK, FAINT, BAR = (
 )  # fmt: skip
 
 
-def _head(env: WritingEnv) -> list[str]:
-    about = env.source if env.premise is None else text.full_premise(env.premise)
+def _head(env: Any) -> list[str]:
+    about = env.source if env.premise is None else premises.full_premise(env.premise)
     return [f"{env.task}   draft {env.draft} of {env.turns}   quality "
             f"{env._score['quality']:.2f}", *textwrap.wrap(about[:400], COLUMNS)]  # fmt: skip
 
 
-def _part(env: WritingEnv, i: int) -> str:
+def _part(env: Any, i: int) -> str:
     if env.premise is None:
         return text.ROLES[env.task][i]
     return f"{env.premise.plan[i]}, use {env.premise.required[i]}"
 
 
-def ansi(env: WritingEnv) -> str:
+def ansi(env: Any) -> str:
     """The task, every section under its part, and the components of the score."""
     lines = _head(env)
     for i, section in enumerate(env.sections):
@@ -41,7 +41,7 @@ def ansi(env: WritingEnv) -> str:
     return "\n".join([*lines, "", *textwrap.wrap("   ".join(marks), COLUMNS)])
 
 
-def frame(env: WritingEnv) -> dict[str, Any]:
+def frame(env: Any) -> dict[str, Any]:
     """The text as data (kind ``writing``).
 
     Returns:
@@ -53,7 +53,7 @@ def frame(env: WritingEnv) -> dict[str, Any]:
         "task": env.task,
         "draft": env.draft,
         "drafts": env.turns,
-        "about": env.source if env.premise is None else text.full_premise(env.premise),
+        "about": env.source if env.premise is None else premises.full_premise(env.premise),
         "score": dict(env._score),
         "sections": [
             {"part": _part(env, i), "text": section, "invalid": env._invalid[i],
@@ -64,7 +64,7 @@ def frame(env: WritingEnv) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rgb_array(env: WritingEnv) -> np.ndarray:
+def rgb_array(env: Any) -> np.ndarray:
     """The text as a page: uint8 [height, 760, 3]; Pillow is imported here."""
     import numpy as np
     from PIL import Image, ImageDraw

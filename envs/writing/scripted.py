@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import random
 import re
-import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 
-from colllm_bench.envs import central
-from colllm_bench.envs.writing import grammar, published, tasks
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.tasks import Character, Premise
+from colllm_bench.envs.writing.language import grammar
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.premises import Character, Premise
+from colllm_bench.envs.writing.language.story_generator import HABITS, faulty, write
+from colllm_bench.envs.writing.scoring import comlrl_reward
 from colllm_bench.errors import ConfigError
 
 _HEAD = re.compile(r"section (\d+) of (\d+) (\w+) words (\d+) drafts (\d+)")
@@ -58,7 +58,7 @@ class Expert:
     def act(self, observation: str, info: dict) -> str:
         """The section; a later draft changes it only where it repeats another's words."""
         if self.task != "section":
-            return published.expert(self.task, self.section, self.source)
+            return published_text(self.task, self.section, self.source)
         others = [line.partition(": ")[2] for line in observation.split("\n")[1:]]
         if not self.text or _shared(self.text, others) > 0.1:
             tries = [write(self.premise, self.section, self.words, self.rng, k) for k in range(4)]
@@ -93,15 +93,6 @@ class GreedyNovice(Novice):
     skill = 0.0
 
 
-HABITS = ("names", "object", "link", "word", "again", "part", "stop")
-"""What novices get wrong, each on its own: they call the characters Bob and Sue; write of a
-thing instead of the object; begin without a link; leave the required word out; say a sentence
-twice; write an opening whatever their part; leave the last sentence unfinished."""
-
-WRONG_HERO, WRONG_FRIEND = Character("Bob", "he"), Character("Sue", "she")
-WRONG_OBJECT, WRONG_WORD = "thing", "bit"
-
-
 def read(instructions: str) -> tuple[Premise, int, int]:
     """(premise, section, words) of brief instructions; only the own required word is known.
 
@@ -122,87 +113,11 @@ def read(instructions: str) -> tuple[Premise, int, int]:
     return premise, section, int(a[4])
 
 
-def write(premise: Premise, section: int, words: int, rng: random.Random, turn: int = 0) -> str:
-    """A good section; ``turn`` numbers further tries, each with other templates."""
-    return " ".join(_sentences(premise, section, words, rng, turn))
-
-
-def _sentences(
-    premise: Premise, section: int, words: int, rng: random.Random, turn: int
-) -> list[str]:
-    part = premise.plan[section]
-    number = section + 3 * turn
-    facts = (premise.hero, premise.friend, premise.place, premise.object, premise.conflict)
-    shift = zlib.crc32(repr(facts).encode())
-    need = set(premise.needs(section)) - {"deed"}
-    first = [row for row in grammar.FIRST[part] if need <= grammar.names(row)]
-    rows = [grammar.pick(first, number, shift)]
-    if len(premise.plan) == 2 and section == 1:
-        rows.insert(0, grammar.pick(grammar.FIRST["trouble"], number, shift >> 4))
-    rows.append(grammar.pick(grammar.MIDDLE[part], number, shift >> 8))
-    last = [] if len(rows) == 3 else [grammar.pick(grammar.LAST[part], number, shift >> 12)]
-    rows += last
-    done = [grammar.fill(row, premise, section, rng) for row in rows]
-    if last and _count(done) > 1.3 * words:
-        done.pop()
-        last = []
-    spare = list(range(len(grammar.DETAIL)))
-    rng.shuffle(spare)
-    # Teammates start at different places of one list, so that details are not told twice.
-    spare.sort(key=lambda k: (k - section) % len(premise.plan) != 0)
-    while _count(done) < 0.75 * words and spare:
-        detail = grammar.fill(grammar.DETAIL[spare.pop(0)], premise, section, rng)
-        done.insert(len(done) - len(last), detail)
-    if not any(adjective in " ".join(done) for adjective in grammar.TONES[premise.tone]):
-        mood = grammar.pick(grammar.MOOD, number, shift >> 16)
-        done.append(grammar.fill(mood, premise, section, rng))
-    return done
-
-
-def _count(done: list[str]) -> int:
-    return sum(sentence.count(" ") + 1 for sentence in done)
-
-
 def _shared(text: str, others: list[str]) -> float:
     """Share of the text's 4-grams that others have too."""
     grams = tk.ngrams(tk.read(text).words, 4)
     theirs = {gram for other in others for gram in tk.ngrams(tk.read(other).words, 4)}
     return sum(gram in theirs for gram in grams) / max(1, len(grams))
-
-
-def faulty(
-    premise: Premise, section: int, words: int, rng: random.Random, faults: set[str]
-) -> str:
-    """A novice's section, with exactly these of :data:`HABITS`."""
-    if "names" in faults:
-        premise = replace(premise, hero=WRONG_HERO, friend=WRONG_FRIEND)
-    if "object" in faults:
-        premise = replace(premise, object=WRONG_OBJECT)
-    if "word" in faults:
-        premise = replace(premise, required=(WRONG_WORD,) * len(premise.required))
-    part = "opening" if "part" in faults else premise.plan[section]
-    rows = [rng.choice(kind[part]) for kind in (grammar.FIRST, grammar.MIDDLE, grammar.LAST)]
-    if "link" in faults and part != "opening":
-        rows[0] = rng.choice(ABRUPT)
-    if len(premise.plan) == 2 and part == "resolution":
-        rows = [rng.choice(grammar.FIRST["trouble"]), *rows[1::-1]]
-    done = [grammar.fill(row, premise, section, rng) for row in rows]
-    if "again" in faults:
-        done.insert(1, done[0])
-        done.pop()
-    if "stop" in faults:
-        cut = done[-1].rstrip(".").split(" ")
-        done[-1] = " ".join(cut[: max(2, len(cut) // 2)])
-    return " ".join(done)
-
-
-ABRUPT = (
-    "It was {adj} and {adj} by the {spot}.",
-    "They went to the {spot} and they saw it.",
-    "The {object} was there by the {spot}.",
-    "He said that she said it was {adj}.",
-)
-"""Novices' first sentences, that link to nothing."""
 
 
 def _vocabulary() -> list[str]:
@@ -213,32 +128,9 @@ def _vocabulary() -> list[str]:
     return sorted({word for row in rows for word in re.findall(r"\b[a-z]+\b", row)})
 
 
-def stories(rng: random.Random, count: int, agents: int | None = None) -> Iterator[str]:
-    """``count`` whole stories of experts, on premises of the training split."""
-    for _ in range(count):
-        n = agents or rng.choice((2, 3, 4, 5, 8))
-        premise = tasks.draw(n, rng)
-        words = rng.choice((30, 30, 50))
-        yield " ".join(write(premise, k, words, rng) for k in range(n))
-
-
-def play(env: WritingEnv, authors: list, seed: int) -> Iterator[tuple[dict, dict, dict]]:
-    """Play one episode; yields (observations, infos, actions) of each turn."""
-    observations, infos = env.reset(seed=seed)
-    for agent, author in zip(env.possible_agents, authors, strict=True):
-        author.reset(agent, infos[agent]["instructions"], seed)
-    while env.agents:
-        actions = {
-            agent: author.act(observations[agent]["text"], infos[agent])
-            for agent, author in zip(env.possible_agents, authors, strict=True)
-        }
-        yield observations, infos, actions
-        observations, _, _, _, infos = env.step(actions)
-
-
 TEAM_SIZES = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 8)
 CENTRAL_SHARE = 0.12
-"""Share of the demonstrations in which one master writes every section."""
+"""Share of the demonstrations in which a centralized controller writes every section."""
 CAREFUL, CAREFUL_SHARE = "careful\n", 0.5
 """What stands before the instructions of authors without a bad habit, and their share. No
 environment says it: the built-in model learns from them how to copy from a premise, which novices
@@ -249,33 +141,106 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     """``count`` chat transcripts of novices: system, then user and assistant in turn.
 
     Team sizes, numbers of drafts and premises of the training split are mixed; one transcript
-    an episode, of one author drawn by lot or (for a share) of a master, as
-    :class:`colllm_bench.envs.central.CentralizedEnv` would show it.
+    an episode, of one author drawn by lot or (for a share) of a centralized
+    controller.
     """
     for _ in range(count):
         agents = rng.choice(TEAM_SIZES)
         env = WritingEnv(agents=agents, turns=rng.choice((1, 1, 1, 1, 1, 1, 1, 2, 2, 3)))
         careful = rng.random() < CAREFUL_SHARE
         team = [Novice(1.0 if careful else None) for _ in range(agents)]
-        turns = list(play(env, team, rng.getrandbits(32)))
-        names = env.possible_agents
+        steps = list(play(env, team, rng.getrandbits(32)))
         if rng.random() < CENTRAL_SHARE and agents <= 4 and env.turns <= 2:
-            told = [turns[0][1][agent]["instructions"] for agent in names]
-            system = central.join_instructions(told, env.style)
-            numbers = range(1, agents + 1)
-            rows = [
-                (
-                    central.join_observations(numbers, [seen[agent]["text"] for agent in names]),
-                    central.join_actions([done[agent] for agent in names]),
-                )
-                for seen, _, done in turns
-            ]
+            chat = controller_chat(env, steps)
         else:
-            agent = rng.choice(names)
-            system = turns[0][1][agent]["instructions"]
-            rows = [(seen[agent]["text"], done[agent]) for seen, _, done in turns]
-        chat = [{"role": "system", "content": CAREFUL * careful + system}]
-        for seen, done in rows:
-            chat.append({"role": "user", "content": seen})
-            chat.append({"role": "assistant", "content": done})
+            chat = agent_chat(steps, rng.choice(env.possible_agents))
+        chat[0]["content"] = CAREFUL * careful + chat[0]["content"]
         yield chat
+
+
+# -- the two published tasks
+
+_LINKS = ("First,", "In addition,", "However,", "For example,", "Therefore,", "Meanwhile,",
+          "In fact,", "In the end,")  # fmt: skip
+_BACKGROUND = (
+    "This question has been studied for a long time, and it is still open.",
+    "It matters because so many methods of today depend on the answer.",
+    "Although earlier work has made progress, its assumptions are often too strong.",
+    "For example, results that hold for small cases may fail for large ones.",
+    "A better understanding would help both theory and practice.",
+)
+_METHOD = (
+    "Our method follows from this in a few steps, which we describe in turn.",
+    "First we state what is assumed, and then we show what follows from it.",
+    "As a result, the approach can be used where earlier ones could not.",
+    "In addition, it needs little that is not already at hand.",
+    "These findings suggest several ways to go on, both in theory and in practice.",
+)
+
+
+def published_text(task: str, section: int, source: str) -> str:
+    """A text that the published reward likes, cut out of the source.
+
+    Args:
+        task: ``"summary"`` or ``"introduction"``.
+        section: 0 or 1.
+        source: the post or abstract, as in the instructions.
+    """
+    if task == "summary":
+        first, second = _summaries(_body(source))
+    else:
+        first, second = _introductions(_sentences(source))
+    return (first, second)[section]
+
+
+def _body(source: str) -> list[str]:
+    """Sentences of a post in the format of TLDR, its headers left out."""
+    text = source.partition("POST:")[2] or source
+    return _sentences(text.rpartition("TL;DR")[0] or text)
+
+
+def _sentences(text: str) -> list[str]:
+    text = " ".join(text.split())
+    return [row for row in re.split(r"(?<=[.!?]) ", text) if row] or [text]
+
+
+def _summaries(sentences: list[str]) -> tuple[str, str]:
+    """A concise text, and a detailed one that begins with it and is 1.7 to 3.1 times as long."""
+    given = " ".join(sentences).split()
+    first = " ".join(given[:14]).rstrip(".,;") + "."
+    if len(first.split()) < 8:
+        first = f"{first} That is all that the post says of it."
+    second = first
+    spare = [*sentences, *_BACKGROUND, *_METHOD]
+    seen = set(comlrl_reward.words(first))
+    for k, sentence in enumerate(spare):
+        unique = len(set(comlrl_reward.words(second))) / len(seen)
+        ratio = len(second) / len(first)
+        if unique >= 2.05 and ratio >= 1.7:
+            break
+        room = int(3.1 * len(first)) - len(second) - 16
+        fresh = [word for word in sentence.split() if word.lower().strip(".,") not in seen]
+        row = " ".join(fresh)[: max(0, room)].rpartition(" ")[0]
+        if row:
+            second += f" {_LINKS[k % len(_LINKS)]} {row}"
+    return first, second.rstrip(" ,;") + "."
+
+
+def _introductions(sentences: list[str]) -> tuple[str, str]:
+    """About 140 and 195 words of the same sentences, each in its frame."""
+    first = _woven(_BACKGROUND, sentences, 0, lambda text: len(text.split()) >= 140)
+    wanted = 1.4 * len(first)
+    second = _woven(_METHOD, sentences, len(sentences) // 2, lambda text: len(text) >= wanted)
+    return first, second
+
+
+def _woven(frame, sentences: list[str], start: int, enough) -> str:
+    """Frame and source in turn, word by word until there is enough."""
+    text, k = "", 0
+    while True:
+        source = sentences[(start + k) % len(sentences)]
+        for word in f"{frame[k % len(frame)]} {source}".split():
+            text = f"{text} {word}".strip()
+            if enough(text) or len(text.split()) >= 250:
+                return text.rstrip(",;.") + "."
+        k += 1

@@ -6,9 +6,16 @@ places. ``full`` is plain English.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from colllm_bench.envs.writing.tasks import JOBS, Premise
+from colllm_bench.envs import answers
+from colllm_bench.envs.writing.language.premises import (
+    JOBS,
+    Premise,
+    brief_premise,
+    full_premise,
+)
 
 STYLES = ("brief", "full")
 MAX_ACTION = 8192
@@ -30,6 +37,19 @@ EXAMPLES = (
 )
 """What the action space samples from."""
 
+_FENCED = re.compile(r"(```|~~~)[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1", re.DOTALL)
+_TAGGED = re.compile(
+    rf"<(?P<tag>{'|'.join(answers.TAGS)})>(?P<inside>.*)</(?P=tag)>", re.DOTALL | re.IGNORECASE
+)
+_LEAD_IN = re.compile(
+    r"(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[^\n:]{0,40}?[,!.]?\s+)?"
+    r"(?:(?:here(?:'s|\u2019s| is| are)|this is|below is)\b[^\n:]{0,80}"
+    r"|[*#_ ]*(?:(?:my|the|revised|final|new) )*(?:section|draft|part|paragraph)\b[^\n:]{0,30})"
+    r":[*_ \t]*\n",
+    re.IGNORECASE,
+)
+"""A line that announces a section and is none of it."""
+
 ROLES = {
     "summary": ("concise", "detailed"),
     "introduction": ("background", "method"),
@@ -41,36 +61,25 @@ def clean(action: object) -> str | None:
     """An action as a section: printable, one line; None if it is none.
 
     None for what is no text, has no letter, or is longer than :data:`MAX_SECTION` characters.
+    Thoughts, end-of-turn marks, a fence, a tag or JSON around the whole, and a line in front that
+    only announces it ("Here is my section:") are taken off (:mod:`colllm_bench.envs.answers`).
     ``<``, ``>`` and ``|`` are dropped, so that no section can imitate chat markup to teammates.
     """
-    if not isinstance(action, str) or len(action) > MAX_SECTION:
+    section = answers.clean(action).strip()
+    lead_in = _LEAD_IN.match(section)
+    section = section[lead_in.end() :].strip() if lead_in else section
+    for wrapper in (_FENCED, _TAGGED):
+        wrapped = wrapper.fullmatch(section)
+        section = wrapped["inside"].strip() if wrapped else section
+    within = answers.from_json(section)
+    section = within[0].strip() if len(within) == 1 else section
+    if len(section) > MAX_SECTION:
         return None
-    kept = "".join(c if c.isprintable() else " " for c in action if c not in "<>|")
+    kept = "".join(
+        c if c.isprintable() and c != "\ufffd" else " " for c in section if c not in "<>|")
     if not any(c.isalpha() for c in kept):
         return None
     return " ".join(kept.split())
-
-
-def brief_premise(premise: Premise) -> str:
-    """The premise in fixed places, without the required words.
-
-    Values are words of their own, as they stand in a story: what must be copied into the text is
-    easiest copied by its own token.
-    """
-    p = premise
-    return (
-        f"hero {p.hero.name} {p.hero.pronoun} friend {p.friend.name} {p.friend.pronoun} "
-        f"place {p.place} object {p.object} villain {p.villain} deed {p.deed} tone {p.tone}"
-    )
-
-
-def full_premise(premise: Premise) -> str:
-    p = premise
-    return (
-        f"Main character: {p.hero.name} ({p.hero.pronoun}). Friend: {p.friend.name} "
-        f"({p.friend.pronoun}). Place: {p.place}. Object: {p.object}. Conflict: {p.villain} "
-        f"{p.deed} {p.object}. Tone: {p.tone}."
-    )
 
 
 def story_instructions(premise: Premise, i: int, words: int, drafts: int, style: str) -> str:

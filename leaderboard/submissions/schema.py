@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from colllm_bench import registry
-from colllm_bench.envs.central import MASTER
+from colllm_bench.envs.centralized_execution import MASTER
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data.run_reader import PACE, ExcludedRun, Run, read_run
 from colllm_bench.leaderboard.statistics import estimators

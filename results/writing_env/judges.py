@@ -15,9 +15,10 @@ from pathlib import Path
 from statistics import fmean
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import fluency, reference, tasks
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.scripted import write
+from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
+from colllm_bench.envs.writing.scoring import fluency, ngram_model
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
@@ -29,19 +30,19 @@ def main() -> None:
     rng = random.Random(4)
     expert = [
         tk.read(write(premise, k, 30, rng))
-        for premise in (tasks.draw(3, rng, "eval") for _ in range(30)) for k in range(3)
+        for premise in (premises.draw(3, rng, "eval") for _ in range(30)) for k in range(3)
     ]
     human = [tk.read(section) for story in HUMAN for section in story]
-    prose = [tk.read(p) for p in reference.PROSE.read_text("utf-8").split("\n\n")]
+    prose = [tk.read(p) for p in ngram_model.PROSE.read_text("utf-8").split("\n\n")]
     texts = {
         "expert": expert,
-        "expert, shuffled": [reference.shuffled(t, rng) for t in expert],
+        "expert, shuffled": [ngram_model.shuffled(t, rng) for t in expert],
         "stories no script wrote": human,
         "prose (in the reference's corpus)": prose,
-        "prose, shuffled": [reference.shuffled(t, rng) for t in prose],
+        "prose, shuffled": [ngram_model.shuffled(t, rng) for t in prose],
     }
     folder = str(registry.MODELS["tiny"].folder("writing"))
-    judges = {"reference": fluency.judge("reference"), "built-in model": fluency.judge(folder)}
+    judges = {"reference": fluency.scorer("reference"), "built-in model": fluency.scorer(folder)}
     means = {
         kind: {
             name: fmean(value for t in rows for value in judge([t], tk.find_names([t])))

@@ -15,10 +15,12 @@ import time
 from pathlib import Path
 from statistics import fmean, median
 
-from colllm_bench.envs.writing import fluency, reference, rewards, tasks, words
-from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play, write
+from colllm_bench.envs.writing.language import premises, words
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
+from colllm_bench.envs.writing.scoring import fluency, ngram_model, rewards
+from colllm_bench.envs.writing.scripted import Expert, GreedyNovice, Novice, Random, play
 from colllm_bench.evaluation.intervals import mean_interval
 
 HERE = Path(__file__).parent
@@ -50,7 +52,7 @@ def gaming() -> dict[str, list[float]]:
         found[name] = []
         for seed in range(GAMES):
             rng = random.Random(seed)
-            premise = tasks.draw(3, rng, "eval")
+            premise = premises.draw(3, rng, "eval")
             found[name].append(rate(make(premise, rng), premise)["quality"])
     return found
 
@@ -80,7 +82,7 @@ def limits() -> dict[str, list[float]]:
     found = {"grammatical nonsense on the premise": [], "the expert's sections in reverse": []}
     for seed in range(GAMES):
         rng = random.Random(seed)
-        premise = tasks.draw(3, rng, "eval")
+        premise = premises.draw(3, rng, "eval")
         backwards = [write(premise, k, 30, rng) for k in range(3)][::-1]
         for kind, sections in zip(found, (nonsense(premise, rng), backwards)):
             found[kind].append(rate(sections, premise)["quality"])
@@ -91,9 +93,9 @@ def judged() -> dict[str, list[float]]:
     """Fluency by the reference, of texts by the section."""
     from test_env_writing_rewards import HUMAN
 
-    model, rng = reference.load(), random.Random(9)
-    premises = [tasks.draw(3, rng, "eval") for _ in range(100)]
-    expert = [tk.read(write(p, k, 30, rng)) for p in premises for k in range(3)]
+    model, rng = ngram_model.load(), random.Random(9)
+    drawn = [premises.draw(3, rng, "eval") for _ in range(100)]
+    expert = [tk.read(write(p, k, 30, rng)) for p in drawn for k in range(3)]
     human = [tk.read(section) for story in HUMAN for section in story]
 
     def rate(texts):
@@ -101,9 +103,9 @@ def judged() -> dict[str, list[float]]:
 
     return {
         "expert": rate(expert),
-        "expert, shuffled": rate(reference.shuffled(t, rng) for t in expert),
+        "expert, shuffled": rate(ngram_model.shuffled(t, rng) for t in expert),
         "stories no script wrote": rate(human),
-        "the same, shuffled": rate(reference.shuffled(t, rng) for t in human),
+        "the same, shuffled": rate(ngram_model.shuffled(t, rng) for t in human),
     }  # fmt: skip
 
 
@@ -112,9 +114,9 @@ def cost(agents: int, words: int, judge: str) -> float:
     rng = random.Random(3)
     stories = []
     for _ in range(20):
-        premise = tasks.draw(agents, rng)
+        premise = premises.draw(agents, rng)
         stories.append(([write(premise, k, words, rng) for k in range(agents)], premise))
-    model = fluency.judge(judge)
+    model = fluency.scorer(judge)
     rounds = []
     for _ in range(7):
         began = time.process_time()

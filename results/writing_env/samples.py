@@ -11,6 +11,7 @@ import argparse
 
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.scripted import read
 from colllm_bench.evaluation import held_out
 from colllm_bench.teams.specs import load_team, team_config
@@ -29,7 +30,7 @@ def main() -> None:
         first = episode.trajectories[0]
         premise, _, _ = read(first.instructions)
         required = [read(x.instructions)[0].required[i] for i, x in enumerate(episode.trajectories)]
-        print(f"**Premise.** {text.full_premise(premise)} Words: {', '.join(required)}.\n")
+        print(f"**Premise.** {premises.full_premise(premise)} Words: {', '.join(required)}.\n")
         for i, trajectory in enumerate(episode.trajectories):
             print(f"{i + 1}. {text.clean(trajectory.turns[-1].action_text) or '(nothing)'}")
         marks = ", ".join(f"{name} {value:.2f}" for name, value in episode.score.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colllm_bench.envs.central import (
+from colllm_bench.envs.centralized_execution import (
     MASTER,
     CentralizedEnv,
     join_actions,

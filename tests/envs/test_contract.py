@@ -9,7 +9,7 @@ from tiny_envs import Relay, Spoken
 
 from colllm_bench import cli, run
 from colllm_bench.envs import contract
-from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.centralized_execution import CentralizedEnv
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.naming import agent_folder
@@ -315,7 +315,7 @@ class Bare(Spoken):
     action_space = observation_space
 
     def _space(self, agent):
-        from colllm_bench.spaces import TextSpace
+        from colllm_bench.envs.spaces import TextSpace
 
         self.spaces = getattr(self, "spaces", {})
         return self.spaces.setdefault(agent, TextSpace(100))

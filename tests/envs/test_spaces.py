@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from colllm_bench.spaces import TextSpace
+from colllm_bench.envs.spaces import TextSpace
 
 
 @pytest.mark.parametrize("text", ["", "a b", "naïve — \U0001f525", "\n\x00", "x" * 20])

@@ -10,7 +10,7 @@ from tiny_envs import Relay
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
-from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.centralized_execution import CentralizedEnv
 from colllm_bench.envs.strategy.env import StrategyEnv
 from colllm_bench.envs.strategy.scripted import Expert
 from colllm_bench.errors import RunError

@@ -10,7 +10,7 @@ import torch
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
-from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.centralized_execution import CentralizedEnv
 from colllm_bench.errors import ConfigError
 from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env

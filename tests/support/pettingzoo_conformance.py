@@ -16,7 +16,7 @@ from pettingzoo.test import (
     seed_test,
 )
 
-from colllm_bench.envs.central import CentralizedEnv
+from colllm_bench.envs.centralized_execution import CentralizedEnv
 from colllm_bench.testing import check_env
 
 SIZES = (2, 3, 4, 8, 16)

@@ -7,7 +7,7 @@ import random
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from colllm_bench.spaces import TextSpace
+from colllm_bench.envs.spaces import TextSpace
 
 
 class Spoken(ParallelEnv):

@@ -12,13 +12,20 @@ still do no better than answer. The threat model and the ladder of rungs: docs/s
 
 from __future__ import annotations
 
-from colllm_bench.envs.coding.sandbox.equality import compare
-from colllm_bench.envs.coding.sandbox.outcomes import VERDICTS, Limits, Outcome, Program, shown
+from colllm_bench.envs.coding.sandbox.comparison import compare
+from colllm_bench.envs.coding.sandbox.inside.values import UnfitValue
+from colllm_bench.envs.coding.sandbox.isolation import RUNGS
 from colllm_bench.envs.coding.sandbox.pool import Pool
-from colllm_bench.envs.coding.sandbox.rungs import RUNGS
-from colllm_bench.envs.coding.sandbox.values import UnfitValue
+from colllm_bench.envs.coding.sandbox.results import (
+    VERDICTS,
+    Limits,
+    Outcome,
+    Program,
+    safe_repr,
+    shown,
+)
 
 __all__ = [
     "RUNGS", "VERDICTS", "Limits", "Outcome", "Pool", "Program", "UnfitValue", "compare",
-    "shown",
+    "safe_repr", "shown",
 ]

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import wire
-from colllm_bench.envs.coding.sandbox.outcomes import Limits
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
+from colllm_bench.envs.coding.sandbox.results import Limits
 
-ZYGOTE = Path(__file__).parent / "inside" / "zygote.py"
+FORK_SERVER = Path(__file__).parent / "inside" / "fork_server.py"
 START = 20.0
 """Seconds that a jail may take to say that it is ready, on however busy a machine."""
 FIRST_PAUSE, LAST_PAUSE = 0.004, 0.02
@@ -73,7 +72,7 @@ class Jail:
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
             self.process = subprocess.Popen(
-                [python or sys.executable, "-S", "-s", "-W", "ignore", str(ZYGOTE), rung,
+                [python or sys.executable, "-S", "-s", "-W", "ignore", str(FORK_SERVER), rung,
                  *map(str, theirs)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=theirs, cwd="/", env=environment(), start_new_session=True,
@@ -118,7 +117,7 @@ class Jail:
         """
         task = {"source": source, "entry": entry, "cases": cases}
         data = json.dumps(task, separators=(",", ":")).encode()
-        header = wire.JOB.pack(
+        header = protocol.JOB.pack(
             len(data), len(cases), limits.cpu, limits.wall, limits.memory_mb << 20,
             limits.recursion, limits.result_bytes, limits.stdout_chars,
         )
@@ -153,10 +152,11 @@ class Jail:
             pause = min(2 * pause, LAST_PAUSE) if self._drain(frames) == 0 else FIRST_PAUSE / 4
             if time.monotonic() > deadline:
                 raise JailLost("it no longer answers")
-        why, status, count = wire.END.unpack(wire.read_exactly(self.status, wire.END.size))
-        if why == wire.UNBORN or data or not count:  # its payload may lie in the pipe still
+        end = protocol.read_exactly(self.status, protocol.END.size)
+        why, status, count = protocol.END.unpack(end)
+        if why == protocol.UNBORN or data or not count:  # its payload may lie in the pipe still
             raise JailLost("the job ended before it began")
-        seconds = memoryview(wire.read_exactly(self.status, 8 * count)).cast("d").tolist()
+        seconds = memoryview(protocol.read_exactly(self.status, 8 * count)).cast("d").tolist()
         while self._drain(frames):
             pass
         return Ended(frames, why, status, seconds)
@@ -228,18 +228,18 @@ class Frames:
         if self.flooded:
             return False
         self.rest += part
-        while len(self.rest) >= wire.FRAME.size:
-            (length,) = wire.FRAME.unpack_from(self.rest)
+        while len(self.rest) >= protocol.FRAME.size:
+            (length,) = protocol.FRAME.unpack_from(self.rest)
             self.room -= length
             if length > self.most or len(self.whole) == self.cases or self.room < 0:
                 self.flooded = True
                 self.rest.clear()
                 return False
-            end = wire.FRAME.size + length
+            end = protocol.FRAME.size + length
             if len(self.rest) < end:
                 self.room += length  # counted when it is whole
                 break
-            self.whole.append(bytes(self.rest[wire.FRAME.size : end]))
+            self.whole.append(bytes(self.rest[protocol.FRAME.size : end]))
             del self.rest[:end]
         return True
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from colllm_bench.envs.coding.sandbox import reading, rungs, values
-from colllm_bench.envs.coding.sandbox.inside import wire
+from colllm_bench.envs.coding.sandbox import decoding, isolation
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 from colllm_bench.envs.coding.sandbox.jail import Jail, JailLost, JailRefused, encode_cases
-from colllm_bench.envs.coding.sandbox.outcomes import Limits, Outcome, Program
+from colllm_bench.envs.coding.sandbox.results import Limits, Outcome, Program
 from colllm_bench.errors import ConfigError, RunError
 
 RESULTS = 16
@@ -63,7 +63,7 @@ class Pool:
         # a thread of its own starts the jails: they end with the thread that started them
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="sandbox-spawner")
         try:
-            first = self._spawner.submit(rungs.choose, rung).result()
+            first = self._spawner.submit(isolation.choose, rung).result()
             self.rung = first.rung
             self._keep(first)
             for _ in range(workers - 1):
@@ -112,13 +112,13 @@ class Pool:
     def run_program(self, program: Program) -> list[Outcome]:
         """:meth:`run`, its arguments in one object."""
         cases, limits = _checked(program), program.limits
-        early = reading.refusal(program)
+        early = decoding.refusal(program)
         if early is not None:
             return [early] * len(cases)
         done: list[Outcome] = []
         timeouts, room = 0, RESULTS * limits.result_bytes
         while len(done) < len(cases):
-            share = cases[len(done) :][: 1 if program.isolate else wire.MOST_CASES]
+            share = cases[len(done) :][: 1 if program.isolate else protocol.MOST_CASES]
             got, length = self._job(program, share, room)
             done += got
             room -= length
@@ -166,7 +166,7 @@ class Pool:
                 except JailLost:
                     self._drop(jail)
                     continue
-            return reading.outcomes(ended, len(cases), program.limits), ended.length
+            return decoding.outcomes(ended, len(cases), program.limits), ended.length
         return [LOST], 0
 
     @contextlib.contextmanager
@@ -187,7 +187,7 @@ class Pool:
 
     def _start(self) -> Jail:
         try:
-            return self._keep(self._spawner.submit(rungs.start, self.rung).result())
+            return self._keep(self._spawner.submit(isolation.start, self.rung).result())
         except JailRefused as error:
             raise RunError(f"the sandbox cannot be started again: {error}") from error
 

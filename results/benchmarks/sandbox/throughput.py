@@ -23,7 +23,7 @@ from pathlib import Path
 
 import process_per_sample
 
-from colllm_bench.envs.coding.sandbox import Limits, Pool, compare, rungs
+from colllm_bench.envs.coding.sandbox import Limits, Pool, compare, isolation
 
 PROGRAM = '''
 from typing import List
@@ -253,9 +253,9 @@ def main() -> None:
     parser.add_argument("--favour", action="store_true", help=f"niceness {NICE}, needs root")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     args = parser.parse_args()
-    unknown = set(args.rungs.split(",")) - set(rungs.RUNGS)
+    unknown = set(args.rungs.split(",")) - set(isolation.RUNGS)
     if unknown:
-        parser.error(f"unknown rungs {sorted(unknown)}; allowed: {', '.join(rungs.RUNGS)}")
+        parser.error(f"unknown rungs {sorted(unknown)}; allowed: {', '.join(isolation.RUNGS)}")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if args.favour:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)  # inherited by all that is timed

@@ -7,8 +7,10 @@ import re
 
 from paths import ROOT
 
-from colllm_bench.envs.coding import problems, reward, tasks, text
+from colllm_bench.envs.coding import tasks, text
+from colllm_bench.envs.coding.datasets import problems
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
+from colllm_bench.envs.coding.grading import reward
 from colllm_bench.envs.coding.scripted import Novice
 
 PAGE = (ROOT / "docs" / "coding.md").read_text(encoding="utf-8")

@@ -10,10 +10,11 @@ import pytest
 
 import colllm_bench
 from colllm_bench.envs.coding import env as module
-from colllm_bench.envs.coding import families, text
-from colllm_bench.envs.coding import pool as pools
+from colllm_bench.envs.coding import text
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.reward import REWARDS
+from colllm_bench.envs.coding.generator import families
+from colllm_bench.envs.coding.grading.reward import REWARDS
+from colllm_bench.envs.coding.sandbox import shared_pool as pools
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random, play
 from colllm_bench.errors import ConfigError
 
@@ -93,8 +94,9 @@ def test_feedback_tells_as_much_as_its_level_allows(feedback, style):
 
 def test_hidden_tests_are_fresh_each_turn_and_none_of_the_examples(monkeypatch):
     drawn = []
-    real = module.cases.draw_cases
-    monkeypatch.setattr(module.cases, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
+    source = module.hidden_tests
+    real = source.draw_cases
+    monkeypatch.setattr(source, "draw_cases", lambda *a: drawn.append(real(*a)) or drawn[-1])
     env = CodingEnv(agents=3)
     env.reset(seed=2)
     shown = {repr(case.args) for own in env._examples for case in own}
@@ -265,7 +267,7 @@ def test_made_by_name_and_by_pettingzoo():
 
 
 def test_a_master_writes_functions_of_several_lines_after_their_numbers():
-    from colllm_bench.envs.central import MASTER, CentralizedEnv
+    from colllm_bench.envs.centralized_execution import MASTER, CentralizedEnv
 
     inner = CodingEnv(agents=3)
     env = CentralizedEnv(inner)
@@ -278,7 +280,7 @@ def test_a_master_writes_functions_of_several_lines_after_their_numbers():
 
 
 def test_a_master_of_the_full_style_is_told_to_number_its_answers():
-    from colllm_bench.envs.central import MASTER, CentralizedEnv
+    from colllm_bench.envs.centralized_execution import MASTER, CentralizedEnv
 
     _, infos = CentralizedEnv(CodingEnv(agents=2, style="full")).reset(seed=0)
     assert "after its agent's number and a colon" in infos[MASTER]["instructions"]

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from colllm_bench.envs.coding import families, judge, operations, parsing, published, reward
-from colllm_bench.envs.coding.cases import draw_cases
-from colllm_bench.envs.coding.judge import Judge
-from colllm_bench.envs.coding.pool import shared_pool
-from colllm_bench.envs.coding.program import Program
+from colllm_bench.envs.coding import task_sources
+from colllm_bench.envs.coding.generator import families, operations
+from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
+from colllm_bench.envs.coding.generator.program import Program
+from colllm_bench.envs.coding.grading import comlrl_reward, grader, parsing, reward
+from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.sandbox import Outcome
+from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.errors import RunError
 
 
@@ -26,7 +28,7 @@ def made(*phrases: str) -> Program:
 PROGRAM = made("x plus 3", "x times 2", "step1 of step2 of x, minus 4")
 
 
-def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], judge.Verdict]:
+def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], grader.Verdict]:
     """Score and verdict of what a team wrote."""
     names = [function.name for function in program.functions]
     pieces = [
@@ -34,7 +36,7 @@ def judged(*codes: str, program: Program = PROGRAM) -> tuple[dict[str, float], j
         for code, f in zip(codes, program.functions, strict=True)
     ]
     cases = draw_cases(program, random.Random(0))
-    verdict = Judge(shared_pool()).verdict(program, pieces, cases)
+    verdict = Grader(shared_pool()).grade(program, pieces, cases)
     return reward.score(pieces, verdict, program.specified), verdict
 
 
@@ -172,7 +174,7 @@ def test_a_lost_sandbox_is_a_failure_of_the_run_and_no_score():
 
     pieces = [parsing.parse(f.code, f.name, f.params) for f in PROGRAM.functions]
     with pytest.raises(RunError, match="gone"):
-        Judge(Lost()).verdict(PROGRAM, pieces, draw_cases(PROGRAM, random.Random(0)))
+        Grader(Lost()).grade(PROGRAM, pieces, draw_cases(PROGRAM, random.Random(0)))
 
 
 def test_hidden_tests_tell_novices_mistakes_from_right_functions():
@@ -228,7 +230,7 @@ def test_code_is_found_however_it_is_wrapped(text):
     "text, error",
     [
         ("", "nothing was written"), (None, "nothing was written"), ("def f(x)", "line 1: "),
-        ("def g(x):\n    return x", "f is not defined"), ("f = lambda x: x", "f is no function"),
+        ("def g(x):\n    return x", "f is not defined"), ("f = 3", "f is no function"),
         ("def f():\n    return 1", "f must take 1 argument"), ("keep", "f is not defined"),
         ("def f(x, y):\n    return 1", "f must take 1 argument"), ("a\ud800b", "not Unicode"),
         ("async def f(x):\n    return 1", "f is no function"), ("x = " + "(" * 900, ""),
@@ -284,15 +286,15 @@ def test_decorators_docstrings_and_future_imports_survive():
     ],
 )
 def test_the_published_reward_is_as_published(aux, main, total):
-    from colllm_bench.envs.coding.program import Case, Function
+    from colllm_bench.envs.coding.generator.program import Case, Function
 
     functions = (Function("aux", None, ""), Function("main", ("x",), "", uses=(0,)))
-    tests = tuple(Case("main", (x,), x + 1, loose=True) for x in range(4))
+    tests = tuple(Case("main", (x,), x + 1) for x in range(4))
     program = Program("published", "data", functions, tests=tests)
-    source = published.Published({"train": (program,), "eval": (program,)})
+    source = task_sources.Published({"train": (program,), "eval": (program,)})
     pieces = [parsing.parse(aux, "aux", None, {"main"}),
               parsing.parse(main, "main", ("x",), {"aux"})]
     cases = draw_cases(program, random.Random(0))
-    verdict = source.judge(Judge(shared_pool()), program, pieces, cases)
+    verdict = source.grade(Grader(shared_pool()), program, pieces, cases)
     assert source.score(pieces, verdict, program)["total"] == pytest.approx(total)
-    assert source.carried(1.0) == 0.0 and published.HIGHEST == 4.0
+    assert source.carried(1.0) == 0.0 and comlrl_reward.HIGHEST == 4.0

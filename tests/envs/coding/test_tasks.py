@@ -11,13 +11,14 @@ import random
 import pytest
 from paths import ROOT
 
-from colllm_bench.envs.coding import families, operations, phrases, problems, readers
-from colllm_bench.envs.coding.cases import draw_cases
+from colllm_bench.envs.coding.datasets import humaneval_mbpp, problems
 from colllm_bench.envs.coding.env import CodingEnv
-from colllm_bench.envs.coding.judge import Judge
-from colllm_bench.envs.coding.parsing import parse
-from colllm_bench.envs.coding.pool import shared_pool
-from colllm_bench.envs.coding.program import DOMAINS, namespace
+from colllm_bench.envs.coding.generator import families, operations, phrases
+from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
+from colllm_bench.envs.coding.generator.program import DOMAINS, namespace
+from colllm_bench.envs.coding.grading.grader import Grader
+from colllm_bench.envs.coding.grading.parsing import parse
+from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.envs.coding.scripted import Expert, play
 from colllm_bench.errors import ConfigError
 
@@ -86,7 +87,7 @@ def test_there_are_enough_problems_and_no_name_stands_twice():
 
 @pytest.mark.parametrize("name", problems.MODULES)
 def test_references_pass_the_tests_written_by_hand(name):
-    module = importlib.import_module(f"colllm_bench.envs.coding.problems.{name}")
+    module = importlib.import_module(f"colllm_bench.envs.coding.datasets.problems.{name}")
     result = doctest.testmod(module)
     functions = [f for f in vars(module).values() if hasattr(f, "__code__")]
     assert result.failed == 0 and result.attempted >= len(functions)
@@ -102,7 +103,7 @@ def test_every_reference_solves_its_problem_in_the_sandbox(agents, count):
             for f in program.functions
         ]
         cases = draw_cases(program, random.Random(program.name))
-        verdict = Judge(shared_pool()).verdict(program, pieces, cases)
+        verdict = Grader(shared_pool()).grade(program, pieces, cases)
         assert verdict.passes, (program.name, verdict)
         assert not pieces[-1].wrapper, program.name
 
@@ -135,24 +136,25 @@ def test_the_expert_solves_problems_from_brief_prompts():
 @pytest.mark.parametrize("name, count", [("humaneval", 3), ("coophumaneval", 2), ("mbpp", 2)])
 @pytest.mark.parametrize("agents", [2, 4])
 def test_published_formats_are_read(name, count, agents):
-    found = readers.programs(str(DATA / f"{name}.jsonl"), agents)
+    found = humaneval_mbpp.programs(str(DATA / f"{name}.jsonl"), agents)
     assert len(found) == count
     for program in found:
         assert len(program.functions) == agents and program.entry.params
-        assert program.tests and all(case.loose for case in program.tests)
+        assert program.tests and all(case.check for case in program.tests)
         assert not program.specified and program.title
 
 
 def test_assertions_become_data_and_what_cannot_is_recorded_from_the_reference():
-    spread, half, decoded = readers.programs(str(DATA / "humaneval.jsonl"), 2)
+    spread, half, decoded = humaneval_mbpp.programs(str(DATA / "humaneval.jsonl"), 2)
     assert [(c.args, c.expected) for c in spread.tests] == [
         (([1, 5],), 4), (([3],), 0), (([2, -2, 7],), 9)]
     assert [c.expected for c in half.tests] == [1.5, 2.5] and half.given == "import math"
     assert len(decoded.tests) == 5 and "def coded" in decoded.given
-    cubes, even = readers.programs(str(DATA / "coophumaneval.jsonl"), 2)
-    assert [c.args for c in cubes.tests] == [(3,), (1,), (5,)], "`not f(0)` says not what it gives"
+    cubes, even = humaneval_mbpp.programs(str(DATA / "coophumaneval.jsonl"), 2)
+    assert [c.args for c in cubes.tests] == [(3,), (1,), (0,), (5,)]
+    assert cubes.tests[2].check.left == "bool(_result)" and cubes.tests[2].expected is False
     assert [c.expected for c in even.tests] == [True, False, True]
-    double, area = readers.programs(str(DATA / "mbpp.jsonl"), 2)
+    double, area = humaneval_mbpp.programs(str(DATA / "mbpp.jsonl"), 2)
     assert len(double.tests) == 3 and area.tests[0].expected == pytest.approx(3.14159265)
 
 
@@ -179,7 +181,7 @@ def test_a_program_of_a_file_is_played_and_judged(task):
 def test_gzipped_files_are_read(tmp_path):
     path = tmp_path / "few.jsonl.gz"
     path.write_bytes(gzip.compress((DATA / "mbpp.jsonl").read_bytes()))
-    assert len(readers.programs(str(path), 2)) == 2
+    assert len(humaneval_mbpp.programs(str(path), 2)) == 2
 
 
 ROW = json.loads((DATA / "humaneval.jsonl").read_text().split("\n")[0])
@@ -209,7 +211,7 @@ def test_a_malformed_line_is_named_with_field_and_fix(tmp_path, line, words):
     second = line if isinstance(line, str) else json.dumps({**ROW, **line})
     path.write_text(f"{first}\n{second}\n")
     with pytest.raises(ConfigError) as error:
-        readers.programs(str(path), 2)
+        humaneval_mbpp.programs(str(path), 2)
     assert all(word in str(error.value) for word in [*words, "bad.jsonl", "fix: "])
 
 
@@ -227,7 +229,7 @@ def test_malformed_mbpp_lines_too(tmp_path, changes, words):
     path = tmp_path / "bad.jsonl"
     path.write_text(json.dumps({**MBPP, **changes}))
     with pytest.raises(ConfigError) as error:
-        readers.programs(str(path), 2)
+        humaneval_mbpp.programs(str(path), 2)
     assert all(word in str(error.value) for word in [*words, "line 1", "fix: "])
 
 
@@ -235,18 +237,18 @@ def test_missing_fields_files_and_hub_packages(tmp_path, monkeypatch):
     path = tmp_path / "bad.jsonl"
     path.write_text(json.dumps({"task_id": "a", "prompt": "def f(): 1", "test": ""}))
     with pytest.raises(ConfigError, match="line 1: field 'entry_point' is missing; fix: "):
-        readers.programs(str(path), 2)
+        humaneval_mbpp.programs(str(path), 2)
     path.write_text("")
     with pytest.raises(ConfigError, match="0 usable problems"):
         CodingEnv(agents=2, data=str(path))
     with pytest.raises(ConfigError, match="is no file"):
-        readers.programs(str(tmp_path), 2)
+        humaneval_mbpp.programs(str(tmp_path), 2)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
-        readers.programs(str(path), 2)
+        humaneval_mbpp.programs(str(path), 2)
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(ConfigError, match="pip install datasets"):
-        readers.programs("openai/openai_humaneval", 2)
+        humaneval_mbpp.programs("openai/openai_humaneval", 2)
 
 
 def test_the_hub_is_asked_where_there_is_no_such_file(monkeypatch):
@@ -255,14 +257,14 @@ def test_the_hub_is_asked_where_there_is_no_such_file(monkeypatch):
     rows = [json.loads(line) for line in (DATA / "coophumaneval.jsonl").read_text().splitlines()]
     fake = types.SimpleNamespace(load_dataset=lambda name: {"test": rows})
     monkeypatch.setitem(__import__("sys").modules, "datasets", fake)
-    assert len(readers.programs("someone/coop", 2)) == 2
+    assert len(humaneval_mbpp.programs("someone/coop", 2)) == 2
     fake.load_dataset = lambda name: 1 / 0
     with pytest.raises(ConfigError, match="cannot be loaded from the hub"):
-        readers.programs("someone/other", 2)
+        humaneval_mbpp.programs("someone/other", 2)
 
 
 def test_judge_draws_fixed_tests_in_random_order():
-    (program, *_) = readers.programs(str(DATA / "coophumaneval.jsonl"), 2)
+    (program, *_) = humaneval_mbpp.programs(str(DATA / "coophumaneval.jsonl"), 2)
     orders = {repr(draw_cases(program, random.Random(k)).tests) for k in range(12)}
     assert len(orders) > 1
 

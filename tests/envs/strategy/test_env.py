@@ -316,7 +316,7 @@ def test_environments_load_without_torch():
     import subprocess
 
     code = (
-        "import sys, colllm_bench.envs.strategy.scripted, colllm_bench.envs.central, "
+        "import sys, colllm_bench.envs.strategy.scripted, colllm_bench.envs.centralized_execution, "
         "colllm_bench.testing; "
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules or 'PIL' in sys.modules)"
     )

@@ -10,8 +10,9 @@ import random
 
 import pytest
 
-from colllm_bench.envs.writing import published
-from colllm_bench.envs.writing.published import expert, levels, transition
+from colllm_bench.envs.writing.scoring import comlrl_reward
+from colllm_bench.envs.writing.scoring.comlrl_reward import levels, transition
+from colllm_bench.envs.writing.scripted import published_text
 
 
 def text(tokens: int, unique: int, chars: int, prefix: str = "p", start: int = 0) -> str:
@@ -23,7 +24,7 @@ def text(tokens: int, unique: int, chars: int, prefix: str = "p", start: int = 0
 
 def test_the_maker_of_texts_makes_what_it_says():
     made = text(10, 5, 100)
-    assert len(made) == 100 and len(made.split()) == 10 and len(set(published.words(made))) == 5
+    assert len(made) == 100 and len(made.split()) == 10 and len(set(comlrl_reward.words(made))) == 5
 
 
 # First text: 10 tokens, 10 different words, 100 characters, where nothing else is said.
@@ -160,12 +161,12 @@ def test_word_salad_scores_high_which_is_what_is_wrong_with_it():
 
 @pytest.mark.parametrize("task", ["summary", "introduction"])
 def test_the_expert_gets_nearly_all_points(task):
-    from colllm_bench.envs.writing.sources import draw
+    from colllm_bench.envs.writing.language.synthetic_sources import draw
 
     rng = random.Random(0)
     for _ in range(30):
         source = draw(task, rng)
-        points = levels(task, expert(task, 0, source), expert(task, 1, source))
+        points = levels(task, published_text(task, 0, source), published_text(task, 1, source))
         assert points[:3] == (0.5, 1.0, 0.5) and points[3] > 0.75, source
 
 
@@ -174,4 +175,4 @@ def test_the_expert_gets_nearly_all_points(task):
 @pytest.mark.parametrize("task", ["summary", "introduction"])
 def test_the_expert_survives_poor_sources(task, source):
     for section in (0, 1):
-        assert expert(task, section, source)
+        assert published_text(task, section, source)

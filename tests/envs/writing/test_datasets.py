@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from colllm_bench import cli, run
-from colllm_bench.envs.writing import readers
+from colllm_bench.envs.writing import datasets
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.tasks import split_of
+from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
 
 POSTS = [
@@ -78,14 +79,14 @@ def test_files_that_are_not_there_or_no_text(tmp_path):
 
 
 def test_the_hub_needs_datasets_and_says_so(monkeypatch):
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ConfigError, match="pip install datasets"):
         WritingEnv(agents=2, task="summary", data="hub")
 
 
 def test_the_hub_where_there_is_a_network(monkeypatch):
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
     asked = []
 
     def load_dataset(name, split):
@@ -96,7 +97,7 @@ def test_the_hub_where_there_is_a_network(monkeypatch):
     env = WritingEnv(agents=2, task="summary", data="hub")
     env.reset(seed=0)
     assert asked == [("trl-lib/tldr", "train[:5000]")] and env.source.startswith("SUBREDDIT")
-    readers._from_hub.cache_clear()
+    datasets._from_hub.cache_clear()
 
     def fails(name, split):
         raise OSError("no route")
@@ -111,3 +112,20 @@ def test_the_command_line_takes_task_and_data(tmp_path):
     args = run.parser().parse(["--env", "writing", "--task", "summary", "--data", data])
     config, _ = cli.build_config(args, run.RUN_OPTIONS)
     assert config.env_options == {"task": "summary", "data": data}
+
+
+@pytest.mark.parametrize("form", ["array", "bom", "gz", "separators", "surrogates"])
+def test_every_form_of_file_is_read(tmp_path, form):
+    odd = {"separators": "a\u2028b\x85c ", "surrogates": "\ud83d "}.get(form, "")
+    rows = [{**row, "prompt": odd + row["prompt"]} for row in POSTS]
+    lines = "\n".join(json.dumps(row, ensure_ascii=form == "surrogates") for row in rows)
+    data = {
+        "array": json.dumps(rows, indent=1).encode(), "bom": b"\xef\xbb\xbf" + lines.encode(),
+        "gz": gzip.compress(lines.encode()),
+    }.get(form, lines.encode())
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(data)
+    texts = {WritingEnv(agents=2, task="summary", data=str(path), split=split).sources.texts
+             for split in ("train", "eval")}
+    assert sum(map(len, texts)) == len(POSTS)
+    assert all(text == text.encode().decode() for part in texts for text in part)

@@ -8,8 +8,10 @@ from statistics import fmean
 
 from paths import ROOT
 
-from colllm_bench.envs.writing import published, rewards, tasks, text, words
+from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
+from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
 SAMPLES = (ROOT / "docs" / "writing_samples.md").read_text(encoding="utf-8")
@@ -57,7 +59,7 @@ def test_the_page_has_every_component_with_its_weight():
     }
     for number in (*MILESTONES, rewards.SUCCESS):
         assert str(number) in PAGE
-    for name in published.COMPONENTS:
+    for name in comlrl_reward.COMPONENTS:
         assert f"`{name}`" in PAGE
     assert len(words.MARKERS) == 12
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import colllm_bench
-from colllm_bench.envs.writing import published, rewards, tasks, text
-from colllm_bench.envs.writing import tokens as tk
+from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
+from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 from colllm_bench.envs.writing.scripted import Expert, Novice, Random, play, read
 from colllm_bench.errors import ConfigError
 
@@ -208,10 +210,10 @@ def test_published_tasks_are_for_two(task):
     for turns in (1, 2):
         env = WritingEnv(task=task, agents=2, turns=turns)
         gains, qualities = episode(env, 0, Expert)
-        points = published.levels(task, *env.sections)
+        points = comlrl_reward.levels(task, *env.sections)
         assert sum(gains) == pytest.approx(sum(points)) and sum(points) > 2.7
         assert qualities[-1] == pytest.approx(sum(points) / 3)
-        assert list(env._score) == [*published.COMPONENTS, "quality"]
+        assert list(env._score) == [*comlrl_reward.COMPONENTS, "quality"]
 
 
 @pytest.mark.parametrize("task", ["summary", "introduction"])
@@ -238,13 +240,13 @@ def test_splits_share_no_character_no_place_and_no_conflict():
     drawn = {}
     for split in tasks.SPLITS:
         rng = random.Random(0)
-        premises = [tasks.draw(4, rng, split) for _ in range(2000)]
+        found = [premises.draw(4, rng, split) for _ in range(2000)]
         drawn[split] = {
-            "characters": {c.name for p in premises for c in (p.hero, p.friend)},
-            "places": {p.place for p in premises},
-            "conflicts": {p.conflict for p in premises},
+            "characters": {c.name for p in found for c in (p.hero, p.friend)},
+            "places": {p.place for p in found},
+            "conflicts": {p.conflict for p in found},
         }
-        assert len({repr(p) for p in premises}) == 2000
+        assert len({repr(p) for p in found}) == 2000
     for kind in ("characters", "places", "conflicts"):
         train, held_out = drawn["train"][kind], drawn["eval"][kind]
         assert not train & held_out and len(held_out) > 10 and len(train) > len(held_out)
@@ -263,7 +265,7 @@ def test_splits_of_made_up_texts_never_meet(task):
 def test_premises_make_sense():
     rng = random.Random(3)
     for _ in range(300):
-        p = tasks.draw(rng.randint(2, 16), rng)
+        p = premises.draw(rng.randint(2, 16), rng)
         assert p.hero.name != p.friend.name and len(set(p.required)) == len(p.required)
         assert len(p.plan) == len(p.required) and p.plan[0] == "opening"
         assert p.plan[-1] == "resolution"

@@ -8,10 +8,11 @@ import random
 import pytest
 
 from colllm_bench import registry
-from colllm_bench.envs.writing import fluency, reference, tasks
-from colllm_bench.envs.writing import tokens as tk
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.scripted import write
+from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.story_generator import write
+from colllm_bench.envs.writing.scoring import fluency, ngram_model
 from colllm_bench.errors import ConfigError
 
 
@@ -71,15 +72,15 @@ def test_a_model_that_is_not_there_is_named():
 def test_the_built_in_model_as_judge_is_calibrated():
     """1 for the expert's mean, 0 for shuffled words; loaded once for all environments."""
     folder = str(registry.MODELS["tiny"].folder("writing"))
-    judge = fluency.judge(folder)
-    assert judge is fluency.judge(folder)
+    judge = fluency.scorer(folder)
+    assert judge is fluency.scorer(folder)
     rng = random.Random(5)
     good, bad = [], []
     for _ in range(20):
-        premise = tasks.draw(3, rng)
+        premise = premises.draw(3, rng)
         section = tk.read(write(premise, 1, 30, rng))
         good.append(section)
-        bad.append(reference.shuffled(section, rng))
+        bad.append(ngram_model.shuffled(section, rng))
     names = frozenset()
     assert sum(judge(good, names)) / 20 > 0.8 and sum(judge(bad, names)) / 20 < 0.2
     assert judge([tk.read("")], names) == [0.0]

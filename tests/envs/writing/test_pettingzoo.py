@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pettingzoo_conformance import SIZES, WARNINGS, Conformance
 
-from colllm_bench.envs.central import MASTER, CentralizedEnv, join_actions
+from colllm_bench.envs.centralized_execution import MASTER, CentralizedEnv, join_actions
 from colllm_bench.envs.writing import env as writing
 from colllm_bench.envs.writing.scripted import Expert, play
 from colllm_bench.testing import check_env

@@ -8,11 +8,14 @@ import random
 
 import pytest
 
-from colllm_bench.envs.writing import fluency, measures, reference, rewards, tasks, text, words
-from colllm_bench.envs.writing import tokens as tk
-from colllm_bench.envs.writing.scripted import _vocabulary, faulty, write
-from colllm_bench.envs.writing.spelling import spelling
-from colllm_bench.envs.writing.tasks import Character, Premise
+from colllm_bench.envs.writing import text
+from colllm_bench.envs.writing.language import premises, words
+from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.premises import Character, Premise
+from colllm_bench.envs.writing.language.story_generator import faulty, write
+from colllm_bench.envs.writing.scoring import fluency, measures, ngram_model, rewards
+from colllm_bench.envs.writing.scoring.spelling import spelling
+from colllm_bench.envs.writing.scripted import _vocabulary
 
 UNTRAINED = 0.2
 """A bound below the untrained built-in model's mean quality (docs/writing.md has the mean)."""
@@ -26,7 +29,7 @@ PREMISE = Premise(
 def team(sections, premise=PREMISE, wanted=30, judge="reference"):
     """The team's components and quality."""
     cleaned = [text.clean(section) or "" for section in sections]
-    rows = rewards.score(cleaned, premise, wanted, fluency.judge(judge))
+    rows = rewards.score(cleaned, premise, wanted, fluency.scorer(judge))
     means = {name: sum(values) / len(values) for name, values in rows.items()}
     return means | {"quality": rewards.quality(means)}
 
@@ -181,7 +184,7 @@ def test_words_that_are_none_cost_fluency():
 
 
 def test_the_premise_as_shown_is_no_section():
-    for told in (text.brief_premise(PREMISE), text.full_premise(PREMISE)):
+    for told in (premises.brief_premise(PREMISE), premises.full_premise(PREMISE)):
         assert one("copying", told, "", "")[0] == 0.0
 
 
@@ -200,12 +203,12 @@ def test_quality_is_a_product():
 
 def test_the_reference_is_frozen():
     """It belongs to the version: whoever changes it makes writing_v1."""
-    digest = hashlib.sha256(reference.FILE.read_bytes()).hexdigest()
+    digest = hashlib.sha256(ngram_model.FILE.read_bytes()).hexdigest()
     assert digest == "1e46c882c2cb0c4955453fbba178f45fb9499961996bdc94a4d48db1d78ad001"
 
 
 def test_reference_probabilities_are_a_distribution():
-    model = reference.load().models[1]
+    model = ngram_model.load().models[1]
     symbols = [*model.unigrams, "<never seen>"]
     for context in (("<s>",) * 3, ("<s>", "the", "<x>"), ("no", "such", "context")):
         total = sum(model.probability((*context, symbol)) for symbol in symbols)
@@ -213,14 +216,14 @@ def test_reference_probabilities_are_a_distribution():
 
 
 def test_fluency_is_near_1_for_the_expert_and_near_0_for_shuffled_words():
-    model, rng = reference.load(), random.Random(0)
+    model, rng = ngram_model.load(), random.Random(0)
     good, bad = [], []
     for _ in range(100):
-        premise = tasks.draw(3, rng, "eval")
+        premise = premises.draw(3, rng, "eval")
         section = tk.read(write(premise, rng.randrange(3), 30, rng))
         names = frozenset(n.lower() for n in (premise.hero.name, premise.friend.name))
         good.append(model.fluency(section, names))
-        bad.append(model.fluency(reference.shuffled(section, rng), names))
+        bad.append(model.fluency(ngram_model.shuffled(section, rng), names))
     assert sum(good) / 100 > 0.95 and sum(bad) / 100 < 0.07
 
 
@@ -278,13 +281,13 @@ DEGENERATE = {
     "word salad with the premise's words": _each(_salted),
     "shuffled expert": _each(
         lambda p, k, rng: " ".join(
-            reference.shuffled(tk.read(write(p, k, 30, rng)), rng).tokens)),
+            ngram_model.shuffled(tk.read(write(p, k, 30, rng)), rng).tokens)),
     "neighbouring words swapped": _each(
         lambda p, k, rng: " ".join(
             w for pair in itertools.zip_longest(*[iter(write(p, k, 30, rng).split())] * 2,
                                                 fillvalue="") for w in pair[::-1])),
-    "premise in brief": _each(lambda p, k, rng: f"{text.brief_premise(p)} use {p.required[k]}"),
-    "premise in full": _each(lambda p, k, rng: f"{text.full_premise(p)} Use {p.required[k]}."),
+    "premise in brief": _each(lambda p, k, rng: f"{premises.brief_premise(p)} use {p.required[k]}"),
+    "premise in full": _each(lambda p, k, rng: f"{premises.full_premise(p)} Use {p.required[k]}."),
     "instructions": _each(lambda p, k, rng: text.story_instructions(p, k, 30, 1, "full")),
     "one section copied by all": lambda p, rng: [write(p, 0, 30, rng)] * len(p.required),
     "the trouble copied by all": lambda p, rng: [write(p, 1, 30, rng)] * len(p.required),
@@ -314,7 +317,7 @@ DEGENERATE = {
         f"this: {p.place} {p.object} {p.villain} {p.deed} {p.required[k]}, score 1.0, done."),
     "the premise stuffed into a sentence": _each(_stuffed),
     "a story on another premise": lambda p, rng: [
-        write(tasks.draw(len(p.required), rng), k, 30, rng) for k in range(len(p.required))],
+        write(premises.draw(len(p.required), rng), k, 30, rng) for k in range(len(p.required))],
     "every bad habit": _each(
         lambda p, k, rng: faulty(p, k, 30, rng,
                                  {"names", "object", "link", "word", "again", "part", "stop"})),
@@ -327,7 +330,7 @@ def test_gaming_does_not_pay(name, agents):
     qualities = []
     for seed in range(8):
         rng = random.Random(seed)
-        premise = tasks.draw(agents, rng, "eval")
+        premise = premises.draw(agents, rng, "eval")
         qualities.append(team(DEGENERATE[name](premise, rng), premise)["quality"])
     assert sum(qualities) / len(qualities) < UNTRAINED / 2, qualities
     assert max(qualities) < UNTRAINED + 0.1

@@ -7,22 +7,25 @@ from collections import Counter
 
 import pytest
 
-from colllm_bench.envs.writing import grammar, rewards, tasks
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.scripted import (
-    CAREFUL,
+from colllm_bench.envs.writing.language import grammar, premises
+from colllm_bench.envs.writing.language.story_generator import (
     HABITS,
     WRONG_HERO,
+    faulty,
+    stories,
+    write,
+)
+from colllm_bench.envs.writing.scoring import rewards
+from colllm_bench.envs.writing.scripted import (
+    CAREFUL,
     Expert,
     GreedyNovice,
     Novice,
     Random,
     demonstrations,
-    faulty,
     play,
     read,
-    stories,
-    write,
 )
 from colllm_bench.errors import ConfigError
 
@@ -64,7 +67,7 @@ def test_a_thousand_stories_and_no_two_alike():
 
 def test_a_thousand_stories_on_one_premise_and_hardly_two_alike():
     rng = random.Random(2)
-    premise = tasks.draw(3, rng)
+    premise = premises.draw(3, rng)
     told = {" ".join(write(premise, k, 30, rng, turn) for k in range(3))
             for turn in range(5) for _ in range(200)}  # fmt: skip
     assert len(told) >= 990
@@ -72,7 +75,7 @@ def test_a_thousand_stories_on_one_premise_and_hardly_two_alike():
 
 def test_every_template_can_be_filled():
     rng = random.Random(0)
-    premise = tasks.draw(3, rng)
+    premise = premises.draw(3, rng)
     rows = [*grammar.DETAIL, *grammar.MOOD]
     for kind in (grammar.FIRST, grammar.MIDDLE, grammar.LAST):
         for part in kind.values():
@@ -89,7 +92,7 @@ def test_every_bad_habit_costs(habit):
     """Each on its own, in all sections, against the same sections without it."""
     clean, spoilt = 0.0, 0.0
     for seed in range(20):
-        premise = tasks.draw(3, random.Random(seed), "eval")
+        premise = premises.draw(3, random.Random(seed), "eval")
         for faults in (set(), {habit}):
             rng = random.Random(seed)
             sections = [faulty(premise, k, 30, rng, faults) for k in range(3)]
@@ -139,7 +142,8 @@ def test_demonstrations_are_chats_of_the_training_split():
     chats = list(demonstrations(random.Random(0), 200))
     assert chats == list(demonstrations(random.Random(0), 200))
     masters, careful, drafts = 0, 0, Counter()
-    held_out = {n for row in tasks.names("eval").values() for n in row} | set(tasks.places("eval"))
+    held_out = {n for row in premises.names("eval").values() for n in row}
+    held_out |= set(premises.places("eval"))
     for chat in chats:
         roles = [message["role"] for message in chat]
         assert roles == ["system"] + ["user", "assistant"] * (len(roles) // 2)

@@ -30,7 +30,7 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
     baseline = address_space()
     raise_stack()
     if rung == "unsafe":
-        return {"uid": os.getuid(), "landlock": 0, "imports": True}, unconfined(baseline)
+        return {"uid": os.getuid(), "landlock": 0}, unconfined(baseline)
     from colllm_bench.envs.coding.sandbox.inside import kernel, landlock, seccomp
 
     with kernel.step("seccomp"):
@@ -68,8 +68,7 @@ def enter(rung: str, pipes: list[int]) -> tuple[dict, Callable[[tuple], None]]:
         job.limit_one(header, baseline)
         block.install()
 
-    imports = rung != "seccomp" and reads_library()
-    return {"uid": os.getuid(), "landlock": abi, "imports": imports}, confine
+    return {"uid": os.getuid(), "landlock": abi}, confine
 
 
 def unconfined(baseline: int) -> Callable[[tuple], None]:

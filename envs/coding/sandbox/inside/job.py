@@ -17,8 +17,7 @@ import sys
 import time
 import types
 
-from colllm_bench.envs.coding.sandbox import values
-from colllm_bench.envs.coding.sandbox.inside import wire
+from colllm_bench.envs.coding.sandbox.inside import protocol, values
 
 NAME = "solution"
 FILE = "<solution>"
@@ -93,11 +92,11 @@ def run(payload: int, result: int, alive: int, board, header: tuple, confine) ->
 
     Args:
         alive: a pipe that the watcher sees closed when this process ends, however it does.
-        board: where each case's begin is noted, see :data:`.wire.STAMP`.
+        board: where each case's begin is noted, see :data:`.protocol.STAMP`.
         confine: what the rung does last, once nothing but the program is left to run.
     """
     size, _, _, _, _, recursion, result_bytes, stdout_chars = header
-    task, _ = READ(wire.read_exactly(payload, size).decode(), 0)
+    task, _ = READ(protocol.read_exactly(payload, size).decode(), 0)
     os.close(payload)
     confine(header)
     sys.setrecursionlimit(recursion)
@@ -111,8 +110,8 @@ def answer(task: dict, result: int, board, result_bytes: int, stdout_chars: int)
     code: types.CodeType | None = None
     draws = "random" in task["source"]  # or else its state stays as the watcher seeded it
     for number, case in enumerate(task["cases"]):
-        at = number * wire.STAMP.size
-        wire.STAMP.pack_into(board, at, time.thread_time(), time.monotonic())
+        at = number * protocol.STAMP.size
+        protocol.STAMP.pack_into(board, at, time.thread_time(), time.monotonic())
         printed = Printed(stdout_chars)
         sys.stdout = sys.stderr = printed
         sys.stdin = io.StringIO()
@@ -199,7 +198,7 @@ def send(result: int, frame: list, printed: Printed, result_bytes: int) -> None:
         kind, text, error = "large", "null", f"the result is longer than {result_bytes:,} bytes"
     rest = ENCODE([error, "".join(printed.parts)])
     data = f'["{kind}",{text},{rest[1:]}'.encode()
-    wire.write_all(result, wire.FRAME.pack(len(data)) + data)
+    protocol.write_all(result, protocol.FRAME.pack(len(data)) + data)
 
 
 def describe(error: BaseException) -> str:

@@ -8,8 +8,9 @@ from collections import Counter, OrderedDict, defaultdict, namedtuple
 
 import pytest
 
-from colllm_bench.envs.coding.sandbox import UnfitValue, compare, values
-from colllm_bench.envs.coding.sandbox.outcomes import plain_text
+from colllm_bench.envs.coding.sandbox import UnfitValue, compare
+from colllm_bench.envs.coding.sandbox.inside import values
+from colllm_bench.envs.coding.sandbox.results import plain_text
 
 NAN, INF = float("nan"), float("inf")
 VALUES = [

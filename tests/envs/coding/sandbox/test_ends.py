@@ -14,10 +14,10 @@ import pytest
 from paths import ROOT
 from sandbox_corpus import drive
 
-from colllm_bench.envs.coding.sandbox import Limits, Pool, jail, rungs
+from colllm_bench.envs.coding.sandbox import Limits, Pool, isolation, jail
 from colllm_bench.errors import ConfigError
 
-ALL = rungs.RUNGS
+ALL = isolation.RUNGS
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
 SLEEP = "import time\ndef f(x):\n    time.sleep(x)\n    return x"
 TRAINER = """
@@ -237,7 +237,7 @@ def test_a_jail_that_leaks_fails_its_self_test():
     leaky.wait_ready()
     leaky.rung = "landlock"
     with pytest.raises(jail.JailRefused) as refused:
-        rungs.check(leaky)
+        isolation.check(leaky)
     assert refused.value.step == "self-test"
     for name in ("socket", "open", "list", "write", "kill"):
         assert repr(name) in str(refused.value)
@@ -266,7 +266,7 @@ def test_unsafe_starts_only_by_name_and_says_so():
     with Pool(workers=1, rung="unsafe") as pool:
         assert pool.rung == "unsafe"
         assert pool.run("def f(): return open('/etc/passwd').read(1)", "f", [[]])[0].ok
-    assert "unsafe" not in rungs.LADDER and "seccomp" not in rungs.LADDER
+    assert "unsafe" not in isolation.LADDER and "seccomp" not in isolation.LADDER
 
 
 def test_a_job_that_ends_before_it_begins_is_the_jails_fault(monkeypatch):

@@ -15,7 +15,7 @@ import pytest
 from paths import ROOT
 
 from colllm_bench.envs.coding import sandbox
-from colllm_bench.envs.coding.sandbox import Limits, Pool, Program, compare, jail, rungs
+from colllm_bench.envs.coding.sandbox import Limits, Pool, Program, compare, isolation, jail
 from colllm_bench.errors import ConfigError, RunError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rungs are Linux's")
@@ -35,7 +35,7 @@ def verdicts(outcomes) -> list[str]:
 
 
 def test_the_best_rung_of_this_machine_is_taken(pool):
-    assert pool.rung in rungs.LADDER
+    assert pool.rung in isolation.LADDER
     assert pool.run("def f(x): return x * 2", "f", [[2], ["ab"]])[1].value == "abab"
 
 
@@ -251,7 +251,7 @@ def test_a_closed_pool_says_so():
 
 def test_the_shared_pool_is_one_a_process_and_ends_with_it():
     code = (
-        "from colllm_bench.envs.coding.pool import shared_pool\n"
+        "from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool\n"
         "pool = shared_pool()\n"
         "assert shared_pool() is pool\n"
         "print(pool.run('def f(): return 1', 'f', [[]])[0].value)\n"
@@ -282,7 +282,7 @@ def test_a_lost_jail_is_tried_again_once_and_then_reported(pool, monkeypatch):
     assert pool.run("def f(): return 1", "f", [[]])[0].value == 1
     assert len(lost) == 1
     lost.clear()
-    monkeypatch.setattr(rungs, "check", lambda jail: None)
+    monkeypatch.setattr(isolation, "check", lambda jail: None)
     monkeypatch.setattr(jail.Jail, "run", lose)
     outcomes = pool.run("def f(): return 1", "f", [[], []])
     assert len(lost) == 2 and verdicts(outcomes) == ["sandbox-lost"] * 2

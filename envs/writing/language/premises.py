@@ -1,0 +1,164 @@
+"""Premises: endless, and split so that training never meets evaluation.
+
+A name, a place or a conflict belongs to one split, which the CRC-32 of its text decides; a
+premise of a split is made of that split's alone. So the splits share no character, no place and
+no conflict, by construction. Objects, tones and required words are everybody's.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from random import Random
+
+from colllm_bench.envs.writing.language import words
+
+EVAL_SHARE = 5
+"""One name, place, conflict (or text of a file) in this many belongs to the evaluation split."""
+
+SPEC_WORDS = ("hero", "friend", "place", "object", "villain", "deed")
+"""What a story's plan can ask a section to speak of, beside its required word."""
+
+NEEDS = {
+    "opening": ("hero", "place", "object"),
+    "trouble": ("villain", "deed", "object"),
+    "search": ("hero", "friend"),
+    "turn": ("hero", "villain"),
+    "resolution": ("hero", "object"),
+    "resolution of two": ("hero", "villain", "deed", "object"),
+}
+"""What each part of a plan must speak of."""
+
+JOBS = {
+    "opening": "introduce the characters, the place and the object, as things were before",
+    "trouble": "tell how the trouble came",
+    "search": "tell how the characters tried to put it right, one step further",
+    "turn": "tell how the characters faced the one who caused the trouble",
+    "resolution": "tell how it ended, and what became of the characters and the object",
+}
+"""What each part does, in plain English."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """A name, and the pronoun that goes with it (``she`` or ``he``)."""
+
+    name: str
+    pronoun: str
+
+
+@dataclass(frozen=True)
+class Premise:
+    """What a story must be about; ``required[i]`` is the word that section ``i`` must use."""
+
+    hero: Character
+    friend: Character
+    place: str
+    object: str
+    villain: str
+    deed: str
+    tone: str
+    required: tuple[str, ...]
+
+    @property
+    def conflict(self) -> str:
+        return f"{self.villain} {self.deed}"
+
+    @property
+    def plan(self) -> tuple[str, ...]:
+        """The part of each section, from opening to resolution."""
+        middle = len(self.required) - 2
+        if middle <= 1:
+            return ("opening", *["trouble"] * middle, "resolution")
+        return ("opening", "trouble", *["search"] * (middle - 2), "turn", "resolution")
+
+    def needs(self, section: int) -> tuple[str, ...]:
+        """What section ``section`` must speak of: names of fields, without its required word."""
+        part = self.plan[section]
+        if len(self.required) == 2 and part == "resolution":
+            part = "resolution of two"
+        return NEEDS[part]
+
+    def term(self, field: str) -> str:
+        """The text of a field: a character's name, or the word itself."""
+        value = getattr(self, field)
+        return value.name if isinstance(value, Character) else value
+
+
+def split_of(text: str) -> str:
+    """The split that a name, a place, a conflict or a text of a file belongs to."""
+    return "eval" if zlib.crc32(text.encode("utf-8")) % EVAL_SHARE == 0 else "train"
+
+
+@cache
+def names(split: str) -> dict[str, tuple[str, ...]]:
+    """The split's characters by pronoun."""
+    ends = {"she": words.SHE_ENDS, "he": words.HE_ENDS}
+    return {
+        pronoun: tuple(
+            stem + end for stem, end in product(words.STEMS, ends[pronoun])
+            if split_of(stem + end) == split
+        )
+        for pronoun in ends
+    }  # fmt: skip
+
+
+@cache
+def places(split: str) -> tuple[str, ...]:
+    pairs = product(words.PLACE_STEMS, words.PLACE_ENDS)
+    return tuple(stem + end for stem, end in pairs if split_of(stem + end) == split)
+
+
+@cache
+def conflicts(split: str) -> tuple[tuple[str, str], ...]:
+    """(villain, deed) pairs of the split."""
+    pairs = product(words.VILLAINS, words.DEEDS)
+    return tuple(pair for pair in pairs if split_of(" ".join(pair)) == split)
+
+
+def draw(agents: int, rng: Random, split: str = "train") -> Premise:
+    """A new premise of the split for ``agents`` sections, from the generator."""
+    hero = _character(rng, split)
+    friend = _character(rng, split)
+    while friend.name[:2] == hero.name[:2]:
+        friend = _character(rng, split)
+    villain, deed = rng.choice(conflicts(split))
+    return Premise(
+        hero=hero,
+        friend=friend,
+        place=rng.choice(places(split)),
+        object=rng.choice(words.OBJECTS),
+        villain=villain,
+        deed=deed,
+        tone=rng.choice(tuple(words.TONES)),
+        required=tuple(rng.sample(words.REQUIRED, agents)),
+    )
+
+
+def _character(rng: Random, split: str) -> Character:
+    pronoun = rng.choice(("she", "he"))
+    return Character(rng.choice(names(split)[pronoun]), pronoun)
+
+
+def brief_premise(premise: Premise) -> str:
+    """The premise in fixed places, without the required words.
+
+    Values are words of their own, as they stand in a story: what must be copied into the text is
+    easiest copied by its own token.
+    """
+    p = premise
+    return (
+        f"hero {p.hero.name} {p.hero.pronoun} friend {p.friend.name} {p.friend.pronoun} "
+        f"place {p.place} object {p.object} villain {p.villain} deed {p.deed} tone {p.tone}"
+    )
+
+
+def full_premise(premise: Premise) -> str:
+    p = premise
+    return (
+        f"Main character: {p.hero.name} ({p.hero.pronoun}). Friend: {p.friend.name} "
+        f"({p.friend.pronoun}). Place: {p.place}. Object: {p.object}. Conflict: {p.villain} "
+        f"{p.deed} {p.object}. Tone: {p.tone}."
+    )
