@@ -24,7 +24,7 @@ class Again:
 
     Attributes:
         teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.results` by team.
-        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.counts`.
+        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.parameter_counts`.
     """
 
     teams: dict[str, dict[str, Any]]
@@ -54,7 +54,7 @@ def play_again(
     found["trained"] = results(evaluate_team(config, team, split=split))
     if split == "eval":
         found |= {name: results(played) for name, played in reference_teams(config).items()}
-    return Again(found, team.counts())
+    return Again(found, team.parameter_counts())
 
 
 def _build(config: RunConfig, agents: Sequence[str]) -> Any:
@@ -99,7 +99,7 @@ def _load_slot(team: Any, own: Path, slot: int) -> None:
         return
     from safetensors.torch import load_file
 
-    model, given = team.copies[slot], load_file(str(own / "model.safetensors"))
+    model, given = team.policy_models[slot], load_file(str(own / "model.safetensors"))
     state = model.state_dict()
     # A tied tensor is written once: its other names are found by where they lie.
     there = {state[name].data_ptr() for name in given if name in state}

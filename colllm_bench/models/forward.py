@@ -1,13 +1,16 @@
-"""How rows run through a model: lanes, and logits at chosen places only."""
+"""How rows run through a model: groups of rows, with or without a cache, and logits at chosen
+places only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from colllm_bench.models.adapters import LoRAAdapters
+from colllm_bench.models.kv_cache import AttentionWindows, RaggedKVCache
 from colllm_bench.models.multi_lora import AdapterRouting
 
 
@@ -42,20 +45,20 @@ class RowGroup:
     gather: LogitsAt
     rows: torch.Tensor | None
     adapters: LoRAAdapters | None = None
-    selection: AdapterRouting | None = None
+    routing: AdapterRouting | None = None
 
     def logits(self, places, **inputs: Any) -> torch.Tensor:
         """[P, vocabulary] at ``places``, with the rows' adapters on."""
         if self.adapters is None:
             return self.gather.logits(self.model, places, **inputs)
-        with self.adapters.using(self.selection):
+        with self.adapters.using(self.routing):
             return self.gather.logits(self.model, places, **inputs)
 
-    def restrict(self, lane: RowGroup) -> AdapterRouting | None:
-        """The selection for ``lane``, which has fewer of these rows."""
-        if lane.selection is None:
+    def restrict(self, fewer: RowGroup) -> AdapterRouting | None:
+        """The routing of ``fewer``, which has some of these rows."""
+        if fewer.routing is None:
             return None
-        return lane.selection.sharing(self.selection)
+        return fewer.routing.reuse_weights_of(self.routing)
 
 
 def score_tokens(
@@ -72,3 +75,58 @@ def score_tokens(
         return logprobs, None
     mean = (torch.softmax(logits, dim=-1) * logits).sum(-1)
     return logprobs, total - mean
+
+
+def cached_forward(
+    group: RowGroup,
+    cache: RaggedKVCache,
+    ids: torch.Tensor,
+    starts: Sequence[int],
+    last: torch.Tensor,
+    layout: AttentionWindows,
+    context_length: int | None,
+) -> torch.Tensor:
+    """Append ``ids`` [rows, T] to the rows of a cache; [rows, vocabulary] logits at ``last``.
+
+    Args:
+        starts: [rows] each row's length so far: where its first new token stands.
+        last: [rows] the column of ``ids`` whose logits are wanted.
+    """
+    rows, width = ids.shape
+    low, high = min(starts), max(starts)  # on the host: a GPU need not be waited for
+    first = torch.tensor(starts, device=ids.device)  # [rows]
+    cache.place(first, width, high, low == high)
+    positions = first[:, None] + torch.arange(width, device=ids.device)  # [rows, T]
+    mask = layout.mask(positions, high if low == high else None, cache.stop, group.model.dtype)
+    if context_length is not None:
+        # Padding behind a row's end may lie beyond the positions that the model knows.
+        positions = positions.clamp(max=context_length - 1)
+    return group.logits(
+        (torch.arange(rows, device=ids.device), last),
+        input_ids=ids,
+        position_ids=positions,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+    )
+
+
+@torch.no_grad()
+def kv_cache_matches_full_forward(
+    group: RowGroup, layout: AttentionWindows, context_length: int | None
+) -> bool:
+    """Whether ``group`` computes the same for ragged rows in two pieces as in one."""
+    device, width = group.model.device, 10
+    size = group.model.get_input_embeddings().num_embeddings
+    ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
+    first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
+    cache = RaggedKVCache(group.model.config.get_text_config().num_hidden_layers)
+    cached_forward(group, cache, ids[:, :6], [0, 0], first - 1, layout, context_length)
+    starts = first.tolist()
+    piece = torch.stack([row[n : n + 4] for row, n in zip(ids, starts, strict=True)])
+    split = cached_forward(group, cache, piece, starts, second - 1, layout, context_length)
+    rows = torch.arange(2, device=device)
+    whole = group.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
+    # A wrong cache is off by the logits' own spread; rounding by far less.
+    allowed = 1e-3 if whole.dtype == torch.float32 else 0.15
+    return bool((split - whole).float().abs().max() <= allowed * whole.float().std())

@@ -1,8 +1,8 @@
 """Observation -> message -> token ids: the only place that tokenizes.
 
 A transcript is append-only. What a chat template would render for the whole conversation is
-cut into pieces: :meth:`PromptBuilder.first` for the instructions and the first observation,
-:meth:`PromptBuilder.next` for what stands between an action's last token and the next one's
+cut into pieces: :meth:`PromptBuilder.first_turn` for the instructions and the first observation,
+:meth:`PromptBuilder.next_turn` for what stands between an action's last token and the next one's
 first. Sampled ids are never decoded and encoded again.
 """
 
@@ -57,12 +57,12 @@ class PromptBuilder:
         self.next_ids = lru_cache(CACHED_TEXTS)(self._next)
         self._text_of = lru_cache(CACHED_TEXTS)(self._decode)
 
-    def first(self, instructions: str, observation: str) -> list[int]:
+    def first_turn(self, instructions: str, observation: str) -> list[int]:
         """Ids up to the first action: instructions as the system message, the observation as
         the user's. Templates without a system role get both in the user's message."""
         return list(self.first_ids(instructions, observation))
 
-    def next(self, observation: str, ended: bool) -> list[int]:
+    def next_turn(self, observation: str, ended: bool) -> list[int]:
         """Ids between an action and the next one.
 
         Args:

@@ -64,7 +64,7 @@ class LanguageModelTeam:
                 if turn is not None:
                     turn.prompt_ids = self._prompt(episode.trajectories[a], turn.observation)
                 flat.append(turn)
-        sampled = self.session.act([turn and turn.prompt_ids for turn in flat])
+        sampled = self.session.generate([turn and turn.prompt_ids for turn in flat])
         for turn, result in zip(flat, sampled, strict=True):
             if turn is not None:
                 turn.action_ids, turn.logprobs = result
@@ -80,9 +80,9 @@ class LanguageModelTeam:
 
     def _prompt(self, trajectory: Trajectory, observation: str) -> list[int]:
         if len(trajectory.turns) == 1:
-            return self.team.prompts.first(trajectory.instructions, observation)
+            return self.team.prompts.first_turn(trajectory.instructions, observation)
         return self._after(trajectory.turns[-2], observation)
 
     def _after(self, previous: Turn, observation: str) -> list[int]:
         ended = previous.action_ids[-1] in self.team.prompts.end_ids
-        return self.team.prompts.next(observation, ended=ended)
+        return self.team.prompts.next_turn(observation, ended=ended)

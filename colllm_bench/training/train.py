@@ -81,7 +81,7 @@ def finish(trainer: Trainer, folder: Any) -> dict[str, Any]:
     played |= reference_teams(config)
     teams = {"trained": results(played["trained"]), "untrained": folder.read_json("untrained.json")}
     teams |= {name: results(episodes) for name, episodes in played.items() if name != "trained"}
-    summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
+    summary = summarize_teams(config, teams) | {"parameters": trainer.team.parameter_counts()}
     if about := provenance_of(trainer.envs[0]):
         summary["provenance"] = about
     for name, episodes in played.items():

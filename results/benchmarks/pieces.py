@@ -68,7 +68,7 @@ class Play:
         self.team, self.rng = team, random.Random(0)
         self.session = team.session(
             episodes, generator=torch.Generator().manual_seed(0), temperature=1.0,
-            max_action_tokens=ACTION_TOKENS, reuse=reuse, end_ids=(),
+            max_action_tokens=ACTION_TOKENS, cache_policy=reuse, end_ids=(),
         )
         self.episodes = [
             Episode(e, e, [Trajectory(name, a, "") for a, name in enumerate(team.agents)])
@@ -87,7 +87,7 @@ class Play:
                 self.turns.append(turn)
 
     def act(self) -> None:
-        results = self.session.act([turn.prompt_ids for turn in self.turns])
+        results = self.session.generate([turn.prompt_ids for turn in self.turns])
         for turn, (ids, logprobs) in zip(self.turns, results, strict=True):
             turn.action_ids, turn.logprobs = ids, logprobs
 
