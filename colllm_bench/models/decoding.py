@@ -88,11 +88,11 @@ class DecodingSession:
 
         Returns:
             [rows] ids of the action (its end token included) and their log-probabilities
-            under the distribution sampled from; None where the row does not act.
-
-        Raises:
-            ConfigError: a transcript would exceed the model's context.
+            under the distribution sampled from; None where the row does not act, and in all rows
+            of an episode of which one transcript would not fit the model's context.
         """
+        fits = self._episodes_that_fit(new_ids)
+        new_ids = [new if fits[row % self.episodes] else None for row, new in enumerate(new_ids)]
         acting = [new is not None for new in new_ids]
         if not any(acting):
             return [None] * len(acting)
@@ -100,8 +100,6 @@ class DecodingSession:
             pending + list(new) if new is not None else []
             for pending, new in zip(self._pending, new_ids)
         ]
-        longest = max(n + len(feed) for n, feed in zip(self._lengths, feeds))
-        self.team.prompts.require_context(longest + self.max_action_tokens)
         self.random.start_turn(acting)
         if self.cache_policy == "none":
             steps = self._recompute(feeds, acting)
@@ -135,6 +133,17 @@ class DecodingSession:
                 place = {row: i for i, row in enumerate(old.rows.tolist())}
                 kept = [place[rows[i]] for i in group.rows.tolist()]
             cache.keep(torch.tensor(kept, device=self.device, dtype=torch.long))
+
+    def _episodes_that_fit(self, new_ids: Sequence[Sequence[int] | None]) -> list[bool]:
+        """[episodes] whether the context holds each acting row's new tokens, its longest action,
+        and one token behind it: a critic reads the value of what follows there."""
+        fits = [True] * self.episodes
+        for row, new in enumerate(new_ids):
+            if new is not None:
+                before = self._lengths[row] + len(self._pending[row])
+                length = before + len(new) + self.max_action_tokens + 1
+                fits[row % self.episodes] &= self.team.prompts.fits(length)
+        return fits
 
     # -- one turn
 

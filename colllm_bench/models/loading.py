@@ -24,6 +24,7 @@ class LoadedModel:
         name: what the user called it; adapters on disk name their base by ``source``.
         source: folder or hub id that ``from_pretrained`` takes.
         context_length: most positions, or None where the configuration names no limit.
+        end_ids: ids that end a text, by the model's ``generation_config``.
     """
 
     model: Any
@@ -31,6 +32,7 @@ class LoadedModel:
     name: str
     source: str
     context_length: int | None
+    end_ids: tuple[int, ...] = ()
 
 
 def resolve_device(device: str) -> torch.device:
@@ -92,7 +94,8 @@ def load_base(
     prepare_tokenizer(tokenizer, chat_template)
     prepare_model(model, gradient_checkpointing)
     model.to(place)
-    return LoadedModel(model, tokenizer, name, source, context_length(model.config))
+    length = context_length(model.config)
+    return LoadedModel(model, tokenizer, name, source, length, end_ids_of(model))
 
 
 def _source(name: str, env: str | None) -> str:
@@ -157,6 +160,14 @@ def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
             f"{type(model).__name__} does not support gradient checkpointing",
             fix="leave out --gradient-checkpointing and use a smaller micro_batch",
         )
+
+
+def end_ids_of(model: Any) -> tuple[int, ...]:
+    """The ids at which the model's own ``generate`` would stop: one, several or none."""
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if ids is None:
+        return ()
+    return tuple(ids) if isinstance(ids, (list, tuple)) else (ids,)
 
 
 def context_length(config: Any) -> int | None:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import functools
 import warnings
 from collections.abc import Sequence
@@ -65,11 +66,14 @@ class TeamPolicy:
         generator: torch.Generator,
         critic_slots: int = 0,
         roles: Sequence[str] | None = None,
+        date: datetime.date | None = None,
     ):
         self.loaded, self.config, self.agents = loaded, config, list(agents)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.device = next(self.model.parameters()).device
-        self.prompts = PromptBuilder(self.tokenizer, loaded.context_length)
+        self.prompts = PromptBuilder(
+            self.tokenizer, loaded.context_length, end_ids=loaded.end_ids, date=date
+        )
         self.size = sum(p.numel() for p in self.model.parameters())
         self.slot_of_agent = assign_slots(config.share, self.agents, roles)
         self.slots = 1 + max(self.slot_of_agent)
@@ -101,15 +105,15 @@ class TeamPolicy:
         agents: Sequence[str],
         *,
         generator: torch.Generator,
-        critic_slots: int = 0,
-        roles: Sequence[str] | None = None,
+        **options: Any,
     ) -> TeamPolicy:
         """Load ``config.model`` and give it a policy per agent.
 
         Args:
             generator: draws the adapters' A matrices; nothing else is random.
-            critic_slots: adapter slots for critics on the same base.
-            roles: each agent's role, for ``share="role"``.
+            options: ``critic_slots``, adapter slots for critics on the same base; ``roles``, each
+                agent's role, for ``share="role"``; ``date``, what a chat template that prints
+                today's date prints (None: today's).
         """
         loaded = load_base(
             config.model,
@@ -119,9 +123,7 @@ class TeamPolicy:
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
         )
-        return cls(
-            loaded, config, agents, generator=generator, critic_slots=critic_slots, roles=roles
-        )
+        return cls(loaded, config, agents, generator=generator, **options)
 
     # -- playing
 

@@ -90,6 +90,34 @@ def _history(trajectories: Sequence[Trajectory], critic: int) -> History:
     return History(critic, ids[: reads[-1].column + 1], reads)
 
 
+def within_context(histories: Sequence[History], context: int | None) -> list[History]:
+    """Histories that a model of ``context`` positions can read, in the same order of reads.
+
+    A longer history is cut into windows: each goes on where the one before ends, and begins
+    half a context before its first read, so that a value depends on half a context at least.
+    """
+    fitting = []
+    for history in histories:
+        if context is None or len(history.ids) <= context:
+            fitting.append(history)
+        else:
+            fitting += _windows(history, context)
+    return fitting
+
+
+def _windows(history: History, context: int) -> list[History]:
+    windows, reads = [], list(history.reads)
+    while reads:
+        first = reads[0].column
+        start = 0 if first < context else first - context // 2
+        count = sum(read.column < start + context for read in reads)
+        ids = history.ids[start : reads[count - 1].column + 1]
+        moved = [Read(r.column - start, r.turns, r.finals) for r in reads[:count]]
+        windows.append(History(history.critic, ids, moved))
+        reads = reads[count:]
+    return windows
+
+
 def collate(histories: Sequence[History], pad_id: int, device="cpu") -> ValueBatch:
     """Histories as one right-padded batch; values come back in the order of the reads."""
     ids, mask = pad([history.ids for history in histories], pad_id, device)

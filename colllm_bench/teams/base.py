@@ -16,7 +16,8 @@ class Team(Protocol):
         """New episodes start; their transcripts hold the instructions and no turns."""
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        """Write ``action_text`` (and ids and log-probabilities) into each turn.
+        """Write ``action_text`` (and ids and log-probabilities) into each turn. An episode whose
+        turns get no ``action_text`` is truncated before them.
 
         Args:
             turns: [running episode][agent]; None where the agent has left. A turn is already
