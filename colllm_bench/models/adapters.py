@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models import peft_files
+from colllm_bench.models import peft_files, probes
 from colllm_bench.models.multi_lora import ActiveRouting, AdapterRouting, MultiLoRALinear
 
 MERGE_LIMIT = 256 * 2**20
@@ -119,7 +119,7 @@ class LoRAAdapters:
 def add_adapters(
     model: nn.Module, slots: int, rank: int, alpha: float, generator: torch.Generator
 ) -> LoRAAdapters:
-    """Freeze ``model`` and put ``slots`` adapters on every linear layer but the output.
+    """Freeze ``model`` and put ``slots`` adapters on its linear layers (:func:`layers_to_adapt`).
 
     A is uniform in ``+-1/sqrt(in)`` as PEFT's default (Kaiming with a = sqrt 5), B is zero:
     the team starts as the base. Slot i's numbers do not depend on how many slots there are.
@@ -129,20 +129,11 @@ def add_adapters(
     """
     if rank < 1:
         raise ConfigError(f"adapter rank {rank}", allowed="at least 1")
-    output = model.get_output_embeddings()
-    targets = {
-        name: module
-        for name, module in model.named_modules()
-        if _is_linear(module) and module is not output
-    }
-    if not targets:
-        raise ConfigError(
-            f"{type(model).__name__} has no linear layer to adapt", fix="use tuning=full"
-        )
+    targets = layers_to_adapt(model)
     model.requires_grad_(False)
     active, layers = ActiveRouting(), {}
-    for name, module in targets.items():
-        layer = MultiLoRALinear(module, slots, rank, alpha / rank, active)
+    for name in targets:
+        layer = MultiLoRALinear(model.get_submodule(name), slots, rank, alpha / rank, active)
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, layer)
         layers[name] = layer
@@ -160,8 +151,22 @@ def add_adapters(
     return LoRAAdapters(layers, active, rank, alpha)
 
 
-def _is_linear(module: nn.Module) -> bool:
-    kind = type(module)
-    if isinstance(module, nn.Linear):
-        return kind.forward is nn.Linear.forward  # not the routers that only derive from it
-    return kind.__name__ == "Conv1D" and kind.__module__.startswith("transformers.")
+def layers_to_adapt(model: nn.Module) -> list[str]:
+    """Names of the linear layers but the output that a forward pass uses, and that PEFT can load
+    adapters for; fused experts and routers are not among them.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    output = model.get_output_embeddings()
+    names = [
+        name
+        for name, module in model.named_modules()
+        if module is not output and probes.is_linear(module)
+    ]
+    names = probes.layers_that_peft_holds(model, probes.layers_in_use(model, names))
+    if not names:
+        raise ConfigError(
+            f"{type(model).__name__} has no linear layer to adapt", fix="use tuning=full"
+        )
+    return names

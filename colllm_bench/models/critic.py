@@ -17,6 +17,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
+from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.objectives.batches import ValueBatch
 
@@ -110,7 +111,7 @@ class Critic:
     def _hidden(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
         with training_mode(model, self.checkpointing):
-            return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            return hidden_states(model, ids)
 
     def parameters(self) -> dict[int, list[nn.Parameter]]:
         """The trainable tensors of each critic."""

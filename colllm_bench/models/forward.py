@@ -61,6 +61,26 @@ class RowGroup:
         return fewer.routing.reuse_weights_of(self.routing)
 
 
+def hidden_states(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    """[rows, T, width] what the output embedding of ``model`` reads, for ``ids`` [rows, T]."""
+    if model.base_model is not model:
+        output = model.base_model(input_ids=ids, use_cache=False)
+        if getattr(output, "last_hidden_state", None) is not None:
+            return output.last_hidden_state
+    seen: list[torch.Tensor] = []  # a model without a backbone of its own: read it on the way
+
+    def keep_and_cut(_module, args):
+        seen.append(args[0])
+        return (args[0][:, -1:],)  # logits that nobody reads, of one token
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep_and_cut)
+    try:
+        model(input_ids=ids, use_cache=False)
+    finally:
+        hook.remove()
+    return seen[0]
+
+
 def score_tokens(
     logits: torch.Tensor, targets: torch.Tensor, temperature: float, with_entropy: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:

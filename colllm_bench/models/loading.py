@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.probes import require_causal
 from colllm_bench.registry import MODELS, env_spec
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -94,6 +95,7 @@ def load_base(
     prepare_tokenizer(tokenizer, chat_template)
     prepare_model(model, gradient_checkpointing)
     model.to(place)
+    require_causal(model)
     length = context_length(model.config)
     return LoadedModel(model, tokenizer, name, source, length, end_ids_of(model))
 
@@ -147,12 +149,12 @@ def prepare_tokenizer(tokenizer: Any, chat_template: str | None) -> None:
 
 
 def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
-    """No dropout anywhere, so that the sampled and the trained distribution are one."""
+    """No dropout or jitter anywhere: the sampled and the trained distribution are one."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        for field in ("dropout", "attention_dropout", "layerdrop", "activation_dropout"):
-            if isinstance(getattr(module, field, None), float):
+        for field, value in vars(module).items():
+            if isinstance(value, float) and ("drop" in field or "jitter" in field):
                 setattr(module, field, 0.0)
     model.eval()
     if gradient_checkpointing and not model.supports_gradient_checkpointing:
