@@ -129,8 +129,8 @@ def add_adapters(
     """
     if rank < 1:
         raise ConfigError(f"adapter rank {rank}", allowed="at least 1")
-    targets = layers_to_adapt(model)
     model.requires_grad_(False)
+    targets = layers_to_adapt(model)
     active, layers = ActiveRouting(), {}
     for name in targets:
         layer = MultiLoRALinear(model.get_submodule(name), slots, rank, alpha / rank, active)

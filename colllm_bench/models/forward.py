@@ -12,6 +12,7 @@ import torch
 from colllm_bench.models.adapters import LoRAAdapters
 from colllm_bench.models.kv_cache import AttentionWindows, RaggedKVCache
 from colllm_bench.models.multi_lora import AdapterRouting
+from colllm_bench.models.probes import rounding, trial_ids
 
 
 class LogitsAt:
@@ -23,18 +24,36 @@ class LogitsAt:
 
     def __init__(self, model: torch.nn.Module):
         self.places: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.picks = True
         model.get_output_embeddings().register_forward_pre_hook(self._pick)
+        self.picks = self._agrees(model)
 
     def _pick(self, _module, args):
         return (args[0][self.places].unsqueeze(0),) if self.places is not None else None
 
     def logits(self, model: torch.nn.Module, places, **inputs: Any) -> torch.Tensor:
         """[P, vocabulary] at ``places``, a pair of row [P] and column [P]."""
+        if not self.picks:
+            return model(**inputs).logits[places]
         self.places = places
         try:
             return model(**inputs).logits[0]
         finally:
             self.places = None
+
+    @torch.no_grad()
+    def _agrees(self, model: torch.nn.Module) -> bool:
+        """Whether the picked places get the logits that they have among all; tried, because a
+        model may do what it likes with what comes out of its output embedding."""
+        ids = trial_ids(model)
+        rows, columns = (torch.tensor(x, device=ids.device) for x in ([1, 0, 1], [0, 2, 3]))
+        whole = model(input_ids=ids, use_cache=False).logits[rows, columns].float()
+        try:
+            picked = self.logits(model, (rows, columns), input_ids=ids, use_cache=False).float()
+        except Exception:  # a foreign architecture may fail in any way
+            return False
+        allowed = rounding(model) * whole.std()
+        return picked.shape == whole.shape and bool((picked - whole).abs().max() <= allowed)
 
 
 @dataclass
@@ -135,10 +154,24 @@ def cached_forward(
 def kv_cache_matches_full_forward(
     group: RowGroup, layout: AttentionWindows, context_length: int | None
 ) -> bool:
-    """Whether ``group`` computes the same for ragged rows in two pieces as in one."""
-    device, width = group.model.device, 10
-    size = group.model.get_input_embeddings().num_embeddings
-    ids = (torch.arange(2 * width, device=device).view(2, width) * 7 + 3) % size
+    """Whether ``group`` computes the same for ragged rows in two pieces as in one; with windows,
+    also when they are shorter than the pieces (some models ignore the window they name)."""
+    if not _cache_agrees(group, layout, context_length):
+        return False
+    if all(window is None for window in layout.windows.values()):
+        return True
+    config = group.model.config.get_text_config()
+    window, config.sliding_window = config.sliding_window, 4
+    narrow = AttentionWindows({k: w and 4 for k, w in layout.windows.items()})
+    try:
+        return _cache_agrees(group, narrow, context_length)
+    finally:
+        config.sliding_window = window
+
+
+def _cache_agrees(group: RowGroup, layout: AttentionWindows, context_length: int | None) -> bool:
+    device = group.model.device
+    ids = trial_ids(group.model, tokens=10)
     first, second = torch.tensor([6, 3], device=device), torch.tensor([4, 2], device=device)
     cache = RaggedKVCache(group.model.config.get_text_config().num_hidden_layers)
     cached_forward(group, cache, ids[:, :6], [0, 0], first - 1, layout, context_length)

@@ -149,12 +149,12 @@ def prepare_tokenizer(tokenizer: Any, chat_template: str | None) -> None:
 
 
 def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
-    """No dropout or jitter anywhere: the sampled and the trained distribution are one."""
+    """No dropout anywhere: the sampled and the trained distribution are one."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
         for field, value in vars(module).items():
-            if isinstance(value, float) and ("drop" in field or "jitter" in field):
+            if isinstance(value, float) and "drop" in field:
                 setattr(module, field, 0.0)
     model.eval()
     if gradient_checkpointing and not model.supports_gradient_checkpointing:

@@ -30,7 +30,7 @@ def trial_ids(model: nn.Module, rows: int = _ROWS, tokens: int = _TOKENS) -> tor
 @torch.no_grad()
 def require_causal(model: nn.Module) -> None:
     """Refuse a model that cannot be run on token ids alone, or whose outputs depend on later
-    tokens (encoders do).
+    tokens (encoders do) or on how many there are.
 
     Raises:
         ConfigError: says which.
@@ -40,7 +40,9 @@ def require_causal(model: nn.Module) -> None:
     changed[:, -1] = (ids[:, -1] + 1) % model.get_input_embeddings().num_embeddings
     use = "a model for text generation whose tokens see earlier tokens only"
     try:
-        first, second = (model(input_ids=x, use_cache=False).logits for x in (ids, changed))
+        first, second, shorter = (
+            model(input_ids=x, use_cache=False).logits.float() for x in (ids, changed, ids[:, :3])
+        )
     except Exception as error:  # a foreign architecture may fail in any way
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise ConfigError(
@@ -48,15 +50,15 @@ def require_causal(model: nn.Module) -> None:
         ) from error
     if first.shape[:2] != ids.shape:
         raise ConfigError(f"{name} gives logits of shape {tuple(first.shape)}", allowed=use)
-    before, after = first[:, :-1].float(), second[:, :-1].float()
     # Seeing the future moves logits by their own spread; rounding by far less.
-    if not (before - after).abs().max() <= _rounding(model) * before.std():
+    gap = max((first[:, :-1] - second[:, :-1]).abs().max(), (first[:, :3] - shorter).abs().max())
+    if not gap <= rounding(model) * first.std():
         raise ConfigError(
             f"{name} is no causal language model: its outputs depend on later tokens", allowed=use
         )
 
 
-def _rounding(model: nn.Module) -> float:
+def rounding(model: nn.Module) -> float:
     """What rounding may change of logits, as a share of their spread."""
     return 1e-3 if model.dtype == torch.float32 else 0.05
 
@@ -84,28 +86,39 @@ def _computes_linear(module: nn.Linear) -> bool:
     return torch.is_tensor(y) and torch.allclose(y, F.linear(x, weight, module.bias), rtol=1e-2)
 
 
-@torch.no_grad()
 def layers_in_use(model: nn.Module, names: Iterable[str]) -> list[str]:
-    """Those of the modules ``names`` that a forward pass runs, row by row.
+    """Those of the modules ``names`` that a forward pass runs row by row, and that its logits
+    can teach. The model's own parameters must need no gradient.
 
-    A module that no token reaches (an encoder's cross-attention, a vision tower) would have
-    adapters that never learn; one that gets tokens of several rows mixed (an expert) cannot
-    choose an adapter by row.
+    A module that no token reaches (an encoder's cross-attention, a vision tower), or that only
+    chooses where to look (an indexer), would have adapters that never learn; one that gets
+    tokens of several rows mixed (an expert) cannot choose an adapter by row.
     """
     shapes: dict[str, list[int]] = defaultdict(list)
-    hooks = [
-        model.get_submodule(name).register_forward_pre_hook(
-            lambda _module, args, name=name: shapes[name].append(args[0].shape[0])
-        )
-        for name in names
-    ]
+    steps = {name: torch.zeros((), device=model.device, requires_grad=True) for name in names}
+
+    def shifted(name: str):
+        def hook(_module, args, output):
+            shapes[name].append(args[0].shape[0])
+            return output + steps[name].to(output.dtype)
+
+        return hook
+
+    hooks = [model.get_submodule(name).register_forward_hook(shifted(name)) for name in names]
     try:
-        model(input_ids=trial_ids(model), use_cache=False)
+        with torch.enable_grad():
+            logits = model(input_ids=trial_ids(model), use_cache=False).logits.float()
+            loss = (logits * torch.linspace(-1, 1, logits.shape[-1], device=logits.device)).sum()
+            grads = torch.autograd.grad(loss, list(steps.values()), allow_unused=True)
     finally:
         for hook in hooks:
             hook.remove()
     by_row = {_ROWS, _ROWS * _TOKENS}
-    return [name for name in names if shapes[name] and set(shapes[name]) <= by_row]
+    return [
+        name
+        for name, grad in zip(steps, grads, strict=True)
+        if grad is not None and set(shapes[name]) <= by_row
+    ]
 
 
 def layers_that_peft_holds(model: nn.Module, names: list[str]) -> list[str]:
@@ -129,17 +142,32 @@ def layers_that_peft_holds(model: nn.Module, names: list[str]) -> list[str]:
 
 
 def _peft_targets(model: nn.Module, names: list[str]) -> set[str] | None:
-    """The modules that get adapters under ``target_modules=names``; None where PEFT refuses."""
-    from peft import LoraConfig, inject_adapter_in_model
+    """The modules that get adapters under ``target_modules=names`` and find their weights under
+    their own names; None where PEFT refuses."""
+    from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 
     if not names:
         return set()
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            skeleton = type(model)(copy.deepcopy(model.config))
             config = LoraConfig(r=1, target_modules=list(names), task_type="CAUSAL_LM")
-            inject_adapter_in_model(config, skeleton)
+            skeleton = PeftModel(type(model)(copy.deepcopy(model.config)), config)
+            loaded = set_peft_model_state_dict(skeleton, _adapter_state(skeleton, names))
         except Exception:  # it says why in words; here only whether it can matters
             return None
-    return {name for name, module in skeleton.named_modules() if hasattr(module, "lora_A")}
+    prefix = "base_model.model."
+    adapted = {name for name, module in skeleton.named_modules() if hasattr(module, "lora_A")}
+    unloaded = {key.partition(".lora_")[0] for key in loaded.missing_keys if ".lora_" in key}
+    return {name.removeprefix(prefix) for name in adapted - unloaded}
+
+
+def _adapter_state(skeleton: nn.Module, names: list[str]) -> dict[str, torch.Tensor]:
+    """What an adapter file of rank 1 for ``names`` holds."""
+    state = {}
+    for name in names:
+        module = skeleton.base_model.model.get_submodule(name)
+        inner, outer = module.in_features, module.out_features
+        state[f"base_model.model.{name}.lora_A.weight"] = torch.zeros(1, inner)
+        state[f"base_model.model.{name}.lora_B.weight"] = torch.zeros(outer, 1)
+    return state

@@ -39,10 +39,13 @@ SMALL: dict[str, Any] = {  # what configurations call their sizes
     "sliding_window": 64, "rotary_dim": 8, "axial_pos_shape": (16, 16),
     "axial_pos_embds_dim": (16, 16), "linear_num_key_heads": 2, "linear_num_value_heads": 2,
     "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+    "linear_num_heads": 2, "linear_head_dim": 8,
 }
+_ROUTED = {"num_experts_per_tok": 2, "topk_method": "greedy", "n_group": 1, "topk_group": 1}
 _PLAIN = {"head_dim": 8, "num_key_value_heads": 2}
 OWN: dict[str, dict[str, Any]] = {  # of one family, where the names above do not do
     "cohere_compass_text": {"layer_types": ["full_attention", "full_attention"]},
+    "deepseek_v2": _ROUTED, "dots1": {**_ROUTED, "n_routed_experts": 4, "n_shared_experts": 1},
     "dots3_note": {"num_key_value_heads": HEADS}, "dots3_note_text": {"num_key_value_heads": HEADS},
     "gemma3n_text": {"num_hidden_layers": 4, "num_kv_shared_layers": 2, "layer_types": [
         "sliding_attention", "full_attention"] * 2},
@@ -109,4 +112,9 @@ def small_model(family: str, seed: int = 0) -> Any:
         size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
     if size > LIMIT:
         raise ValueError(f"{size} parameters: not all sizes of {family} are known here")
-    return make_model(config, seed).eval()
+    model = make_model(config, seed).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # scales that start at 0 would stop all gradients
+            if parameter.dim() < 2 and not parameter.any():
+                parameter.add_(0.1)
+    return model
