@@ -48,6 +48,8 @@ class RunConfig:
     """auto (bfloat16 on cuda, float32 on cpu), float32 or bfloat16"""
     chat_template: str | None = None
     """a Jinja file, for a tokenizer that has no chat template"""
+    trust_remote_code: bool = False
+    """run code that the model's repository brings with it"""
     gradient_checkpointing: bool = False
     """recompute activations in the backward pass: slower, less memory"""
     # -- rollout

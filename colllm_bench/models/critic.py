@@ -69,6 +69,7 @@ class Critic:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
+            trust_remote_code=config.trust_remote_code,
         )
         require_same_vocabulary(team, loaded)
         if config.tuning == "full":

@@ -122,6 +122,7 @@ class TeamPolicy:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
+            trust_remote_code=config.trust_remote_code,
         )
         return cls(loaded, config, agents, generator=generator, **options)
 
@@ -268,7 +269,7 @@ class TeamPolicy:
         for agent, slot in zip(self.agents, self.slot_of_agent):
             path = Path(folder) / agent
             if self.adapters is not None:
-                self.adapters.save_peft(path, slot, self.loaded.source)
+                self.adapters.save_peft(path, slot, self.loaded.public_name)
             else:
                 self.policy_models[slot].save_pretrained(path)
             self.tokenizer.save_pretrained(path)

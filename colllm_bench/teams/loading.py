@@ -21,7 +21,8 @@ from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.teams.specs import ALLOWED, TeamSpec, parse_team
 
-OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template", "seed")
+OF_THE_POLICY = ("env", "model", "tuning", "lora_rank", "lora_alpha", "chat_template",
+                 "trust_remote_code", "seed")
 """Fields that belong to a trained team, wherever it plays; ``env`` chooses the built-in model."""
 
 
