@@ -6,6 +6,7 @@ the evaluation derives from the run's seed, and the team's files hold its exact 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,12 @@ class Again:
 
 
 def play_again(
-    config: RunConfig, folder: Path, agents: Sequence[str], *, split: str = "eval"
+    config: RunConfig,
+    folder: Path,
+    agents: Sequence[str],
+    *,
+    split: str = "eval",
+    date: str | None = None,
 ) -> Again:
     """Load a trained team and evaluate it, the untrained one and the reference teams.
 
@@ -41,12 +47,13 @@ def play_again(
         folder: the trained team, a folder an agent
             (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
         agents: their names, as the environment has them.
+        date: the run's, by its ``environment.json``: what chat templates print as today's.
         split: ``train`` plays the trained team alone, on tasks that are not held out.
 
     Raises:
         ConfigError: the files are no team of this model and these settings.
     """
-    team = _build(config, agents)
+    team = _build(config, agents, datetime.date.fromisoformat(date) if date else None)
     found = {}
     if split == "eval":
         found["untrained"] = results(evaluate_team(config, team))
@@ -57,7 +64,7 @@ def play_again(
     return Again(found, team.parameter_counts())
 
 
-def _build(config: RunConfig, agents: Sequence[str]) -> Any:
+def _build(config: RunConfig, agents: Sequence[str], date: datetime.date | None) -> Any:
     """The team as its run began: the untrained model."""
     import torch
 
@@ -71,6 +78,7 @@ def _build(config: RunConfig, agents: Sequence[str]) -> Any:
     return TeamPolicy.build(
         config, agents, generator=torch_generator(config.seed, "adapters"),
         roles=roles and [roles[agent] for agent in agents],
+        date=date,
     )
 
 

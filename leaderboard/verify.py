@@ -202,14 +202,16 @@ def _play_run(
     on_cpu = recorded.device == "auto" and not run["environment"].get("accelerators")
     device = _device(given.get("device", "cpu" if on_cpu else recorded.device))
     config = config.replace(device=device, dtype="bfloat16" if half else "float32")
-    again = play_again(config, found.team(seed), found.agents)
+    date = run["environment"].get("date")
+    again = play_again(config, found.team(seed), found.agents, date=date)
     machine = replayed.other_machine(run["environment"], environment())
     claimed = run["summary"]["held_out"]
     wrong = replayed.disagreements(claimed, again.teams, exact=not machine, half=half)
     if run["summary"]["parameters"] != again.parameters:
         wrong.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
     if any(line.startswith("trained") for line in wrong):
-        trained = play_again(config, found.team(seed), found.agents, split="train").teams["trained"]
+        other = play_again(config, found.team(seed), found.agents, split="train", date=date)
+        trained = other.teams["trained"]
         if trained["returns"] == claimed["trained"]["returns"]:
             wrong.append("trained: these are the numbers of the development split (train), not "
                          "of the held-out tasks")

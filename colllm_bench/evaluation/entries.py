@@ -17,9 +17,10 @@ from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
 from colllm_bench.teams.endpoint.client import Endpoint
+from colllm_bench.teams.loading import require_same_base, same_base
 from colllm_bench.teams.specs import parse_team
 
-OF_A_RUN = ("algo", "model", "chat_template")
+OF_A_RUN = ("algo", "chat_template")
 """Of these, what a trained team brings with it."""
 OF_ENDPOINTS = tuple(field.name for field in fields(Endpoint) if field.name != "options")
 FILE_OPTIONS = ("out", "name")
@@ -65,6 +66,8 @@ def _refuse_useless(specs: Sequence[Any], given: dict[str, Any]) -> None:
     ]
     if kinds == {"run"}:
         useless += [name for name in OF_A_RUN if name in given]
+        for spec in specs if "model" in given else ():
+            require_same_base(spec.path, read_config(spec.path).replace(model=given["model"]))
     if useless:
         flag = useless[0].replace("_", "-")
         raise ConfigError(f"--{flag} has no effect on these teams", fix="leave it out")
@@ -94,6 +97,8 @@ def _settings(spec: Any, run: RunConfig | None, args: Namespace) -> RunConfig:
         own["eval_episodes"] = given["held_out"]
     if recorded is not None:
         own |= {name: getattr(recorded, name) for name in OF_A_RUN}
+        if not same_base(spec.path, config):
+            own["model"] = recorded.model
     if spec.kind == "openai":
         own["model"] = spec.name
     config = resolve(config.replace(**own))

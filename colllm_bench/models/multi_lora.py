@@ -137,6 +137,7 @@ class MultiLoRALinear(nn.Module):
 
     def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, active: ActiveRouting):
         super().__init__()
+        self.train(base.training)
         self.transposed = not isinstance(base, nn.Linear)
         self.weight, self.bias = base.weight, base.bias
         self.out_features, self.in_features = self.matrix.shape

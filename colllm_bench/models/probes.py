@@ -104,6 +104,8 @@ def layers_in_use(model: nn.Module, names: Iterable[str]) -> list[str]:
 
         return hook
 
+    if not steps:
+        return []
     hooks = [model.get_submodule(name).register_forward_hook(shifted(name)) for name in names]
     try:
         with torch.enable_grad():

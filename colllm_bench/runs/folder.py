@@ -22,6 +22,7 @@ disk, so it never lacks them.
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ from colllm_bench.types import Episode
 MAY_CHANGE = frozenset({"micro_batch", "gradient_checkpointing", "checkpoint_every", "threads"})
 """Fields that a resumed run may set anew: memory and pace, nothing that is learned (rounding
 aside), so that a run that ran out of memory need not be lost."""
+OF_THE_RUN = ("date", "base_digest", "resumed")
+"""What ``environment.json`` says of the run, not of a machine."""
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
 WITHIN = ("checkpoints", "transcripts", REPLAYS)
 
@@ -56,6 +59,7 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig):
         self.path = path
         self.config = config
+        self._moved = False  # resumed with another name of the base, which is to be checked
         with files.writing(path):
             for name in WITHIN:
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -80,7 +84,8 @@ class RunFolder:
         folder = cls(path, config)
         check_free(path)  # again, now that nobody else can come between
         (path / "error.txt").unlink(missing_ok=True)
-        files.write_json(path / "environment.json", environment())
+        today = datetime.date.today().isoformat()
+        files.write_json(path / "environment.json", {**environment(), "date": today})
         # Last, because its presence makes the folder a run that can be resumed.
         files.write_json(path / "config.json", _config_json(config))
         return folder
@@ -101,7 +106,8 @@ class RunFolder:
         recorded = read_config(path)
         changed = _refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
-        if changed:
+        folder._moved = "model" in changed
+        if changed and not folder._moved:
             files.write_json(path / "config.json", _config_json(config))
         for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
             stray.unlink(missing_ok=True)  # what a killed process was writing
@@ -212,6 +218,27 @@ class RunFolder:
         except (ConfigError, RunError, OSError):
             pass  # the failure is told on the terminal in any case
 
+    # -- the base model, and the day
+
+    @property
+    def date(self) -> datetime.date | None:
+        """The day on which the run started, for chat templates that print it."""
+        return recorded_date(self.path)
+
+    def note_base(self, digest: str | None) -> None:
+        """Record the digest of the base model's files, or compare it with the recorded one.
+
+        Raises:
+            ConfigError: the run was started with other files.
+        """
+        noted = self.read_json("environment.json")
+        require_base(self.path, digest, self.config.model)
+        if "base_digest" not in noted and digest is not None:
+            self.write_json("environment.json", {**noted, "base_digest": digest})
+        if self._moved:
+            files.write_json(self.path / "config.json", _config_json(self.config))
+            self._moved = False
+
     # -- checkpoints
 
     def save_checkpoint(self, iteration: int, state: dict[str, Any]) -> Path:
@@ -232,14 +259,46 @@ class RunFolder:
     def _note_environment(self) -> None:
         """A run that goes on on another machine or version says so."""
         noted, now = self.read_json("environment.json"), environment()
-        resumed = noted.pop("resumed", [])
-        if now not in (noted, *resumed):
+        resumed = noted.get("resumed", [])
+        first = {key: value for key, value in noted.items() if key not in OF_THE_RUN}
+        if now not in (first, *resumed):
             self.write_json("environment.json", {**noted, "resumed": [*resumed, now]})
 
 
 def holds_run(path: str | Path) -> bool:
     """Whether a run was started in this folder."""
     return (Path(path) / "config.json").exists()
+
+
+def recorded_date(path: str | Path) -> datetime.date | None:
+    """The day on which a run started; None of a run that did not record it."""
+    day = _environment(path).get("date")
+    return datetime.date.fromisoformat(day) if day else None
+
+
+def base_digest(path: str | Path) -> str | None:
+    """The digest of the base model's files when a run started; None where it is not recorded."""
+    return _environment(path).get("base_digest")
+
+
+def require_base(path: str | Path, digest: str | None, model: str) -> None:
+    """Refuse a base model with other files than a run started with.
+
+    Args:
+        digest: :func:`colllm_bench.models.base_files.digest` of ``model`` as it is now.
+    """
+    recorded = base_digest(path)
+    if recorded is not None and digest is not None and digest != recorded:
+        raise ConfigError(
+            f"{path} was trained on a base model with digest {recorded}, and that of {model!r} "
+            f"is {digest}",
+            fix="--model with the place of the same files",
+        )
+
+
+def _environment(path: str | Path) -> dict[str, Any]:
+    file = Path(path) / "environment.json"
+    return files.read_json(file) if file.exists() else {}
 
 
 def read_config(path: str | Path) -> RunConfig:
@@ -316,7 +375,9 @@ def _config_json(config: RunConfig) -> dict[str, Any]:
 def _refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[str, Any]:
     """The fields that may change and did; raises ConfigError for others."""
     changed = _changes(recorded, config)
-    if changed.keys() - MAY_CHANGE:
+    # A base that lies elsewhere now; its digest is compared once it is loaded.
+    movable = {"model"} if base_digest(path) else set()
+    if changed.keys() - MAY_CHANGE - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
         raise ConfigError(
             f"{path} was started with another configuration: {named}",

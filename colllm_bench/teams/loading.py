@@ -12,7 +12,7 @@ from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import checkpoints
-from colllm_bench.runs.folder import read_config
+from colllm_bench.runs.folder import base_digest, read_config, recorded_date, require_base
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
@@ -115,7 +115,34 @@ def policy_config(run: Path, config: RunConfig) -> RunConfig:
     because each has a folder of its own."""
     recorded = read_config(run)
     own = {name: getattr(recorded, name) for name in OF_THE_POLICY}
+    if same_base(run, config):
+        own["model"] = config.model  # the run's base, at another place
     return config.replace(**own, share="none", gradient_checkpointing=False)
+
+
+def require_same_base(run: Path, config: RunConfig) -> None:
+    """Refuse a ``config.model`` that is not the base of a trained run, at another place.
+
+    Raises:
+        ConfigError: other files, or a run that recorded no digest of its base.
+    """
+    if not same_base(run, config):
+        digest = base_digest(run)
+        raise ConfigError(
+            f"--model {config.model!r} is not the base that {run} was trained on",
+            allowed=f"a model with digest {digest}" if digest else "the model that it names",
+            fix="leave it out, or name the place of the same files",
+        )
+
+
+def same_base(run: Path, config: RunConfig) -> bool:
+    """Whether ``config.model`` is the base that the run was trained on, wherever it lies."""
+    from colllm_bench.models.base_files import digest, find_source
+
+    if config.model == read_config(run).model:
+        return True
+    recorded = base_digest(run)
+    return recorded is not None and digest(find_source(config.model, config.env)) == recorded
 
 
 def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | None = None) -> Any:
@@ -134,7 +161,9 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
     """
     run = Path(run)
     folder = require_agents(run, agents)
-    team = build_team(policy_config(run, config or resolve(read_config(run))), agents)
+    config = policy_config(run, config or resolve(read_config(run)))
+    team = build_team(config, agents, date=recorded_date(run))
+    require_base(run, team.loaded.digest, config.model)
     team.load(folder)
     return team
 

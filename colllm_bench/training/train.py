@@ -37,9 +37,10 @@ def train(config: RunConfig, folder: Any = None, callback: Any = None) -> Traine
     """
     config = resolve(config)
     check_config(config)
-    trainer = Trainer(config)
+    trainer = Trainer(config, date=folder.date if folder is not None else None)
     start = 0
     if folder is not None:
+        folder.note_base(trainer.team.loaded.digest)
         found = folder.load_checkpoint()
         if found is not None:
             start, state = found

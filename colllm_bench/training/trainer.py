@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,9 +28,10 @@ class Trainer:
 
     Args:
         config: resolved (see :func:`colllm_bench.setup.resolve.resolve`).
+        date: what a chat template that prints today's date prints; None: today's.
     """
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, *, date: datetime.date | None = None):
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config = config
@@ -45,6 +47,7 @@ class Trainer:
             generator=generator,
             critic_slots=critics,
             roles=roles and [roles[agent] for agent in agents],
+            date=date,
         )
         self.critic = None
         if algorithm.view is not None:

@@ -31,11 +31,11 @@ def check_family(family: str, tokenizer) -> tuple[str, str]:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     except Exception as error:
-        return "not tried", " ".join(str(error).split())[:90]
+        return "not tried", " ".join(str(error).split())[:120]
     try:
         return _through_a_run(folder)
     except ConfigError as error:
-        return "refused", str(error)
+        return "refused", str(error).partition(";")[0].replace(folder, "FOLDER")[:160]
     except Exception as error:
         if DEBUG:
             raise
@@ -66,9 +66,10 @@ def _faults(team, folder: str) -> list[str]:
     gap = (scores - batch.logprobs).abs().max().item()
     faults = [] if gap < PARITY else [f"scored differs from sampled by {gap:.1g}"]
     (scores.sum() + critic.values(values).sum()).backward()
-    tensors = [t for ts in (*team.parameters().values(), critic.parameters()[0]) for t in ts]
+    tensors = [t for ts in team.parameters().values() for t in ts]
+    tensors += critic.parameters()[0][-2:]  # a layer of the output's own is none of the critic's
     if any(tensor.grad is None for tensor in tensors):
-        faults.append("some adapters are no part of the loss")
+        faults.append("some tensors are no part of the loss")
     faults += _checkpointed(team, folder, batch)
     gap = _gap_to_peft(team, batch, scores.detach(), folder)
     return faults if gap < PARITY else [*faults, f"PEFT differs by {gap:.1g}"]

@@ -44,7 +44,6 @@ SMALL: dict[str, Any] = {  # what configurations call their sizes
 _ROUTED = {"num_experts_per_tok": 2, "topk_method": "greedy", "n_group": 1, "topk_group": 1}
 _PLAIN = {"head_dim": 8, "num_key_value_heads": 2}
 OWN: dict[str, dict[str, Any]] = {  # of one family, where the names above do not do
-    "cohere_compass_text": {"layer_types": ["full_attention", "full_attention"]},
     "deepseek_v2": _ROUTED, "dots1": {**_ROUTED, "n_routed_experts": 4, "n_shared_experts": 1},
     "dots3_note": {"num_key_value_heads": HEADS}, "dots3_note_text": {"num_key_value_heads": HEADS},
     "gemma3n_text": {"num_hidden_layers": 4, "num_kv_shared_layers": 2, "layer_types": [
