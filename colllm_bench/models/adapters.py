@@ -148,7 +148,39 @@ def add_adapters(
             active.routing.tokens = args[0].shape[-1]
 
     model.get_input_embeddings().register_forward_pre_hook(note_length)
-    return LoRAAdapters(layers, active, rank, alpha)
+    adapters = LoRAAdapters(layers, active, rank, alpha)
+    _require_rows_apart(model, adapters)
+    return adapters
+
+
+@torch.no_grad()
+def _require_rows_apart(model: nn.Module, adapters: LoRAAdapters) -> None:
+    """Try that an adapter moves the outputs of its own rows only.
+
+    Raises:
+        ConfigError: it does not, or the pass fails.
+    """
+    ids, last = probes.trial_ids(model), adapters.slots - 1
+    whole = model(input_ids=ids, use_cache=False).logits.float()
+    for layer in adapters.layers.values():
+        layer.b[last].fill_(0.01)
+    reason = "rows with different adapters do not stay apart"
+    try:
+        with adapters.use(torch.tensor([0, last], device=ids.device)):
+            found = model(input_ids=ids, use_cache=False).logits.float()
+        gap = (found - whole).abs().amax((1, 2)) / whole.std()  # [2] of each row
+        apart = bool(gap[0] <= probes.rounding(model) < gap[1]) if last else True
+    except Exception as error:  # a foreign architecture may fail in any way
+        apart, reason = False, " ".join(str(error).split())[:160]
+    finally:
+        for layer in adapters.layers.values():
+            layer.b[last].zero_()
+    if not apart:
+        raise ConfigError(
+            f"{type(model).__name__} cannot run agents with adapters of their own in one pass: "
+            f"{reason}",
+            fix="--tuning full",
+        )
 
 
 def layers_to_adapt(model: nn.Module) -> list[str]:

@@ -32,6 +32,7 @@ from colllm_bench.models.forward import (
 )
 from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import LoadedModel, load_base
+from colllm_bench.models.parameter_sharing import assign_slots
 from colllm_bench.models.prompts import PromptBuilder
 from colllm_bench.objectives.batches import TokenBatch
 
@@ -283,20 +284,3 @@ class TeamPolicy:
             else:
                 model = self.policy_models[slot]
                 model.load_state_dict(type(model).from_pretrained(path).state_dict())
-
-
-def assign_slots(share: str, agents: Sequence[str], roles: Sequence[str] | None) -> list[int]:
-    """The policy of each agent: its own, everybody's, or its role's."""
-    if share == "none":
-        return list(range(len(agents)))
-    if share == "all":
-        return [0] * len(agents)
-    if share == "role":
-        if roles is None or len(roles) != len(agents):
-            raise ConfigError(
-                "share='role' needs a role for every agent, and this environment gives none",
-                allowed="none, all",
-            )
-        order = list(dict.fromkeys(roles))
-        return [order.index(role) for role in roles]
-    raise ConfigError(f"unknown share {share!r}", allowed="none, all, role")

@@ -66,6 +66,8 @@ class ActorLearner:
         advantages = [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
         shift, divisor = self.scale(advantages)
         measured = {"advantage_variance": pvariance(advantages)} if advantages else {}
+        if self.team.model.dtype != torch.float32:
+            measured["sampling_gap"] = self._rescore(list(episodes))
         if c.snr_every and iteration % c.snr_every == 0:
             measured |= self._gradient_noise(episodes, shift, divisor)
         cached: list[list[TokenBatch]] | None = None
@@ -78,6 +80,25 @@ class ActorLearner:
                 break
         means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
         return {**means, "actor_steps": len(rows), "advantage_std": divisor, **measured}
+
+    @torch.no_grad()
+    def _rescore(self, episodes: list[Episode]) -> float:
+        """Replace the log-probabilities of all turns by those of the loss's own forward pass; the
+        mean size of the change.
+
+        In half precision, a token at a time from a cache rounds otherwise than whole transcripts
+        at once. The importance ratio must not hold that difference: it would be clipped, and
+        take part in the gradient, as if the policy had moved.
+        """
+        total, count = 0.0, 0
+        for tokens in self._collate(episodes):
+            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
+            total += float((scored.logprobs - tokens.logprobs).abs().sum())
+            flat = iter(scored.logprobs.tolist())  # [K]: turn by turn
+            for turn in tokens.turns:
+                turn.logprobs = [next(flat) for _ in turn.action_ids]
+                count += len(turn.action_ids)
+        return total / max(1, count)
 
     def _gradient_noise(
         self, episodes: Sequence[Episode], shift: float, divisor: float

@@ -31,6 +31,8 @@ def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
     config = model.config.get_text_config()
     width = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or getattr(config, "ffn_dim", None)
+    if isinstance(inner, (list, tuple)):
+        inner = max(inner)  # layer by layer
     block = 12 * width + 4 * (inner or 4 * width)
     layers = config.num_hidden_layers
     kept = layers * width + block if checkpointing else layers * block

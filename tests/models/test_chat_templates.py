@@ -152,3 +152,52 @@ def test_pieces_that_do_not_join_are_refused_in_one_line():
     with pytest.raises(ConfigError, match="cannot be cut into turns") as caught:
         PromptBuilder(tokenizer_of(counted, special=["<end>"]))
     assert "\n" not in str(caught.value) and "--chat-template" in str(caught.value)
+
+
+def test_decoding_stops_at_every_end_id(tmp_path):
+    """``generation_config.eos_token_id`` lists two, and the template writes neither."""
+    import torch
+    from helpers import build_team
+    from random_models import make_config, make_model
+
+    tokenizer = make_chat_tokenizer("llama3")
+    first, second = tokenizer.convert_tokens_to_ids(["<|end_of_text|>", "<|begin_of_text|>"])
+    model = make_model(make_config("Llama", vocab_size=400))
+    model.generation_config.eos_token_id = [first, second]
+    with torch.no_grad():  # one of the two, whatever was before
+        model.lm_head.weight.zero_()
+        model.lm_head.weight[first], model.lm_head.weight[second] = 1.0, -1.0
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    team = build_team(str(tmp_path), 1)
+    assert team.prompts.end_ids == {first, second, tokenizer.eos_token_id}
+    session = team.session(
+        50, generator=torch.Generator().manual_seed(0), temperature=0.05, max_action_tokens=40
+    )
+    actions = session.generate([team.prompts.first_turn("", "hold")] * 50)
+    assert {ids[0] for ids, _ in actions} & {first, second}
+    assert all(len(ids) == 1 for ids, _ in actions)
+
+
+@pytest.mark.parametrize(
+    "family,written,acted",
+    [
+        ("deepseek", "3 guards?</think>hold", "hold"),
+        ("deepseek", "3 guards? still think", ""),  # the template opened the thought
+        ("qwen3", "<think>3 guards?</think>\n\nhold", "hold"),
+        ("qwen3", "<think>3 guards?", ""),
+        ("qwen3", "hold", "hold"),
+        ("harmony", "<|channel|>analysis<|message|>attack<|end|>"
+                    "<|start|>assistant<|channel|>final<|message|>hold", "hold"),
+    ],
+)
+def test_thoughts_are_sampled_but_are_no_action(family, written, acted):
+    from types import SimpleNamespace
+
+    from colllm_bench.teams.language_model import LanguageModelTeam
+
+    tokenizer = make_chat_tokenizer(family)
+    team = SimpleNamespace(prompts=PromptBuilder(tokenizer, date=DAY))
+    player = LanguageModelTeam(team, temperature=1.0, max_action_tokens=40)
+    ids = tokenizer(written, add_special_tokens=False)["input_ids"]
+    assert player._answer([*ids, tokenizer.eos_token_id]) == acted

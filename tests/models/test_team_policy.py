@@ -11,7 +11,7 @@ import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models.team_policy import assign_slots
+from colllm_bench.models.parameter_sharing import assign_slots
 
 
 def gap(team, episodes, **options):

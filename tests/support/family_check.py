@@ -12,6 +12,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.models.critic import Critic
 from colllm_bench.models.probes import trial_ids
 from colllm_bench.objectives import critic_inputs
+from colllm_bench.training.micro_batching import MicroBatchSizer
 
 DEBUG = False
 PARITY = 1e-3
@@ -58,6 +59,7 @@ def _faults(team, folder: str) -> list[str]:
     episodes = play(team, drop={0: [2, 0]})
     batch = batch_of(team, episodes)
     critic = Critic.build(config_for(folder), team, 1)
+    MicroBatchSizer.for_model(team.model, config_for(folder), team.device)
     values = critic_inputs.collate(critic_inputs.joint(episodes), team.prompts.pad_id)
     with torch.no_grad():
         for tensor in critic.parameters()[0]:
