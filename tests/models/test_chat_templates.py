@@ -172,7 +172,7 @@ def test_decoding_stops_at_every_end_id(tmp_path):
     team = build_team(str(tmp_path), 1)
     assert team.prompts.end_ids == {first, second, tokenizer.eos_token_id}
     session = team.session(
-        50, generator=torch.Generator().manual_seed(0), temperature=0.05, max_action_tokens=40
+        50, generator=torch.Generator().manual_seed(0), temperature=0.0, max_action_tokens=40
     )
     actions = session.generate([team.prompts.first_turn("", "hold")] * 50)
     assert {ids[0] for ids, _ in actions} & {first, second}
