@@ -167,8 +167,8 @@ def _require_rows_apart(model: nn.Module, adapters: LoRAAdapters) -> None:
     reason = "rows with different adapters do not stay apart"
     try:
         with adapters.use(torch.tensor([0, last], device=ids.device)):
-            found = model(input_ids=ids, use_cache=False).logits.float()
-        gap = (found - whole).abs().amax((1, 2)) / whole.std()  # [2] of each row
+            routed = model(input_ids=ids, use_cache=False).logits.float()
+        gap = (routed - whole).abs().amax((1, 2)) / whole.std()  # [2] of each row
         apart = bool(gap[0] <= probes.rounding(model) < gap[1]) if last else True
     except Exception as error:  # a foreign architecture may fail in any way
         apart, reason = False, " ".join(str(error).split())[:160]

@@ -64,8 +64,8 @@ class DecodingSession:
             allowed = ", ".join(CACHE_POLICIES)
             raise ConfigError(f"unknown cache policy {cache_policy!r}", allowed=allowed)
         self.team, self.device = team, team.device
-        own = isinstance(generator, PerTurnRandom)
-        self.random = generator if own else SharedRandom(generator, self.device)
+        by_row = isinstance(generator, PerTurnRandom)
+        self.random = generator if by_row else SharedRandom(generator, self.device)
         self.temperature, self.max_action_tokens = float(temperature), max_action_tokens
         ends = sorted(team.prompts.end_ids if end_ids is None else end_ids)
         self._ends = torch.tensor(ends, device=self.device, dtype=torch.long)

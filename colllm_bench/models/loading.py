@@ -187,6 +187,8 @@ class _Merging:
 def _pretrained(factory: Any, name: str, source: str, **options: Any) -> Any:
     try:
         return factory.from_pretrained(source, **options)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # transformers and what reads files for it raise of any kind
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         fix = "check the name, the folder, or the network (and a login for gated models)"

@@ -266,11 +266,11 @@ class PromptBuilder:
         template = self.template
         whole = template.conversation(instructions, _TRIAL[:turns])
         for _, action in _TRIAL[: turns - 1]:
-            said = template.header + action
+            written = template.header + action
             ending = template.ending
             if ended and template.end_mark:  # the model ends at once
                 ending = template.end_mark + template.after_end
             whole = whole.replace(
-                said + template.ending, template.generation_only + said + ending, 1
+                written + template.ending, template.generation_only + written + ending, 1
             )
         return whole

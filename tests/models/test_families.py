@@ -24,6 +24,39 @@ from colllm_bench.models.forward import LogitsAt
 from colllm_bench.models.loading import prepare_model
 
 PAGE = ROOT / "docs" / "models.md"
+TEXT = """Nothing goes by a family's name: at load, a model is tried. Its outputs must not depend
+on later tokens. Adapters go on linear layers that every token passes row by row, that get a
+gradient, and that PEFT loads; routers and fused experts stay as they are. A cache for rows of
+different lengths is used where it gives the same logits as a full pass, also with a narrow window.
+
+`--model` takes a built-in name, a folder of `save_pretrained`, the folder of a PEFT adapter (it is
+merged into the base that it names), a `.gguf` file (`pip install 'colllm-bench[gguf]'`) or a hub
+id. `--trust-remote-code` runs code that the model's repository brings. Git LFS pointers, truncated
+files, weights of other widths, missing weights and tokenizers larger than the embedding are refused
+in one line. The digest of the base's files is recorded when a run starts and compared when it is
+resumed or evaluated; `--model` may then name a new place of the same files.
+
+**Chat templates.** The template is cut into the pieces around an action, and a self-test at load
+compares them with the whole conversation, token by token, for three turns, ended and cut off. A
+template without a system role, or one that moves the system message, gets the instructions in the
+first user message. The end-of-turn token of the template, EOS and every id of
+`generation_config.eos_token_id` end an action. `strftime_now` prints the day on which the run
+started. Observations cannot hold control tokens, special or not. Thinking is switched off where the
+template has `enable_thinking`; thoughts that a model writes all the same are sampled and trained
+on, and are no part of its action. Of models that write in channels (gpt-oss) the final one acts.
+
+**A full context** ends its episode, not the run: the episode is truncated (a critic bootstraps
+there), counted as `context_exceeded` in `metrics.jsonl`, and a warning says so once. A first
+observation is shown as far as it fits. A critic whose joint history is longer than its context
+reads later values from the last tokens only.
+
+**bfloat16.** Sampling a token at a time from a cache rounds otherwise than scoring whole
+transcripts. With the built-in models log-probabilities differ by .0005 to .001 on average and by
+.06 at most; with random models of wide distributions by less than .1 on average. Updates therefore
+compare with log-probabilities of the loss's own forward pass, and `sampling_gap` in
+`metrics.jsonl` is the mean difference. In float32 the difference is below .0001, and nothing is
+computed again.
+"""
 EXPECTED = {  # families that a general mechanism was made for, and what is adapted of them
     "deepseek_v3": ("works", "kv_a_proj_with_mqa"),  # PEFT takes its MLPs for fused experts
     "glm4_moe": ("works", "q_proj"),
@@ -141,9 +174,7 @@ def page(found: dict[str, tuple[str, str]]) -> str:
         "0.001, gradients with and without `--gradient-checkpointing` by less than 0.001 of the "
         f"largest. {count['works']} work, {count['slow']} work slowly, {count['refused']} are "
         f"refused in one line, and {count['not tried']} could not be tried.\n",
-        "Nothing goes by a family's name: at load, a model is tried. Adapters go on linear layers "
-        "that every token passes row by row, that get a gradient, and that PEFT loads; routers "
-        "and fused experts stay as they are.\n",
+        TEXT,
         _table("Work", groups["works"], "adapters on"),
         _table("Work slowly", groups["slow"], "adapters on",
                "Their caches cannot hold rows of different lengths (recurrent layers, windows of "
