@@ -59,8 +59,9 @@ class RunConfig:
         group="task", roles={"evaluation"},
     )
     model: str = option(
-        "tiny", "a built-in name, a Hugging Face folder or a hub id", group="model",
-        roles={"evaluation", "play", "policy", "seat", "trained"},
+        "tiny",
+        "a built-in name, a Hugging Face folder, a GGUF file, an adapter's folder or a hub id",
+        group="model", roles={"evaluation", "play", "policy", "seat"},
     )
     tuning: str = option(
         "lora", "lora (adapters on one frozen base) or full (a copy of the model per agent)",
@@ -86,6 +87,10 @@ class RunConfig:
     chat_template: str | None = option(
         None, "a Jinja file, for a tokenizer that has no chat template", group="model",
         roles={"evaluation", "play", "policy", "seat", "trained"},
+    )
+    trust_remote_code: bool = option(
+        False, "run code that the model's repository brings with it", group="model", time=False,
+        roles={"evaluation", "play", "policy"},
     )
     gradient_checkpointing: bool = option(
         False, "recompute activations in the backward pass: slower, less memory", group="model",

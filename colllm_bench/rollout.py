@@ -36,6 +36,8 @@ class _Running:
     infos: Mapping[str, Mapping]
     watched: bool
     """Whether frames are taken."""
+    stopped: bool = False
+    """The team could not go on: the episode was truncated."""
 
     def watch(self) -> None:
         frame = frame_of(self.env) if self.watched else None
@@ -76,12 +78,18 @@ def rollout(
         turns = [_next_turns(r) for r in running]
         player.act(turns)
         for r, turns_of_episode in zip(running, turns, strict=True):
+            if any(turn is not None and turn.action_text is None for turn in turns_of_episode):
+                _truncate(r, turns_of_episode, player)
+                continue
             _step(r, turns_of_episode, player)
             r.watch()
-        going = [i for i, r in enumerate(running) if r.env.agents]
+        going = [i for i, r in enumerate(running) if r.env.agents and not r.stopped]
         if len(going) < len(running):
             running = [running[i] for i in going]
             player.keep_running(going)
+    if any(episode.success is not None for episode in episodes):
+        for episode in episodes:  # cut off before the environment's verdict: no success
+            episode.success = bool(episode.success)
     return episodes
 
 
@@ -142,3 +150,19 @@ def _step(running: _Running, turns: Sequence[Turn | None], player: Team) -> None
         if turn.terminated or turn.truncated:
             running.episode.score = score
     running.observations, running.infos = observations, infos
+
+
+def _truncate(running: _Running, turns: Sequence[Turn | None], player: Team) -> None:
+    """End an episode in which the team cannot act (a language model's context is full): the
+    turns that it did not play become what follows the last ones."""
+    for trajectory, turn in zip(running.episode.trajectories, turns, strict=True):
+        if turn is None:
+            continue
+        trajectory.turns.pop()
+        if not trajectory.turns:
+            raise RunError(f"the team did not act in the first turn of agent {trajectory.agent!r}")
+        last = trajectory.turns[-1]
+        last.truncated = True
+        player.observe_final(trajectory, turn.observation)
+        running.episode.score = dict(last.info.get("score", {}))
+    running.stopped = True

@@ -98,6 +98,9 @@ class Episode:
     """The environment's own verdict at the end. Written by ``rollout._step``."""
     score: dict[str, float] = field(default_factory=dict)
     """The environment's named components of the score at the end. Written by ``rollout._step``."""
+    context_exceeded: bool = False
+    """A trajectory reached the end of a model's context: the episode was truncated there, or its
+    first observation shortened. Written by ``LanguageModelTeam._exceeded``."""
     frames: list[dict[str, Any]] = field(default_factory=list)
     """What a spectator sees, at the start and after each turn; empty unless it was asked for.
     Written by ``rollout._step``."""

@@ -210,14 +210,17 @@ def _play_run(
     on_cpu = recorded.device == "auto" and not run["environment"].get("accelerators")
     device = _device(options.get("device", "cpu" if on_cpu else recorded.device))
     config = config.replace(device=device, dtype="bfloat16" if half else "float32")
-    again = play_again(config, submission.team(seed), submission.agents)
+    date = run["environment"].get("date")
+    again = play_again(config, submission.team(seed), submission.agents, date=date)
     machine = tolerance.other_machine(run["environment"], environment())
     claimed = run["summary"]["held_out"]
     faults = tolerance.disagreements(claimed, again.teams, exact=not machine, half=half)
     if run["summary"]["parameters"] != again.parameters:
         faults.append(f"parameters are {again.parameters}, not {run['summary']['parameters']}")
     if any(line.startswith("trained") for line in faults):
-        train = play_again(config, submission.team(seed), submission.agents, split="train")
+        train = play_again(
+            config, submission.team(seed), submission.agents, split="train", date=date
+        )
         if train.teams["trained"]["returns"] == claimed["trained"]["returns"]:
             faults.append("trained: these are the numbers of the development split (train), not "
                          "of the held-out tasks")

@@ -188,7 +188,7 @@ class Dictated:
     def __init__(self, actions):
         self.actions, self.prompts = iter(actions), []
 
-    def act(self, prompts):
+    def generate(self, prompts):
         self.prompts += prompts
         ids = next(self.actions)
         return [(ids, [-1.0] * len(ids)) for _ in prompts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli, registry
@@ -14,6 +15,7 @@ from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
 from colllm_bench.teams.endpoint.options import ENDPOINT_OPTIONS, endpoint_of
+from colllm_bench.teams.loading import require_same_base, same_base
 from colllm_bench.teams.specs import TeamSpec, parse_team
 
 FILE_OPTIONS = ("out", "name")
@@ -62,6 +64,9 @@ def _refuse_unused(specs: Sequence[TeamSpec], options: dict[str, Any]) -> None:
     unused = [] if with_endpoint else [name for name in ENDPOINT_OPTIONS if name in options]
     if all(kind.is_run for kind in kinds):
         unused += [name for name in fields_with(role="trained") if name in options]
+        for spec in specs if "model" in options else ():
+            recorded = spec.kind.recorded(spec.name)
+            require_same_base(Path(spec.name), recorded.replace(model=options["model"]))
     if unused:
         flag = unused[0].replace("_", "-")
         raise ConfigError(f"--{flag} has no effect on these teams", fix="leave it out")
@@ -87,6 +92,8 @@ def _settings(spec: TeamSpec, first_run: RunConfig | None, args: Namespace) -> R
     changes: dict[str, Any] = {"batch": base.batch, **fixed}
     if "held_out" in options:
         changes["eval_episodes"] = options["held_out"]
+    if kind.is_run and "model" in options and same_base(Path(spec.name), config):
+        changes["model"] = config.model  # the run's base, at another place
     config = resolve(config.replace(**changes))
     check_config(config)
     # Episodes at a time: here it need not fit a group of training episodes.

@@ -89,6 +89,9 @@ class ActorLearner:
         generator = torch_generator(c.seed, "minibatches", iteration)
         advantages = turn_advantages(episodes)
         shift, divisor = self.normalizer(advantages)
+        gap = {}
+        if self.team.model.dtype != torch.float32:
+            gap["sampling_gap"] = self._rescore(list(episodes))
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
@@ -99,7 +102,28 @@ class ActorLearner:
                 break
         means = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
         spread = {"advantage_variance": pvariance(advantages)} if advantages else {}
-        return {**means, "actor_steps": len(rows), "advantage_std": divisor, **spread}
+        return {
+            **means, "actor_steps": len(rows), "advantage_std": divisor, **spread, **gap,
+        }
+
+    @torch.no_grad()
+    def _rescore(self, episodes: list[Episode]) -> float:
+        """Replace the log-probabilities of all turns by those of the loss's own forward pass; the
+        mean size of the change.
+
+        In half precision, a token at a time from a cache rounds otherwise than whole trajectories
+        at once. The importance ratio must not hold that difference: it would be clipped, and
+        take part in the gradient, as if the policy had moved.
+        """
+        total, count = 0.0, 0
+        for tokens in self._collate(episodes):
+            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
+            total += float((scored.logprobs - tokens.logprobs).abs().sum())
+            flat = iter(scored.logprobs.tolist())  # [K]: turn by turn
+            for turn in tokens.turns:
+                turn.logprobs = [next(flat) for _ in turn.action_ids]
+                count += len(turn.action_ids)
+        return total / max(1, count)
 
     def gradients(self, parts: Sequence[Sequence[Episode]]) -> Iterator[list[torch.Tensor]]:
         """The gradient of each part of a batch at the present parameters, [tensors] of each.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,6 @@ from typing import Any, Protocol
 import torch
 
 from colllm_bench.config import RunConfig
-from colllm_bench.errors import ConfigError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.models.critic import Critic
@@ -92,15 +92,17 @@ class CriticLearner:
         """(sequences, their ValueBatch) for each micro-batch."""
         size = self.micro_batch.episodes(padded_tokens(episodes))
         for i in range(0, len(episodes), size):
-            sequences = self.critic_input.sequences(episodes[i : i + size])
-            batch = critic_inputs.collate(sequences, self.team.prompts.pad_id, self.team.device)
-            if self.context is not None and batch.ids.shape[1] > self.context:
-                raise ConfigError(
-                    f"the critic would read {batch.ids.shape[1]} tokens at once, and its model's "
-                    f"context is {self.context}",
-                    fix="fewer agents or turns, style=brief, algorithm dc, or a --critic-model "
-                    "with a longer context",
+            whole = self.critic_input.sequences(episodes[i : i + size])
+            sequences = critic_inputs.within_context(whole, self.context)
+            if len(sequences) > len(whole):
+                warnings.warn(
+                    f"a critic's history is longer than its model's context of {self.context} "
+                    "tokens: values of later turns are read from the last tokens only; fewer "
+                    "agents or turns, style=brief, algorithm dc or a --critic-model with a longer "
+                    "context avoid it",
+                    stacklevel=2,
                 )
+            batch = critic_inputs.collate(sequences, self.team.prompts.pad_id, self.team.device)
             yield sequences, batch
 
     @torch.no_grad()

@@ -34,6 +34,8 @@ def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
     heads, head = (getattr(config, n, None) for n in ("num_attention_heads", "head_dim"))
     attention = heads * head if heads and head else width
     inner = getattr(config, "intermediate_size", None) or getattr(config, "ffn_dim", None)
+    if isinstance(inner, (list, tuple)):
+        inner = max(inner)  # layer by layer
     block = 8 * width + 4 * attention + 4 * (inner or 4 * width)
     layers = config.num_hidden_layers
     kept = layers * width + block if checkpointing else layers * block

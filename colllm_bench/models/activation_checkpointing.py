@@ -23,16 +23,21 @@ def enable_checkpointing(model: Any, adapters: LoRAAdapters | None) -> None:
 
 @contextmanager
 def training_mode(model: torch.nn.Module, checkpointing: bool) -> Iterator[None]:
-    """``train`` mode where checkpointing is wanted and gradients are taken.
+    """``train`` mode of the checkpointed blocks, where checkpointing is wanted and gradients are
+    taken.
 
     transformers checkpoints in ``train`` mode only, and there drops the cache that a rollout
-    needs; dropout being 0, nothing else differs between the modes.
+    needs. What is inside a block stays in ``eval`` mode: dropout, jitter and the like would make
+    the recomputation, and the distribution that is trained, another one.
     """
     if not (checkpointing and torch.is_grad_enabled()):
         yield
         return
-    model.train()
+    blocks = [x for x in model.modules() if getattr(x, "gradient_checkpointing", False) is True]
+    for block in blocks:
+        block.training = True
     try:
         yield
     finally:
-        model.eval()
+        for block in blocks:
+            block.training = False

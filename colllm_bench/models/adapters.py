@@ -16,21 +16,21 @@ import torch
 from torch import nn
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models import peft_files
+from colllm_bench.models import peft_files, probes
 from colllm_bench.models.multi_lora import ActiveRouting, AdapterRouting, MultiLoRALinear
 
 MERGE_LIMIT = 256 * 2**20
-"""Bytes of merged weights (all slots of a selection) up to which they are built."""
+"""Bytes of merged weights (all slots of a routing) up to which they are built."""
 
 
 class LoRAAdapters:
-    """The adapters of a model, one per slot. Made by :func:`attach`."""
+    """The adapters of a model, one per slot. Made by :func:`add_adapters`."""
 
     def __init__(
-        self, layers: dict[str, MultiLoRALinear], choice: ActiveRouting, rank: int, alpha: float
+        self, layers: dict[str, MultiLoRALinear], active: ActiveRouting, rank: int, alpha: float
     ):
         self.layers, self.rank, self.alpha = layers, rank, alpha
-        self._choice = choice
+        self._active = active
         first = next(iter(layers.values()))
         self.slots = first.a.shape[0]
         self._base_bytes = sum(x.weight.numel() * x.weight.element_size() for x in layers.values())
@@ -40,7 +40,7 @@ class LoRAAdapters:
     def select(
         self, slots: torch.Tensor | None, *, merge: bool | None = None
     ) -> AdapterRouting | None:
-        """A selection for :meth:`using`.
+        """A routing for :meth:`using`.
 
         Args:
             slots: [rows] long, the slot of each row; None for the plain base.
@@ -48,19 +48,19 @@ class LoRAAdapters:
         """
         if slots is None:
             return None
-        selection = AdapterRouting(slots, merge=False)
-        bytes_ = self._base_bytes * len(selection.slots)
-        selection.merge = merge if merge is not None else self._mergeable and bytes_ <= MERGE_LIMIT
-        return selection
+        routing = AdapterRouting(slots, merge=False)
+        bytes_ = self._base_bytes * len(routing.slots)
+        routing.merge = merge if merge is not None else self._mergeable and bytes_ <= MERGE_LIMIT
+        return routing
 
     @contextmanager
-    def using(self, selection: AdapterRouting | None) -> Iterator[None]:
-        """Forwards inside run with ``selection``."""
-        before, self._choice.selection = self._choice.selection, selection
+    def using(self, routing: AdapterRouting | None) -> Iterator[None]:
+        """Forwards inside run with ``routing``."""
+        before, self._active.routing = self._active.routing, routing
         try:
             yield
         finally:
-            self._choice.selection = before
+            self._active.routing = before
 
     def use(self, slots: torch.Tensor | None, *, merge: bool | None = None):
         """Forwards inside choose a slot for each row: ``using(select(slots))``."""
@@ -68,9 +68,9 @@ class LoRAAdapters:
 
     def checkpoint_contexts(self):
         """For ``torch.utils.checkpoint(context_fn=...)``: the recomputation in the backward
-        pass, long after ``use`` was left, runs with the selection of the forward pass."""
-        selection = self._choice.selection
-        return self.using(selection), self.using(selection)
+        pass, long after ``use`` was left, runs with the routing of the forward pass."""
+        routing = self._active.routing
+        return self.using(routing), self.using(routing)
 
     def parameters(self, slot: int) -> list[nn.Parameter]:
         """The slot's A and B matrices, layer by layer: leaves for an optimizer."""
@@ -86,11 +86,11 @@ class LoRAAdapters:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Copy what :meth:`state_dict` gave. Raises ConfigError when it does not fit."""
-        own = {f"{n}.lora_A": x.a for n, x in self.layers.items()}
-        own |= {f"{n}.lora_B": x.b for n, x in self.layers.items()}
-        peft_files.require_same(own, state)
-        for name, tensor in own.items():
+        """Copy a state of :meth:`state_dict`. Raises ConfigError when it does not fit."""
+        current = {f"{n}.lora_A": x.a for n, x in self.layers.items()}
+        current |= {f"{n}.lora_B": x.b for n, x in self.layers.items()}
+        peft_files.require_same(current, state)
+        for name, tensor in current.items():
             tensor.copy_(state[name])
 
     def save_peft(self, folder: str | Path, slot: int, base_name: str) -> None:
@@ -116,10 +116,10 @@ class LoRAAdapters:
             layer.b[slot].copy_(b)
 
 
-def attach(
+def add_adapters(
     model: nn.Module, slots: int, rank: int, alpha: float, generator: torch.Generator
 ) -> LoRAAdapters:
-    """Freeze ``model`` and put ``slots`` adapters on every linear layer but the output.
+    """Freeze ``model`` and put ``slots`` adapters on its linear layers (:func:`layers_to_adapt`).
 
     A is uniform in ``+-1/sqrt(in)`` as PEFT's default (Kaiming with a = sqrt 5), B is zero:
     the team starts as the base. Slot i's numbers do not depend on how many slots there are.
@@ -129,22 +129,13 @@ def attach(
     """
     if rank < 1:
         raise ConfigError(f"adapter rank {rank}", allowed="at least 1")
-    output = model.get_output_embeddings()
-    targets = {
-        name: module
-        for name, module in model.named_modules()
-        if _is_linear(module) and module is not output
-    }
-    if not targets:
-        raise ConfigError(
-            f"{type(model).__name__} has no linear layer to adapt", fix="use tuning=full"
-        )
     model.requires_grad_(False)
-    choice, layers = ActiveRouting(), {}
-    for name, module in targets.items():
-        layer = MultiLoRALinear(module, slots, rank, alpha / rank, choice)
-        parent, _, own = name.rpartition(".")
-        setattr(model.get_submodule(parent), own, layer)
+    targets = layers_to_adapt(model)
+    active, layers = ActiveRouting(), {}
+    for name in targets:
+        layer = MultiLoRALinear(model.get_submodule(name), slots, rank, alpha / rank, active)
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, layer)
         layers[name] = layer
     for slot in range(slots):
         for layer in layers.values():
@@ -153,15 +144,61 @@ def attach(
             layer.a[slot].copy_((2 * drawn - 1) * bound)
 
     def note_length(_module, args):
-        if choice.selection is not None:
-            choice.selection.tokens = args[0].shape[-1]
+        if active.routing is not None:
+            active.routing.tokens = args[0].shape[-1]
 
     model.get_input_embeddings().register_forward_pre_hook(note_length)
-    return LoRAAdapters(layers, choice, rank, alpha)
+    adapters = LoRAAdapters(layers, active, rank, alpha)
+    _require_rows_apart(model, adapters)
+    return adapters
 
 
-def _is_linear(module: nn.Module) -> bool:
-    kind = type(module)
-    if isinstance(module, nn.Linear):
-        return kind.forward is nn.Linear.forward  # not the routers that only derive from it
-    return kind.__name__ == "Conv1D" and kind.__module__.startswith("transformers.")
+@torch.no_grad()
+def _require_rows_apart(model: nn.Module, adapters: LoRAAdapters) -> None:
+    """Try that an adapter moves the outputs of its own rows only.
+
+    Raises:
+        ConfigError: it does not, or the pass fails.
+    """
+    ids, last = probes.trial_ids(model), adapters.slots - 1
+    whole = model(input_ids=ids, use_cache=False).logits.float()
+    for layer in adapters.layers.values():
+        layer.b[last].fill_(0.01)
+    reason = "rows with different adapters do not stay apart"
+    try:
+        with adapters.use(torch.tensor([0, last], device=ids.device)):
+            routed = model(input_ids=ids, use_cache=False).logits.float()
+        gap = (routed - whole).abs().amax((1, 2)) / whole.std()  # [2] of each row
+        apart = bool(gap[0] <= probes.rounding(model) < gap[1]) if last else True
+    except Exception as error:  # a foreign architecture may fail in any way
+        apart, reason = False, " ".join(str(error).split())[:160]
+    finally:
+        for layer in adapters.layers.values():
+            layer.b[last].zero_()
+    if not apart:
+        raise ConfigError(
+            f"{type(model).__name__} cannot run agents with adapters of their own in one pass: "
+            f"{reason}",
+            fix="--tuning full",
+        )
+
+
+def layers_to_adapt(model: nn.Module) -> list[str]:
+    """Names of the linear layers but the output that a forward pass uses, and that PEFT can load
+    adapters for; fused experts and routers are not among them.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    output = model.get_output_embeddings()
+    names = [
+        name
+        for name, module in model.named_modules()
+        if module is not output and probes.is_linear(module)
+    ]
+    names = probes.layers_that_peft_holds(model, probes.layers_in_use(model, names))
+    if not names:
+        raise ConfigError(
+            f"{type(model).__name__} has no linear layer to adapt", fix="use tuning=full"
+        )
+    return names

@@ -8,7 +8,6 @@ critic's, so a critic costs kilobytes; a separate backbone is an option.
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,8 @@ from torch import nn
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
-from colllm_bench.models.adapters import LoRAAdapters, attach
+from colllm_bench.models.adapters import LoRAAdapters, add_adapters
+from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.objectives.batches import ValueBatch
 
@@ -62,8 +62,8 @@ class Critic:
         """
         again = config.gradient_checkpointing
         if backbone is None and len(team.critic_slots) >= slots:
-            own = team.critic_slots[:slots]
-            return cls([team.model], team.adapters, own, team.device, again)
+            shared = team.critic_slots[:slots]
+            return cls([team.model], team.adapters, shared, team.device, again)
         loaded = load_base(
             backbone or config.model,
             device=str(team.device),
@@ -71,6 +71,7 @@ class Critic:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
+            trust_remote_code=config.trust_remote_code,
         )
         require_same_vocabulary(team, loaded)
         if config.tuning == "full":
@@ -80,48 +81,50 @@ class Critic:
             return cls(models, None, list(range(slots)), team.device, again)
         if generator is None:
             generator = torch.Generator(device=team.device).manual_seed(config.seed)
-        adapters = attach(loaded.model, slots, config.lora_rank, config.lora_alpha, generator)
+        adapters = add_adapters(loaded.model, slots, config.lora_rank, config.lora_alpha, generator)
         if again:
             enable_checkpointing(loaded.model, adapters)
         return cls([loaded.model], adapters, list(range(slots)), team.device, again)
 
     def values(self, batch: ValueBatch) -> torch.Tensor:
         """[V] float32: V(history) at the batch's places, in their order."""
+        # R rows of L tokens; V places (row, column) at which values are read
         if self.adapters is not None:
             with self.adapters.use(self._slots[batch.slot]):
-                hidden = self._hidden(self.models[0], batch.ids)[batch.row, batch.column]
+                hidden = self._hidden(self.models[0], batch.ids)  # [R, L, width]
+            hidden = hidden[batch.row, batch.column]  # [V, width]
         else:
             hidden = None
             for slot, model in enumerate(self.models):
-                rows = (batch.slot == slot).nonzero()[:, 0]
+                rows = (batch.slot == slot).nonzero()[:, 0]  # of the batch, this critic's
                 if not len(rows):
                     continue
-                own = (batch.slot[batch.row] == slot).nonzero()[:, 0]
-                place = torch.zeros_like(batch.slot)
-                place[rows] = torch.arange(len(rows), device=rows.device)
-                part = self._hidden(model, batch.ids[rows])
-                part = part[place[batch.row[own]], batch.column[own]]
+                places = (batch.slot[batch.row] == slot).nonzero()[:, 0]  # of the V, this critic's
+                row_of = torch.zeros_like(batch.slot)  # [R] from a row to its place in ``rows``
+                row_of[rows] = torch.arange(len(rows), device=rows.device)
+                part = self._hidden(model, batch.ids[rows])  # [rows, L, width]
+                part = part[row_of[batch.row[places]], batch.column[places]]  # [places, width]
                 if hidden is None:
                     hidden = part.new_zeros(len(batch.row), part.shape[-1])
-                hidden = hidden.index_copy(0, own, part)
-        which = batch.slot[batch.row]
+                hidden = hidden.index_copy(0, places, part)
+        head = batch.slot[batch.row]  # [V] which critic's head reads the place
         weights, biases = torch.stack(self.weights), torch.cat(self.biases)
-        return (hidden.float() * weights[which]).sum(-1) + biases[which]
+        return (hidden.float() * weights[head]).sum(-1) + biases[head]
 
     def _hidden(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
         with training_mode(model, self.checkpointing):
-            return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            return hidden_states(model, ids)
 
     def parameters(self) -> dict[int, list[nn.Parameter]]:
         """The trainable tensors of each critic."""
         groups = {}
         for i, slot in enumerate(self.slots):
             if self.adapters is not None:
-                own = self.adapters.parameters(slot)
+                backbone = self.adapters.parameters(slot)
             else:
-                own = backbone_parameters(self.models[i])
-            groups[i] = [*own, self.weights[i], self.biases[i]]
+                backbone = backbone_parameters(self.models[i])
+            groups[i] = [*backbone, self.weights[i], self.biases[i]]
         return groups
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -134,24 +137,10 @@ class Critic:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Copy what :meth:`state_dict` gave."""
+        """Copy a state of :meth:`state_dict`."""
         for i, tensors in self.parameters().items():
             for k, tensor in enumerate(tensors):
                 tensor.copy_(state[f"{i}.{k}"])
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``critic.safetensors``."""
-        from safetensors.torch import save_file
-
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        state = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
-        save_file(state, str(Path(folder) / "critic.safetensors"))
-
-    def load(self, folder: str | Path) -> None:
-        """Read what :meth:`save` wrote."""
-        from safetensors.torch import load_file
-
-        self.load_state_dict(load_file(str(Path(folder) / "critic.safetensors")))
 
 
 def backbone_parameters(model: Any) -> list[nn.Parameter]:

@@ -1,14 +1,18 @@
-"""How rows run through a model: lanes, and logits at chosen places only."""
+"""How rows run through a model: groups of rows, with or without a cache, and logits at chosen
+places only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from colllm_bench.models.adapters import LoRAAdapters
+from colllm_bench.models.kv_cache import AttentionWindows, RaggedKVCache
 from colllm_bench.models.multi_lora import AdapterRouting
+from colllm_bench.models.probes import rounding, trial_ids
 
 
 class LogitsAt:
@@ -20,18 +24,36 @@ class LogitsAt:
 
     def __init__(self, model: torch.nn.Module):
         self.places: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.picks = True
         model.get_output_embeddings().register_forward_pre_hook(self._pick)
+        self.picks = self._agrees(model)
 
     def _pick(self, _module, args):
         return (args[0][self.places].unsqueeze(0),) if self.places is not None else None
 
     def logits(self, model: torch.nn.Module, places, **inputs: Any) -> torch.Tensor:
         """[P, vocabulary] at ``places``, a pair of row [P] and column [P]."""
+        if not self.picks:
+            return model(**inputs).logits[places]
         self.places = places
         try:
             return model(**inputs).logits[0]
         finally:
             self.places = None
+
+    @torch.no_grad()
+    def _agrees(self, model: torch.nn.Module) -> bool:
+        """Whether the picked places get the logits that they have among all; tried, because a
+        model may do what it likes with what comes out of its output embedding."""
+        ids = trial_ids(model)
+        rows, columns = (torch.tensor(x, device=ids.device) for x in ([1, 0, 1], [0, 2, 3]))
+        whole = model(input_ids=ids, use_cache=False).logits[rows, columns].float()
+        try:
+            picked = self.logits(model, (rows, columns), input_ids=ids, use_cache=False).float()
+        except Exception:  # a foreign architecture may fail in any way
+            return False
+        allowed = rounding(model) * whole.std()
+        return picked.shape == whole.shape and bool((picked - whole).abs().max() <= allowed)
 
 
 @dataclass
@@ -42,20 +64,40 @@ class RowGroup:
     gather: LogitsAt
     rows: torch.Tensor | None
     adapters: LoRAAdapters | None = None
-    selection: AdapterRouting | None = None
+    routing: AdapterRouting | None = None
 
     def logits(self, places, **inputs: Any) -> torch.Tensor:
         """[P, vocabulary] at ``places``, with the rows' adapters on."""
         if self.adapters is None:
             return self.gather.logits(self.model, places, **inputs)
-        with self.adapters.using(self.selection):
+        with self.adapters.using(self.routing):
             return self.gather.logits(self.model, places, **inputs)
 
-    def restrict(self, lane: RowGroup) -> AdapterRouting | None:
-        """The selection for ``lane``, which has fewer of these rows."""
-        if lane.selection is None:
+    def restrict(self, fewer: RowGroup) -> AdapterRouting | None:
+        """The routing of ``fewer``, which has some of these rows."""
+        if fewer.routing is None:
             return None
-        return lane.selection.sharing(self.selection)
+        return fewer.routing.reuse_weights_of(self.routing)
+
+
+def hidden_states(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    """[rows, T, width] what the output embedding of ``model`` reads, for ``ids`` [rows, T]."""
+    if model.base_model is not model:
+        output = model.base_model(input_ids=ids, use_cache=False)
+        if getattr(output, "last_hidden_state", None) is not None:
+            return output.last_hidden_state
+    seen: list[torch.Tensor] = []  # a model without a backbone of its own: read it on the way
+
+    def keep_and_cut(_module, args):
+        seen.append(args[0])
+        return (args[0][:, -1:],)  # logits that nobody reads, of one token
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep_and_cut)
+    try:
+        model(input_ids=ids, use_cache=False)
+    finally:
+        hook.remove()
+    return seen[0]
 
 
 def score_tokens(
@@ -72,3 +114,75 @@ def score_tokens(
         return logprobs, None
     mean = (torch.softmax(logits, dim=-1) * logits).sum(-1)
     return logprobs, total - mean
+
+
+def cached_forward(
+    group: RowGroup,
+    cache: RaggedKVCache,
+    ids: torch.Tensor,
+    first: torch.Tensor,
+    starts: Sequence[int],
+    last: torch.Tensor,
+    layout: AttentionWindows,
+    context_length: int | None,
+) -> torch.Tensor:
+    """Append ``ids`` [rows, T] to the rows of a cache; [rows, vocabulary] logits at ``last``.
+
+    Args:
+        first: [rows] each row's length so far: where its first new token stands.
+        starts: the same numbers on the host.
+        last: [rows] the column of ``ids`` whose logits are wanted.
+    """
+    rows, width = ids.shape
+    low, high = min(starts), max(starts)  # on the host: a GPU need not be waited for
+    cache.place(first, width, high, low == high)
+    positions = first[:, None] + torch.arange(width, device=ids.device)  # [rows, T]
+    mask = layout.mask(positions, high if low == high else None, cache.stop, group.model.dtype)
+    if context_length is not None:
+        # Padding behind a row's end may lie beyond the positions that the model knows.
+        positions = positions.clamp(max=context_length - 1)
+    return group.logits(
+        (torch.arange(rows, device=ids.device), last),
+        input_ids=ids,
+        position_ids=positions,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+    )
+
+
+@torch.no_grad()
+def kv_cache_matches_full_forward(
+    group: RowGroup, layout: AttentionWindows, context_length: int | None
+) -> bool:
+    """Whether ``group`` computes the same for ragged rows in two pieces as in one; with windows,
+    also when they are shorter than the pieces (some models ignore the window they name)."""
+    if not _cache_agrees(group, layout, context_length):
+        return False
+    if all(window is None for window in layout.windows.values()):
+        return True
+    config = group.model.config.get_text_config()
+    window, config.sliding_window = config.sliding_window, 4
+    narrow = AttentionWindows({k: w and 4 for k, w in layout.windows.items()})
+    try:
+        return _cache_agrees(group, narrow, context_length)
+    finally:
+        config.sliding_window = window
+
+
+def _cache_agrees(group: RowGroup, layout: AttentionWindows, context_length: int | None) -> bool:
+    device = group.model.device
+    ids = trial_ids(group.model, tokens=10)
+    none, first, second = torch.tensor([[0, 0], [6, 3], [4, 2]], device=device)
+    cache = RaggedKVCache(group.model.config.get_text_config().num_hidden_layers)
+    cached_forward(group, cache, ids[:, :6], none, [0, 0], first - 1, layout, context_length)
+    starts = first.tolist()
+    piece = torch.stack([row[n : n + 4] for row, n in zip(ids, starts, strict=True)])
+    split = cached_forward(
+        group, cache, piece, first, starts, second - 1, layout, context_length
+    )
+    rows = torch.arange(2, device=device)
+    whole = group.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
+    # A wrong cache is off by the logits' own spread; rounding by far less.
+    allowed = 1e-3 if whole.dtype == torch.float32 else 0.15
+    return bool((split - whole).float().abs().max() <= allowed * whole.float().std())

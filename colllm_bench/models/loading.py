@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,10 @@ from typing import Any
 import torch
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.registry import MODELS, env_spec
+from colllm_bench.models import base_files
+from colllm_bench.models.base_files import find_source, require_whole
+from colllm_bench.models.probes import require_causal
+from colllm_bench.registry import MODELS
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -21,9 +27,10 @@ class LoadedModel:
     Attributes:
         model: in ``eval`` mode with every dropout at 0, frozen nowhere.
         tokenizer: with a chat template and a padding id.
-        name: what the user called it; adapters on disk name their base by ``source``.
-        source: folder or hub id that ``from_pretrained`` takes.
+        name: what the user called it.
+        source: folder, file or hub id that ``from_pretrained`` takes.
         context_length: most positions, or None where the configuration names no limit.
+        end_ids: ids that end a text, by the model's ``generation_config``.
     """
 
     model: Any
@@ -31,6 +38,20 @@ class LoadedModel:
     name: str
     source: str
     context_length: int | None
+    end_ids: tuple[int, ...] = ()
+
+    @property
+    def public_name(self) -> str:
+        """What files that are passed on call the model: a built-in one by its place in the
+        package, not by the path of this installation."""
+        if self.name in MODELS:
+            return f"colllm_bench/models/{self.name}/{Path(self.source).name}"
+        return self.source
+
+    @functools.cached_property
+    def digest(self) -> str | None:
+        """See :func:`colllm_bench.models.base_files.digest`."""
+        return base_files.digest(self.source)
 
 
 def resolve_device(device: str) -> torch.device:
@@ -71,60 +92,116 @@ def load_base(
     chat_template: str | None = None,
     gradient_checkpointing: bool = False,
     env: str | None = None,
+    trust_remote_code: bool = False,
 ) -> LoadedModel:
-    """Load a causal language model by built-in name, folder or hub id.
+    """Load a causal language model.
 
     Args:
+        name: a built-in name, a folder of ``save_pretrained``, the folder of a PEFT adapter (it is
+            merged into its base), a GGUF file, or a hub id.
         env: what it will play: a built-in name stands for one model an environment.
+        trust_remote_code: run code that the model's repository brings.
 
     Raises:
-        ConfigError: no such model, no model in the folder, no chat template, no such device.
+        ConfigError: no such model, damaged or other weights, a model that is not causal, no chat
+            template, no such device.
     """
     place = resolve_device(str(device))
     kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
-    source = _source(name, env)
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    source = find_source(name, env)
+    require_whole(name, source)
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # one bar is shown at a time, and it is the run's
-    tokenizer = _pretrained(AutoTokenizer, name, source)
-    model = _pretrained(AutoModelForCausalLM, name, source, dtype=kind)
+    tokenizer, model = _tokenizer_and_model(name, source, kind, trust_remote_code)
     prepare_tokenizer(tokenizer, chat_template)
+    _require_embeddings(name, tokenizer, model.get_input_embeddings().num_embeddings)
     prepare_model(model, gradient_checkpointing)
     model.to(place)
-    return LoadedModel(model, tokenizer, name, source, context_length(model.config))
+    require_causal(model)
+    length = context_length(model.config)
+    return LoadedModel(model, tokenizer, name, source, length, end_ids_of(model))
 
 
-def _source(name: str, env: str | None) -> str:
-    if name in MODELS:
-        folder = MODELS[name].folder(env and env_spec(env).name)
-        if not (folder / "config.json").is_file():
+def _tokenizer_and_model(
+    name: str, source: str, dtype: torch.dtype, trust_remote_code: bool
+) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    path, options = Path(source), {"trust_remote_code": trust_remote_code}
+    if path.is_file():
+        if importlib.util.find_spec("gguf") is None:
             raise ConfigError(
-                f"the built-in model {name!r} is not in this installation ({folder})",
-                fix="python -m colllm_bench.pretrain makes it",
+                f"model {name!r} is a GGUF file, and the package gguf is not installed",
+                fix="pip install 'colllm-bench[gguf]'",
             )
-        return str(folder)
-    path = Path(name)
-    if path.exists() or name.startswith((".", "/", "~")):
-        path = path.expanduser()
-        if not (path / "config.json").is_file():
-            raise ConfigError(
-                f"{name!r} is not a model folder: no config.json in it",
-                allowed="a folder of save_pretrained, a hub id, " + ", ".join(sorted(MODELS)),
-            )
-        return str(path)
-    return name
+        source, options["gguf_file"] = str(path.parent), path.name
+    elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+        return _with_adapter(name, path, dtype, trust_remote_code)
+    tokenizer = _pretrained(AutoTokenizer, name, source, **options)
+    model, info = _pretrained(
+        AutoModelForCausalLM, name, source, dtype=dtype, output_loading_info=True, **options
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ConfigError(
+            f"model {name!r} lacks {len(missing)} of its weights ({missing[0]})",
+            fix="a folder in which the weights belong to config.json and to text generation",
+        )
+    return tokenizer, model
+
+
+def _with_adapter(
+    name: str, folder: Path, dtype: torch.dtype, trust_remote_code: bool
+) -> tuple[Any, Any]:
+    """A PEFT adapter merged into its base, with the adapter's own tokenizer if it has one."""
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        base = find_source(str(config["base_model_name_or_path"]), None)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"adapter {name!r} cannot be loaded: its base is not named ({error!r})",
+            fix="set base_model_name_or_path in adapter_config.json",
+        ) from error
+    require_whole(base, base)
+    tokenizer, model = _tokenizer_and_model(base, base, dtype, trust_remote_code)
+    if (folder / "tokenizer_config.json").is_file():
+        tokenizer = _pretrained(AutoTokenizer, name, str(folder))
+    merged = _pretrained(_Merging(PeftModel, model), name, str(folder))
+    return tokenizer, merged
+
+
+class _Merging:
+    """``from_pretrained`` of an adapter on a loaded base, merged into it."""
+
+    def __init__(self, factory: Any, base: Any):
+        self.factory, self.base = factory, base
+
+    def from_pretrained(self, source: str) -> Any:
+        return self.factory.from_pretrained(self.base, source).merge_and_unload()
 
 
 def _pretrained(factory: Any, name: str, source: str, **options: Any) -> Any:
     try:
         return factory.from_pretrained(source, **options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # transformers and what reads files for it raise of any kind
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        fix = "check the name, the folder, or the network (and a login for gated models)"
+        if "trust_remote_code" in str(error):
+            reason = "its repository brings code of its own"
+            fix = "--trust-remote-code, if you trust it"
+        elif "size mismatch" in reason or "mismatch" in reason.lower():
+            fix = "a folder whose weights belong to its config.json"
         raise ConfigError(
             f"model {name!r} cannot be loaded: {reason}",
-            allowed="a hub id, a folder of save_pretrained, " + ", ".join(sorted(MODELS)),
-            fix="check the name, the folder, or the network (and a login for gated models)",
+            allowed="a folder of save_pretrained or of a PEFT adapter, a .gguf file, a hub id, "
+            + ", ".join(sorted(MODELS)),
+            fix=fix,
         ) from error
 
 
@@ -143,13 +220,31 @@ def prepare_tokenizer(tokenizer: Any, chat_template: str | None) -> None:
         tokenizer.pad_token = tokenizer.eos_token
 
 
+def _require_embeddings(name: str, tokenizer: Any, embeddings: int) -> None:
+    """Refuse a tokenizer with ids that the embedding lacks. Added tokens count only where they
+    may come up: as end, padding or markup of the chat template."""
+    added, template = tokenizer.get_added_vocab(), str(tokenizer.chat_template)
+    used = (tokenizer.eos_token, tokenizer.pad_token)
+    ids = [
+        i
+        for token, i in tokenizer.get_vocab().items()
+        if token not in added or token in used or token in template
+    ]
+    if max(ids, default=0) >= embeddings:
+        raise ConfigError(
+            f"the tokenizer of model {name!r} has ids up to {max(ids)}, and its embedding has "
+            f"{embeddings} rows",
+            fix="model.resize_token_embeddings(len(tokenizer)), or the model's own tokenizer",
+        )
+
+
 def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
-    """No dropout anywhere, so that the sampled and the trained distribution are one."""
+    """No dropout anywhere: the sampled and the trained distribution are one."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        for field in ("dropout", "attention_dropout", "layerdrop", "activation_dropout"):
-            if isinstance(getattr(module, field, None), float):
+        for field, value in vars(module).items():
+            if isinstance(value, float) and "drop" in field:
                 setattr(module, field, 0.0)
     model.eval()
     if gradient_checkpointing and not model.supports_gradient_checkpointing:
@@ -157,6 +252,14 @@ def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
             f"{type(model).__name__} does not support gradient checkpointing",
             fix="leave out --gradient-checkpointing and use a smaller micro_batch",
         )
+
+
+def end_ids_of(model: Any) -> tuple[int, ...]:
+    """The ids at which the model's own ``generate`` would stop: one, several or none."""
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if ids is None:
+        return ()
+    return tuple(ids) if isinstance(ids, (list, tuple)) else (ids,)
 
 
 def context_length(config: Any) -> int | None:

@@ -23,7 +23,8 @@ class _LoRALinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, a, b, merged, scale, slots, *leaves):
-        # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, r, out].
+        # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, r, out] (transposed);
+        # leaves: A [r, in] of each slot in use, then B [out, r] of each. Only they get gradients.
         ctx.save_for_backward(x, weight if merged is None else merged, a, b)
         ctx.scale, ctx.slots, ctx.merged = scale, slots, merged is not None
         ctx.dtypes = [leaf.dtype for leaf in leaves]
@@ -34,18 +35,20 @@ class _LoRALinear(torch.autograd.Function):
         x, weight, a, b = ctx.saved_tensors
         # Tall operands on the left or the right only where BLAS is quick with them: B is held
         # transposed, and dB is computed transposed (4x here for rank 8).
-        narrow = torch.bmm(grad, b.transpose(1, 2)).mul_(ctx.scale)
+        # grad [n, m, out]; b [n, r, out] (transposed)
+        narrow = torch.bmm(grad, b.transpose(1, 2)).mul_(ctx.scale)  # s grad B [n, m, r]
         dx = None
         if ctx.needs_input_grad[0]:
             if ctx.merged:
-                dx = torch.bmm(grad, weight)
+                dx = torch.bmm(grad, weight)  # [n, m, in]; weight [n, out, in]
             else:
-                dx = torch.matmul(grad, weight).baddbmm_(narrow, a)
-        da = torch.bmm(narrow.transpose(1, 2), x)
-        wide = torch.bmm(x, a.transpose(1, 2)).mul_(ctx.scale)
-        db = torch.bmm(wide.transpose(1, 2), grad).transpose(1, 2)
+                dx = torch.matmul(grad, weight).baddbmm_(narrow, a)  # weight [out, in]
+        da = torch.bmm(narrow.transpose(1, 2), x)  # [n, r, in]
+        wide = torch.bmm(x, a.transpose(1, 2)).mul_(ctx.scale)  # s x A^T [n, m, r]
+        db = torch.bmm(wide.transpose(1, 2), grad).transpose(1, 2)  # [n, out, r]
         used = sorted(set(ctx.slots))
         if len(used) < len(ctx.slots):  # several runs of one slot: their gradients add up
+            # place [n]: from a run to the place of its slot among those in use
             place = torch.tensor([used.index(slot) for slot in ctx.slots], device=x.device)
             da = da.new_zeros(len(used), *da.shape[1:]).index_add_(0, place, da)
             db = db.new_zeros(len(used), *db.shape[1:]).index_add_(0, place, db)
@@ -69,8 +72,8 @@ def _project(x, weight, bias, a, b, merged, scale):
 class AdapterRouting:
     """Which slot each row of a batch uses, and the tensors that follow from it.
 
-    Adapter weights are read when a layer first runs under the selection and kept until
-    :meth:`refresh`: a rollout keeps one selection, a training step makes a new one.
+    Adapter weights are read when a layer first runs under the routing, and kept: a rollout
+    keeps one routing, a training step makes a new one.
 
     Args:
         slots: [rows] the slot of each row.
@@ -91,12 +94,8 @@ class AdapterRouting:
         self.index = slice(first, first + len(self.slots)) if ordered else runs
         self._tensors: dict[int, tuple] = {}
 
-    def refresh(self) -> None:
-        """Forget weights read so far: the adapters were changed."""
-        self._tensors.clear()
-
-    def sharing(self, other: AdapterRouting) -> AdapterRouting:
-        """This selection, with the weights that ``other`` has read when both have its runs."""
+    def reuse_weights_of(self, other: AdapterRouting) -> AdapterRouting:
+        """Take over the weights that ``other`` has read, if both have the same runs; self."""
         if other.slots == self.slots:
             self.merge, self._tensors = other.merge, other._tensors
         return self
@@ -104,8 +103,8 @@ class AdapterRouting:
     def tensors(self, layer: MultiLoRALinear) -> tuple:
         """A [n, rank, in], B transposed [n, rank, out] and W + s B A [n, out, in] (or None)
         of each run, detached, in the base's dtype."""
-        found = self._tensors.get(id(layer))
-        if found is None:
+        tensors = self._tensors.get(id(layer))
+        if tensors is None:
             with torch.no_grad():
                 dtype = layer.weight.dtype
                 a, b = layer.a[self.index].to(dtype), layer.b[self.index].to(dtype)
@@ -113,14 +112,14 @@ class AdapterRouting:
                 if self.merge:
                     merged = torch.baddbmm(layer.matrix, b, a, alpha=layer.scale)
                 b = b.transpose(1, 2).contiguous()
-            found = self._tensors[id(layer)] = (a, b, merged)
-        return found
+            tensors = self._tensors[id(layer)] = (a, b, merged)
+        return tensors
 
 
 class ActiveRouting:
-    """The selection of the moment; all layers of an :class:`LoRAAdapters` share one."""
+    """The routing in use; all layers of one :class:`LoRAAdapters` share this object."""
 
-    selection: AdapterRouting | None = None
+    routing: AdapterRouting | None = None
 
 
 class MultiLoRALinear(nn.Module):
@@ -133,15 +132,16 @@ class MultiLoRALinear(nn.Module):
     Args:
         base: an ``nn.Linear``, or transformers' ``Conv1D`` (GPT-2), whose weight is [in, out].
         slots, rank, scale: how many adapters, their rank, and ``alpha / rank``.
-        choice: where to look for the selection.
+        active: where to look for the routing.
     """
 
-    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, choice: ActiveRouting):
+    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, active: ActiveRouting):
         super().__init__()
+        self.train(base.training)
         self.transposed = not isinstance(base, nn.Linear)
         self.weight, self.bias = base.weight, base.bias
         self.out_features, self.in_features = self.matrix.shape
-        self.scale, self._choice = scale, choice
+        self.scale, self._active = scale, active
         device = base.weight.device
         self.a = torch.zeros(slots, rank, self.in_features, device=device)
         self.b = torch.zeros(slots, self.out_features, rank, device=device)
@@ -157,21 +157,21 @@ class MultiLoRALinear(nn.Module):
         return self.weight.T if self.transposed else self.weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        selection = self._choice.selection
-        if selection is None:
+        routing = self._active.routing
+        if routing is None:
             return F.linear(x, self.matrix, self.bias)
-        if x.shape[0] != selection.rows and x.shape[0] != selection.rows * selection.tokens:
+        if x.shape[0] != routing.rows and x.shape[0] != routing.rows * routing.tokens:
             raise RuntimeError(
-                f"a linear layer got {tuple(x.shape)} for {selection.rows} rows of "
-                f"{selection.tokens} tokens: this architecture mixes rows before it"
+                f"a linear layer got {tuple(x.shape)} for {routing.rows} rows of "
+                f"{routing.tokens} tokens: this architecture mixes rows before it"
             )
-        a, b, merged = selection.tensors(self)
-        grouped = x.reshape(len(selection.slots), -1, self.in_features)
+        a, b, merged = routing.tensors(self)
+        grouped = x.reshape(len(routing.slots), -1, self.in_features)
         if torch.is_grad_enabled():
-            leaves = [self.leaves[i][0] for i in selection.used]
-            leaves += [self.leaves[i][1] for i in selection.used]
+            leaves = [self.leaves[i][0] for i in routing.used]
+            leaves += [self.leaves[i][1] for i in routing.used]
             y = _LoRALinear.apply(
-                grouped, self.matrix, self.bias, a, b, merged, self.scale, selection.slots, *leaves
+                grouped, self.matrix, self.bias, a, b, merged, self.scale, routing.slots, *leaves
             )
         else:
             y = _project(grouped, self.matrix, self.bias, a, b, merged, self.scale)

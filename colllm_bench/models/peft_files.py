@@ -96,11 +96,11 @@ def load(
     }
 
 
-def require_same(own: Mapping, given: Mapping) -> None:
-    """Raise ConfigError unless both hold the same names (and shapes, where ``own`` has any)."""
-    odd = sorted(set(own) ^ set(given))
-    odd += [n for n in own if n not in odd and hasattr(own[n], "shape")
-            and own[n].shape != given[n].shape]
+def require_same(expected: Mapping, loaded: Mapping) -> None:
+    """Raise ConfigError unless both hold the same names (and shapes, if any)."""
+    odd = sorted(set(expected) ^ set(loaded))
+    odd += [n for n in expected if n not in odd and hasattr(expected[n], "shape")
+            and expected[n].shape != loaded[n].shape]
     if odd:
         raise ConfigError(
             f"adapter weights do not fit the model: {odd[0]!r} and {len(odd) - 1} more differ",

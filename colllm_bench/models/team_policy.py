@@ -1,14 +1,15 @@
 """A team of language models: one frozen base, one adapter per agent (or a copy per agent).
 
->>> team = Team.build(config, ["general_0", "general_1"], generator=generator)
+>>> team = TeamPolicy.build(config, ["general_0", "general_1"], generator=generator)
 >>> session = team.session(64, generator=generator, temperature=1.0, max_action_tokens=8)
->>> actions = session.act(prompts)                  # plays: one call a turn
->>> scores = team.evaluate_actions(batch)              # learns: one forward a batch
+>>> actions = session.generate(prompts)       # plays: one call a turn
+>>> scores = team.evaluate_actions(batch)     # learns: one forward a batch
 """
 
 from __future__ import annotations
 
 import copy
+import datetime
 import functools
 import warnings
 from collections.abc import Sequence
@@ -21,11 +22,17 @@ import torch
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
-from colllm_bench.models.adapters import LoRAAdapters, attach
-from colllm_bench.models.decoding import DecodingSession, kv_cache_matches_full_forward
-from colllm_bench.models.forward import LogitsAt, RowGroup, score_tokens
+from colllm_bench.models.adapters import LoRAAdapters, add_adapters
+from colllm_bench.models.decoding import DecodingSession
+from colllm_bench.models.forward import (
+    LogitsAt,
+    RowGroup,
+    kv_cache_matches_full_forward,
+    score_tokens,
+)
 from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import LoadedModel, load_base
+from colllm_bench.models.parameter_sharing import assign_slots
 from colllm_bench.models.prompts import PromptBuilder
 from colllm_bench.objectives.batches import TokenBatch
 from colllm_bench.runs.naming import agent_folder
@@ -61,30 +68,33 @@ class TeamPolicy:
         generator: torch.Generator,
         critic_slots: int = 0,
         roles: Sequence[str] | None = None,
+        date: datetime.date | None = None,
     ):
         self.loaded, self.config, self.agents = loaded, config, list(agents)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.device = next(self.model.parameters()).device
-        self.prompts = PromptBuilder(self.tokenizer, loaded.context_length)
+        self.prompts = PromptBuilder(
+            self.tokenizer, loaded.context_length, end_ids=loaded.end_ids, date=date
+        )
         self.size = sum(p.numel() for p in self.model.parameters())
         self.slot_of_agent = assign_slots(config.share, self.agents, roles)
         self.slots = 1 + max(self.slot_of_agent)
         self.adapters: LoRAAdapters | None = None
-        self.copies: list[torch.nn.Module] = []
+        self.policy_models: list[torch.nn.Module] = []
         self.critic_slots: list[int] = []
         self._gathers: dict[int, LogitsAt] = {}
         if config.tuning == "lora":
             self.critic_slots = list(range(self.slots, self.slots + critic_slots))
             slots = self.slots + critic_slots
-            self.adapters = attach(
+            self.adapters = add_adapters(
                 self.model, slots, config.lora_rank, config.lora_alpha, generator
             )
         elif config.tuning == "full":
-            self.copies = [copy.deepcopy(self.model) for _ in range(self.slots)]
+            self.policy_models = [copy.deepcopy(self.model) for _ in range(self.slots)]
             self.model.requires_grad_(False)
         else:
             raise ConfigError(f"unknown tuning {config.tuning!r}", allowed="lora, full")
-        for model in (self.model, *self.copies):
+        for model in (self.model, *self.policy_models):
             self._gathers[id(model)] = LogitsAt(model)
             if config.gradient_checkpointing:
                 enable_checkpointing(model, self.adapters)
@@ -97,15 +107,15 @@ class TeamPolicy:
         agents: Sequence[str],
         *,
         generator: torch.Generator,
-        critic_slots: int = 0,
-        roles: Sequence[str] | None = None,
+        **options: Any,
     ) -> TeamPolicy:
         """Load ``config.model`` and give it a policy per agent.
 
         Args:
             generator: draws the adapters' A matrices; nothing else is random.
-            critic_slots: adapter slots for critics on the same base.
-            roles: each agent's role, for ``share="role"``.
+            options: ``critic_slots``, adapter slots for critics on the same base; ``roles``, each
+                agent's role, for ``share="role"``; ``date``, what a chat template that prints
+                today's date prints (None: today's).
         """
         loaded = load_base(
             config.model,
@@ -114,44 +124,29 @@ class TeamPolicy:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
+            trust_remote_code=config.trust_remote_code,
         )
-        return cls(
-            loaded, config, agents, generator=generator, critic_slots=critic_slots, roles=roles
-        )
+        return cls(loaded, config, agents, generator=generator, **options)
 
     # -- playing
 
-    def session(
-        self,
-        episodes: int,
-        *,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        max_action_tokens: int,
-        **options: Any,
-    ) -> DecodingSession:
-        """A :class:`Session` that plays ``episodes`` episodes with the policies of now."""
-        return DecodingSession(
-            self,
-            episodes,
-            generator=generator,
-            temperature=temperature,
-            max_action_tokens=max_action_tokens,
-            **options,
-        )
+    def session(self, episodes: int, **options: Any) -> DecodingSession:
+        """A :class:`DecodingSession` of ``episodes`` episodes with the current policies; its
+        other arguments are ``options``."""
+        return DecodingSession(self, episodes, **options)
 
     def row_groups(self, agent: torch.Tensor, *, reference: bool = False) -> list[RowGroup]:
         """How rows run through models. ``agent`` [rows] is the agent's index of each row."""
         slots = torch.tensor(self.slot_of_agent, device=agent.device)[agent]
         if self.adapters is not None or reference:
-            selection = None
+            routing = None
             if self.adapters is not None and not reference:
-                selection = self.adapters.select(slots)
+                routing = self.adapters.select(slots)
             gather = self._gathers[id(self.model)]
-            return [RowGroup(self.model, gather, None, self.adapters, selection)]
+            return [RowGroup(self.model, gather, None, self.adapters, routing)]
         return [
             RowGroup(model, self._gathers[id(model)], (slots == slot).nonzero()[:, 0])
-            for slot, model in enumerate(self.copies)
+            for slot, model in enumerate(self.policy_models)
         ]
 
     @functools.cached_property
@@ -160,10 +155,10 @@ class TeamPolicy:
         not looked up, because any architecture may be loaded."""
         agrees = False
         if self.layout is not None:
-            lane = RowGroup(self.model, self._gathers[id(self.model)], None)
+            group = RowGroup(self.model, self._gathers[id(self.model)], None)
             try:
                 agrees = kv_cache_matches_full_forward(
-                    lane, self.layout, self.loaded.context_length
+                    group, self.layout, self.loaded.context_length
                 )
             except Exception:  # a foreign architecture may refuse the cache in any way it likes
                 agrees = False
@@ -185,7 +180,7 @@ class TeamPolicy:
         with_entropy: bool = False,
         reference: bool = False,
     ) -> ActionLogprobs:
-        """Score a batch's action tokens under the policies of now: one forward for all agents.
+        """Score a batch's action tokens under the current policies: one forward for all agents.
 
         Args:
             batch: whole transcripts.
@@ -200,26 +195,28 @@ class TeamPolicy:
             raise ConfigError(
                 f"temperature {temperature} gives no distribution to train", allowed="above 0"
             )
-        rows, columns = batch.action_mask.nonzero(as_tuple=True)
-        targets = batch.ids[rows, columns]
+        rows, columns = batch.action_mask.nonzero(as_tuple=True)  # [K] each
+        targets = batch.ids[rows, columns]  # [K]
         parts: list[tuple[torch.Tensor, ...]] = []
         order = []
-        for lane in self.row_groups(batch.agent, reference=reference):
-            ids, own_rows, own = batch.ids, rows, slice(None)
-            if lane.rows is not None:
-                place = torch.full((len(batch.ids),), -1, device=rows.device)
-                place[lane.rows] = torch.arange(len(lane.rows), device=rows.device)
-                own = (place[rows] >= 0).nonzero()[:, 0]
-                ids, own_rows = batch.ids[lane.rows], place[rows[own]]
-                order.append(own)
+        for group in self.row_groups(batch.agent, reference=reference):
+            # tokens: which of the K are this group's; group_rows: their rows within the group
+            ids, group_rows, tokens = batch.ids, rows, slice(None)
+            if group.rows is not None:
+                place = torch.full((len(batch.ids),), -1, device=rows.device)  # [rows]
+                place[group.rows] = torch.arange(len(group.rows), device=rows.device)
+                tokens = (place[rows] >= 0).nonzero()[:, 0]
+                ids, group_rows = batch.ids[group.rows], place[rows[tokens]]
+                order.append(tokens)
             # Right padding is never seen by the tokens before it, so no mask is needed, and
             # attention takes its causal path. A token is predicted from the one before.
-            with training_mode(lane.model, self.config.gradient_checkpointing):
-                logits = lane.logits((own_rows, columns[own] - 1), input_ids=ids, use_cache=False)
-            parts.append(score_tokens(logits, targets[own], temperature, with_entropy))
+            places = (group_rows, columns[tokens] - 1)
+            with training_mode(group.model, self.config.gradient_checkpointing):
+                logits = group.logits(places, input_ids=ids, use_cache=False)  # [its K, vocabulary]
+            parts.append(score_tokens(logits, targets[tokens], temperature, with_entropy))
         logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
         if order:
-            back = torch.argsort(torch.cat(order))
+            back = torch.argsort(torch.cat(order))  # from the groups' order to the batch's
             logprobs = logprobs[back]
             entropy = entropy[back] if entropy is not None else None
         return ActionLogprobs(logprobs, entropy)
@@ -229,16 +226,16 @@ class TeamPolicy:
     def parameters(self) -> dict[str, list[torch.nn.Parameter]]:
         """The trainable tensors of each policy, under the names of :meth:`policy_names`."""
         if self.adapters is not None:
-            own = [self.adapters.parameters(slot) for slot in range(self.slots)]
+            groups = [self.adapters.parameters(slot) for slot in range(self.slots)]
         else:
-            own = [[p for p in model.parameters() if p.requires_grad] for model in self.copies]
-        return dict(zip(self.policy_names(), own))
+            groups = [[p for p in x.parameters() if p.requires_grad] for x in self.policy_models]
+        return dict(zip(self.policy_names(), groups))
 
     def policy_names(self) -> list[str]:
         """One name per policy: that of its first agent."""
         return [self.agents[self.slot_of_agent.index(slot)] for slot in range(self.slots)]
 
-    def counts(self) -> dict[str, int]:
+    def parameter_counts(self) -> dict[str, int]:
         """How many parameters the base ``model`` has, and how many of the policies are
         ``trained``."""
         policies = self.parameters().values()
@@ -253,54 +250,38 @@ class TeamPolicy:
             return self.adapters.state_dict()
         return {
             f"{slot}.{name}": tensor.detach().clone()
-            for slot, model in enumerate(self.copies)
+            for slot, model in enumerate(self.policy_models)
             for name, tensor in model.state_dict().items()
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Copy what :meth:`state_dict` gave."""
+        """Copy a state of :meth:`state_dict`."""
         if self.adapters is not None:
             self.adapters.load_state_dict(state)
             return
-        for slot, model in enumerate(self.copies):
+        for slot, model in enumerate(self.policy_models):
             prefix = f"{slot}."
-            own = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
-            model.load_state_dict(own)
+            model.load_state_dict(
+                {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+            )
 
     def save(self, folder: str | Path) -> None:
         """One folder per agent: a PEFT adapter, or a whole model with ``tuning="full"``. Each
         loads alone, without this package."""
         for agent, slot in zip(self.agents, self.slot_of_agent):
-            own = Path(folder) / agent_folder(agent)
+            path = Path(folder) / agent_folder(agent)
             if self.adapters is not None:
-                self.adapters.save_peft(own, slot, self.loaded.source)
+                self.adapters.save_peft(path, slot, self.loaded.public_name)
             else:
-                self.copies[slot].save_pretrained(own)
-            self.tokenizer.save_pretrained(own)
+                self.policy_models[slot].save_pretrained(path)
+            self.tokenizer.save_pretrained(path)
 
     def load(self, folder: str | Path) -> None:
         """Read what :meth:`save` wrote into this team. Raises ConfigError if it does not fit."""
         for slot, name in enumerate(self.policy_names()):
-            own = Path(folder) / agent_folder(name)
+            path = Path(folder) / agent_folder(name)
             if self.adapters is not None:
-                self.adapters.load_peft(own, slot)
+                self.adapters.load_peft(path, slot)
             else:
-                kind = type(self.copies[slot])
-                self.copies[slot].load_state_dict(kind.from_pretrained(own).state_dict())
-
-
-def assign_slots(share: str, agents: Sequence[str], roles: Sequence[str] | None) -> list[int]:
-    """The policy of each agent: its own, everybody's, or its role's."""
-    if share == "none":
-        return list(range(len(agents)))
-    if share == "all":
-        return [0] * len(agents)
-    if share == "role":
-        if roles is None or len(roles) != len(agents):
-            raise ConfigError(
-                "share='role' needs a role for every agent, and this environment gives none",
-                allowed="none, all",
-            )
-        order = list(dict.fromkeys(roles))
-        return [order.index(role) for role in roles]
-    raise ConfigError(f"unknown share {share!r}", allowed="none, all, role")
+                model = self.policy_models[slot]
+                model.load_state_dict(type(model).from_pretrained(path).state_dict())

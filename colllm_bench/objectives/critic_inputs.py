@@ -90,6 +90,36 @@ def _sequence(trajectories: Sequence[Trajectory], critic: int) -> CriticSequence
     return CriticSequence(critic, ids[: positions[-1].column + 1], positions)
 
 
+def within_context(
+    sequences: Sequence[CriticSequence], context: int | None
+) -> list[CriticSequence]:
+    """Sequences that a model of ``context`` tokens can read, in the same order of positions.
+
+    A longer sequence is cut into windows: each goes on where the one before ends, and begins
+    half a context before its first position, so that a value depends on half a context at least.
+    """
+    fitting = []
+    for sequence in sequences:
+        if context is None or len(sequence.ids) <= context:
+            fitting.append(sequence)
+        else:
+            fitting += _windows(sequence, context)
+    return fitting
+
+
+def _windows(sequence: CriticSequence, context: int) -> list[CriticSequence]:
+    windows, positions = [], list(sequence.positions)
+    while positions:
+        first = positions[0].column
+        start = 0 if first < context else first - context // 2
+        count = sum(position.column < start + context for position in positions)
+        ids = sequence.ids[start : positions[count - 1].column + 1]
+        moved = [ValuePosition(r.column - start, r.turns, r.finals) for r in positions[:count]]
+        windows.append(CriticSequence(sequence.critic, ids, moved))
+        positions = positions[count:]
+    return windows
+
+
 def collate(sequences: Sequence[CriticSequence], pad_id: int, device="cpu") -> ValueBatch:
     """Sequences as one right-padded batch; values come back in the order of their positions."""
     ids, mask = pad([sequence.ids for sequence in sequences], pad_id, device)

@@ -22,6 +22,7 @@ disk, so it never lacks them.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import os
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ from typing import Any
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
+from colllm_bench.runs.origin import OF_THE_RUN, recorded_date, require_base
 from colllm_bench.runs.provenance import environment, peak_memory
 from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
 from colllm_bench.runs.status import (
@@ -58,6 +60,7 @@ class RunFolder:
         self.path = path
         self.config = config
         self._new_folders = files.missing_folders(path)
+        self._moved = False  # resumed with another name of the base, which is to be checked
         with files.writing(path):
             for name in SUBFOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -83,7 +86,8 @@ class RunFolder:
         try:
             check_free(path)  # again, now that nobody else can come between
             (path / "error.txt").unlink(missing_ok=True)
-            files.write_json(path / "environment.json", environment())
+            today = datetime.date.today().isoformat()
+            files.write_json(path / "environment.json", {**environment(), "date": today})
             # Last, because its presence makes the folder a run that can be resumed.
             files.write_json(path / "config.json", _config_json(config))
         except ColllmError:
@@ -108,7 +112,8 @@ class RunFolder:
         recorded = read_config(path)
         changed = refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
-        if changed:
+        folder._moved = "model" in changed
+        if changed and not folder._moved:
             files.write_json(path / "config.json", _config_json(config))
         for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
             stray.unlink(missing_ok=True)  # what a killed process was writing
@@ -220,6 +225,27 @@ class RunFolder:
         except (ConfigError, RunError, OSError):
             pass  # the failure is told on the terminal in any case
 
+    # -- the base model, and the day
+
+    @property
+    def date(self) -> datetime.date | None:
+        """The day on which the run started, for chat templates that print it."""
+        return recorded_date(self.path)
+
+    def note_base(self, digest: str | None) -> None:
+        """Record the digest of the base model's files, or compare it with the recorded one.
+
+        Raises:
+            ConfigError: the run was started with other files.
+        """
+        noted = self.read_json("environment.json")
+        require_base(self.path, digest, self.config.model)
+        if "base_digest" not in noted and digest is not None:
+            self.write_json("environment.json", {**noted, "base_digest": digest})
+        if self._moved:
+            files.write_json(self.path / "config.json", _config_json(self.config))
+            self._moved = False
+
     # -- checkpoints
 
     def save_checkpoint(self, iteration: int, state: dict[str, Any]) -> Path:
@@ -250,8 +276,9 @@ class RunFolder:
     def _note_environment(self) -> None:
         """A run that goes on on another machine or version says so."""
         noted, now = self.read_json("environment.json"), environment()
-        resumed = noted.pop("resumed", [])
-        if now not in (noted, *resumed):
+        resumed = noted.get("resumed", [])
+        first = {key: value for key, value in noted.items() if key not in OF_THE_RUN}
+        if now not in (first, *resumed):
             self.write_json("environment.json", {**noted, "resumed": [*resumed, now]})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from colllm_bench.config import RunConfig, fields_without_effect
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import files
+from colllm_bench.runs.origin import base_digest
 from colllm_bench.runs.replays import REPLAYS
 
 SUBFOLDERS = ("checkpoints", "transcripts", REPLAYS)
@@ -91,7 +92,9 @@ def _leftover(entry: Path) -> bool:
 def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[str, Any]:
     """The fields that may change and did; raises ConfigError for others."""
     changed = _changes(recorded, config)
-    if changed.keys() - fields_without_effect():
+    # A base that lies elsewhere now; its digest is compared once it is loaded.
+    movable = {"model"} if base_digest(path) else set()
+    if changed.keys() - fields_without_effect() - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
         raise ConfigError(
             f"{path} was started with another configuration: {named}",

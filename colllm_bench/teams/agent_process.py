@@ -21,6 +21,7 @@ in                                               out
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sys
@@ -42,11 +43,13 @@ class AgentWorker:
         temperature: float,
         max_action_tokens: int,
         seed: int,
+        date: str | None = None,
     ):
         from colllm_bench.teams.loading import build_team
 
         self.agent = agent
-        policy = build_team(RunConfig.from_dict(config), [agent])
+        day = datetime.date.fromisoformat(date) if date else None
+        policy = build_team(RunConfig.from_dict(config), [agent], date=day)
         policy.load(folder)
         self.team = LanguageModelTeam(
             policy, temperature=temperature, max_action_tokens=max_action_tokens, seed=seed

@@ -24,6 +24,7 @@ class Team(ABC):
     @abstractmethod
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         """Write ``action_text`` (language models also ids and log-probabilities) into each turn.
+        An episode whose turns get no ``action_text`` is truncated before them.
 
         Args:
             turns: [running episode][agent]; None where the agent has left. A turn is already

@@ -13,6 +13,7 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
+from colllm_bench.runs.origin import recorded_date
 from colllm_bench.teams.base import Team, replicas
 from colllm_bench.teams.loading import policy_config, require_agents
 from colllm_bench.types import Episode, Turn
@@ -49,13 +50,14 @@ class DecentralizedTeam(Team):
         temperature: float,
         seed: int,
     ):
-        folder = require_agents(run, agents)
+        folder, date = require_agents(run, agents), recorded_date(run)
         common = {
             "folder": str(folder),
             "config": policy_config(run, config).to_dict(),
             "temperature": temperature,
             "max_action_tokens": config.max_action_tokens,
             "seed": seed,
+            "date": date and date.isoformat(),
         }
         self._processes: list[_Process] = []
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench.models.sampling import PerTurnRandom
 from colllm_bench.teams.base import Team, replicas
+from colllm_bench.teams.thoughts import without_thoughts
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
@@ -62,13 +64,29 @@ class LanguageModelTeam(Team):
             for episode, own in zip(self.running, turns, strict=True):
                 turn = own[a]
                 if turn is not None:
-                    turn.prompt_ids = self._prompt(episode.trajectories[a], turn.observation)
+                    turn.prompt_ids = self._prompt(episode, episode.trajectories[a], turn)
                 flat.append(turn)
-        sampled = self.session.act([turn and turn.prompt_ids for turn in flat])
-        for turn, result in zip(flat, sampled, strict=True):
-            if turn is not None:
+        sampled = self.session.generate([turn and turn.prompt_ids for turn in flat])
+        for row, (turn, result) in enumerate(zip(flat, sampled, strict=True)):
+            if turn is not None and result is None:
+                self._exceeded(self.running[row % len(self.running)])
+            elif turn is not None:
                 turn.action_ids, turn.logprobs = result
-                turn.action_text = self.team.prompts.text(turn.action_ids)
+                turn.action_text = self._answer(turn.action_ids)
+
+    def _answer(self, action_ids: Sequence[int]) -> str:
+        """What an action says to the environment: thoughts are sampled and trained on only."""
+        prompts = self.team.prompts
+        opening = "<think>" if prompts.template.opens_thought else ""
+        return without_thoughts(opening + prompts.text(action_ids))
+
+    def _exceeded(self, episode: Episode) -> None:
+        episode.context_exceeded = True
+        warnings.warn(
+            "a transcript reached the end of the model's context of "
+            f"{self.team.prompts.context_length} tokens: such episodes are truncated there",
+            stacklevel=2,
+        )
 
     def keep_running(self, running: Sequence[int]) -> None:
         self.running = [self.running[i] for i in running]
@@ -76,13 +94,26 @@ class LanguageModelTeam(Team):
             self.session.keep(list(running))
 
     def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        trajectory.final_prompt_ids = self._after(trajectory.turns[-1], observation)
+        ids = self._after(trajectory.turns[-1], observation)
+        context = self.team.prompts.context_length
+        if context is not None:
+            turns = trajectory.turns
+            ids = ids[: context - sum(len(x.prompt_ids) + len(x.action_ids) for x in turns)]
+        trajectory.final_prompt_ids = ids
 
-    def _prompt(self, trajectory: Trajectory, observation: str) -> list[int]:
-        if len(trajectory.turns) == 1:
-            return self.team.prompts.first(trajectory.instructions, observation)
-        return self._after(trajectory.turns[-2], observation)
+    def _prompt(self, episode: Episode, trajectory: Trajectory, turn: Turn) -> list[int]:
+        if len(trajectory.turns) > 1:
+            return self._after(trajectory.turns[-2], turn.observation)
+        prompts, instructions = self.team.prompts, trajectory.instructions
+        ids = prompts.first_turn(instructions, turn.observation)
+        reserve = self.max_action_tokens + 1
+        if prompts.fits(len(ids) + reserve):
+            return ids
+        # An episode has a turn at least: the task is shown as far as it fits.
+        self._exceeded(episode)
+        text = prompts.shortened(instructions, turn.observation, reserve)
+        return prompts.first_turn(instructions, text)
 
     def _after(self, previous: Turn, observation: str) -> list[int]:
         ended = previous.action_ids[-1] in self.team.prompts.end_ids
-        return self.team.prompts.next(observation, ended=ended)
+        return self.team.prompts.next_turn(observation, ended=ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.runs import checkpoints
 from colllm_bench.runs.folder import read_config
 from colllm_bench.runs.naming import agent_folder
+from colllm_bench.runs.origin import base_digest, recorded_date, require_base
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm, resolve
@@ -25,7 +27,9 @@ def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[st
     return names if seats is None else [names[seat] for seat in seats]
 
 
-def build_policy(config: RunConfig, env: Any, *, critic_slots: int = 0) -> Any:
+def build_policy(
+    config: RunConfig, env: Any, *, critic_slots: int = 0, date: datetime.date | None = None
+) -> Any:
     """The policy of all agents of ``env`` as a run starts it: the untrained model.
 
     Args:
@@ -33,13 +37,15 @@ def build_policy(config: RunConfig, env: Any, *, critic_slots: int = 0) -> Any:
         env: the run's environment; its ``roles`` (agent to role), if it has them, say which
             agents share a policy.
         critic_slots: adapters to add for critics.
+        date: what a chat template that prints today's date prints; None: today's.
 
     Returns:
         A :class:`colllm_bench.models.team_policy.TeamPolicy`.
     """
     agents, roles = list(env.possible_agents), getattr(env, "roles", None)
     return build_team(
-        config, agents, critic_slots=critic_slots, roles=roles and [roles[a] for a in agents]
+        config, agents, critic_slots=critic_slots, roles=roles and [roles[a] for a in agents],
+        date=date,
     )
 
 
@@ -65,7 +71,34 @@ def policy_config(run: Path, config: RunConfig) -> RunConfig:
     because each has a folder of its own."""
     recorded = read_config(run)
     fields = {name: getattr(recorded, name) for name in fields_with(role="policy")}
+    if same_base(run, config):
+        fields["model"] = config.model  # the run's base, at another place
     return config.replace(**fields, share="none", gradient_checkpointing=False)
+
+
+def require_same_base(run: Path, config: RunConfig) -> None:
+    """Refuse a ``config.model`` that is not the base of a trained run, at another place.
+
+    Raises:
+        ConfigError: other files, or a run that recorded no digest of its base.
+    """
+    if not same_base(run, config):
+        digest = base_digest(run)
+        raise ConfigError(
+            f"--model {config.model!r} is not the base that {run} was trained on",
+            allowed=f"a model with digest {digest}" if digest else "the model that it names",
+            fix="leave it out, or name the place of the same files",
+        )
+
+
+def same_base(run: Path, config: RunConfig) -> bool:
+    """Whether ``config.model`` is the base that the run was trained on, wherever it lies."""
+    from colllm_bench.models.base_files import digest, find_source
+
+    if config.model == read_config(run).model:
+        return True
+    recorded = base_digest(run)
+    return recorded is not None and digest(find_source(config.model, config.env)) == recorded
 
 
 def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | None = None) -> Any:
@@ -84,7 +117,9 @@ def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | Non
     """
     run = Path(run)
     folder = require_agents(run, agents)
-    policy = build_team(policy_config(run, config or resolve(read_config(run))), agents)
+    config = policy_config(run, config or resolve(read_config(run)))
+    policy = build_team(config, agents, date=recorded_date(run))
+    require_base(run, policy.loaded.digest, config.model)
     policy.load(folder)
     return policy
 

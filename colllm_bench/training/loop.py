@@ -44,7 +44,8 @@ def train(
     """
     config = resolve(config)
     check_config(config)
-    trainer, callback = Trainer(config), callback or Callback()
+    trainer = Trainer(config, date=folder.date if folder is not None else None)
+    callback = callback or Callback()
     start = 0 if folder is None else _restore(trainer, folder)
     callback.on_start(config.iterations * config.batch, start * config.batch)
     try:
@@ -72,6 +73,7 @@ def _restore(trainer: Trainer, folder: RunFolder) -> int:
     Returns:
         The iteration to go on with.
     """
+    folder.note_base(trainer.team.loaded.digest)
     start, checkpoint = 0, folder.load_checkpoint()
     if checkpoint is not None:
         start, state = checkpoint
@@ -118,7 +120,7 @@ def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
         "trained": raw_results(played["trained"]), "untrained": folder.read_json("untrained.json")
     }
     teams |= {name: raw_results(episodes) for name, episodes in played.items() if name != "trained"}
-    summary = summarize_teams(config, teams) | {"parameters": trainer.team.counts()}
+    summary = summarize_teams(config, teams) | {"parameters": trainer.team.parameter_counts()}
     if about := provenance_of(trainer.envs[0]):
         summary["provenance"] = about
     for name, episodes in played.items():

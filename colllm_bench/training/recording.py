@@ -37,6 +37,8 @@ def describe(episodes: Sequence[Episode]) -> dict[str, float]:
         # Of the sampled tokens, per turn: an unbiased estimate of the policy's entropy.
         "sampled_entropy": -fmean(sum(turn.logprobs) for turn in turns),
     }
+    if exceeded := sum(e.context_exceeded for e in episodes):
+        row["context_exceeded"] = exceeded  # only where it happens: most models never need it
     if all(e.success is not None for e in episodes):
         row["success"] = fmean(e.success for e in episodes)
     return row

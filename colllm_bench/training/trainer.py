@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,14 +25,15 @@ class Trainer:
 
     Args:
         config: resolved (see :func:`colllm_bench.setup.resolve.resolve`).
+        date: what a chat template that prints today's date prints; None: today's.
     """
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, *, date: datetime.date | None = None):
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
         slots = algorithm.critic_slots(len(self.envs[0].possible_agents))
-        self.team = build_policy(config, self.envs[0], critic_slots=slots)
+        self.team = build_policy(config, self.envs[0], critic_slots=slots, date=date)
         self.algorithm = algorithm(config)
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         self.actor = ActorLearner(self.team, self.algorithm, config)

@@ -6,6 +6,7 @@ the evaluation derives from the run's seed, and the team's files hold its exact 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Reevaluation:
 
     Attributes:
         teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.raw_results` by team.
-        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.counts`.
+        parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.parameter_counts`.
     """
 
     teams: dict[str, dict[str, Any]]
@@ -33,7 +34,12 @@ class Reevaluation:
 
 
 def play_again(
-    config: RunConfig, folder: Path, agents: Sequence[str], *, split: str = "eval"
+    config: RunConfig,
+    folder: Path,
+    agents: Sequence[str],
+    *,
+    split: str = "eval",
+    date: str | None = None,
 ) -> Reevaluation:
     """Load a trained team and evaluate it, the untrained one and the reference teams.
 
@@ -42,12 +48,13 @@ def play_again(
         folder: the trained team, a folder an agent
             (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
         agents: their names, as the environment has them.
+        date: the run's, by its ``environment.json``: what chat templates print as today's.
         split: ``train`` plays the trained team alone, on tasks that are not held out.
 
     Raises:
         ConfigError: the files are no team of this model and these settings.
     """
-    team = _build(config, agents)
+    team = _build(config, agents, datetime.date.fromisoformat(date) if date else None)
     teams = {}
     if split == "eval":
         teams["untrained"] = raw_results(evaluate_team(config, team))
@@ -55,10 +62,10 @@ def play_again(
     teams["trained"] = raw_results(evaluate_team(config, team, split=split))
     if split == "eval":
         teams |= {name: raw_results(played) for name, played in reference_teams(config).items()}
-    return Reevaluation(teams, team.counts())
+    return Reevaluation(teams, team.parameter_counts())
 
 
-def _build(config: RunConfig, agents: Sequence[str]) -> Any:
+def _build(config: RunConfig, agents: Sequence[str], date: datetime.date | None) -> Any:
     """The team as its run began: the untrained model."""
     import torch
 
@@ -72,6 +79,7 @@ def _build(config: RunConfig, agents: Sequence[str]) -> Any:
     return TeamPolicy.build(
         config, agents, generator=torch_generator(config.seed, "adapters"),
         roles=roles and [roles[agent] for agent in agents],
+        date=date,
     )
 
 
@@ -101,7 +109,7 @@ def _load_slot(team: Any, folder: Path, slot: int) -> None:
         return
     from safetensors.torch import load_file
 
-    model, weights = team.copies[slot], load_file(str(folder / "model.safetensors"))
+    model, weights = team.policy_models[slot], load_file(str(folder / "model.safetensors"))
     state = model.state_dict()
     # A tied tensor is written once: its other names are found by where they lie.
     there = {state[name].data_ptr() for name in weights if name in state}

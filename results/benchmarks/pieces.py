@@ -69,7 +69,8 @@ class Play:
         self.team, self.rng = team, random.Random(0)
         self.session = team.session(
             episodes, generator=torch.Generator(team.device).manual_seed(0),
-            temperature=temperature, max_action_tokens=ACTION_TOKENS, reuse=reuse, end_ids=(),
+            temperature=temperature, max_action_tokens=ACTION_TOKENS, cache_policy=reuse,
+            end_ids=(),
         )
         self.episodes = [
             Episode(e, e, [Trajectory(name, a, "") for a, name in enumerate(team.agents)])
@@ -88,7 +89,7 @@ class Play:
                 self.turns.append(turn)
 
     def act(self) -> None:
-        results = self.session.act([turn.prompt_ids for turn in self.turns])
+        results = self.session.generate([turn.prompt_ids for turn in self.turns])
         for turn, (ids, logprobs) in zip(self.turns, results, strict=True):
             turn.action_ids, turn.logprobs = ids, logprobs
 

@@ -262,10 +262,10 @@ def test_models_that_cannot_be_used(fails, tmp_path):
     said = fails(*SMALL, "--model", "./mute")
     assert "has no chat template; fix: give one with --chat-template FILE" in said
     assert "cannot be read" in fails(*SMALL, "--model", "./mute", "--chat-template", "no.jinja")
-    make_model(make_config("Llama", max_position_embeddings=48)).save_pretrained("short")
+    make_model(make_config("Llama", max_position_embeddings=16)).save_pretrained("short")
     make_tokenizer().save_pretrained(tmp_path / "short")
     said = fails(*SMALL, "--model", "./short", "--style", "brief", "--max-action-tokens", "4")
-    assert "longer than the model's context of 48; fix: fewer turns" in said
+    assert "longer than the model's context of 16; fix: fewer turns" in said
     assert not list(tmp_path.glob("results/*/*/*/*/*")), "a run that never began leaves nothing"
 
 

@@ -140,7 +140,7 @@ def test_refusals(runs, tmp_path, capsys):
         (): "no team to evaluate; allowed: a run folder",
         (tmp_path / "nothing",): "is unknown: no such folder",
         (one, one): "is named twice",
-        (one, "--model", "tiny"): "--model has no effect on these teams",
+        (one, "--model", "tiny"): "is not the base that",
         (one, "--rpm", "5"): "--rpm has no effect",
         ("untrained", "--decentralized"): "--decentralized without a trained team",
         (one, "--greedy", "--temperature", "1"): "--greedy with --temperature; fix: one of them",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 
 import pytest
-from tiny_envs import tiny_config
 from tiny_runs import (
     LEAVE,
     assert_same,
@@ -15,9 +14,6 @@ from tiny_runs import (
     trainer_for,
     turns_of,
 )
-
-from colllm_bench.errors import ConfigError
-from colllm_bench.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("algo", ["cc", "dc"])
@@ -133,10 +129,3 @@ def test_a_critics_pass_reads_every_episode_once(model_folder, minibatches, part
     trainer.critic.update(episodes)
     rows = [row.ids for row in trainer.critic.critic_input.sequences(episodes)]
     assert len(steps) == 2 * parts and sorted(read) == sorted(rows * 2)
-
-
-def test_a_history_longer_than_the_critics_context_is_refused(model_folder):
-    trainer = Trainer(tiny_config(model_folder("Llama"), "cc", env_options={"turns": 4}))
-    episodes = trainer.play(0)
-    with pytest.raises(ConfigError, match="tokens at once, and its model's context is 256"):
-        trainer.critic.write_values(episodes)

@@ -20,7 +20,7 @@ def told(trainer, actions, advantage):
     for a, name in enumerate(trainer.team.agents):
         trajectory = Trajectory(name, a, "")
         for t, action in enumerate(actions):
-            ids = prompts.next("now", ended=True) if t else prompts.first("", "now")
+            ids = prompts.next_turn("now", ended=True) if t else prompts.first_turn("", "now")
             trajectory.turns.append(Turn("now", ids, list(action), advantage=advantage))
         trajectories.append(trajectory)
     episode = Episode(0, 0, trajectories)

@@ -10,14 +10,14 @@ from helpers import batch_of, build_team, play, shake
 from random_models import make_config, make_model
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models.adapters import attach
+from colllm_bench.models.adapters import add_adapters
 
 IDS = torch.arange(6 * 9).view(6, 9) * 11 % 320
 
 
 def adapted(architecture="Llama", slots=3, rank=4, seed=0):
     model = make_model(make_config(architecture)).eval()
-    adapters = attach(model, slots, rank, 8.0, torch.Generator().manual_seed(seed))
+    adapters = add_adapters(model, slots, rank, 8.0, torch.Generator().manual_seed(seed))
     return model, adapters
 
 

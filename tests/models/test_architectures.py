@@ -32,7 +32,7 @@ def test_sampled_equals_scored(model_folder, family):
     shake(team)
     assert team.supports_kv_cache
     assert parity(team, play(team, drop={0: [2, 0]})) < 1e-4
-    assert parity(team, play(team, turns=2, reuse="none")) < 1e-4
+    assert parity(team, play(team, turns=2, cache_policy="none")) < 1e-4
 
 
 @pytest.mark.parametrize("family,changes", WINDOWED)

@@ -46,7 +46,7 @@ def test_a_generated_token_waits_once(model_folder, exchanges, tuning, streams):
             2, generator=generator, temperature=1.0, max_action_tokens=tokens, end_ids=()
         )
         exchanges[0] = 0
-        actions = session.act(prompts)
+        actions = session.generate(prompts)
         counts[tokens] = exchanges[0]
         assert [len(ids) for ids, _ in actions] == [tokens] * 4
     assert counts[12] - counts[2] == 10

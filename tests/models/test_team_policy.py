@@ -11,7 +11,7 @@ import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models.team_policy import assign_slots
+from colllm_bench.models.parameter_sharing import assign_slots
 
 
 def gap(team, episodes, **options):
@@ -42,7 +42,7 @@ def test_reuse_changes_nothing(model_folder, tuning):
     with_cache = play(team, drop={0: [2, 1]})
     assert max(map(len, actions(with_cache))) > 1
     for reuse in ("turn", "none"):
-        again = play(team, drop={0: [2, 1]}, reuse=reuse)
+        again = play(team, drop={0: [2, 1]}, cache_policy=reuse)
         assert actions(again) == actions(with_cache)
         assert gap(team, again) < 1e-4
 
@@ -53,7 +53,7 @@ def test_a_finished_session_frees_its_cache_at_once(model_folder):
     session = team.session(
         2, generator=torch.Generator(), temperature=1.0, max_action_tokens=2
     )
-    session.act([team.prompts.first("", "hold")] * 4)
+    session.generate([team.prompts.first_turn("", "hold")] * 4)
     buffers = [weakref.ref(layer.keys) for cache in session._caches for layer in cache.layers]
     assert all(buffer() is not None for buffer in buffers)
     gc.disable()
@@ -69,14 +69,14 @@ def test_rows_that_do_not_act_are_left_alone(model_folder):
     team = build_team(model_folder(), 2)
     shake(team)
     options = dict(temperature=0.0, max_action_tokens=3)
-    first = [team.prompts.first("rules", text) for text in ("a", "3 guards", "hold the fort")]
-    later = team.prompts.next("12 guards at the gate", ended=True)
+    first = [team.prompts.first_turn("rules", text) for text in ("a", "3 guards", "hold the fort")]
+    later = team.prompts.next_turn("12 guards at the gate", ended=True)
     session = team.session(2, generator=torch.Generator(), **options)
-    one = session.act([first[0], None, first[1], first[2]])
-    two = session.act([None, first[0], later, None])
-    three = session.act([later, later, None, later])
+    one = session.generate([first[0], None, first[1], first[2]])
+    two = session.generate([None, first[0], later, None])
+    three = session.generate([later, later, None, later])
     assert one[1] is None and two[0] is None and two[3] is None and three[2] is None
-    assert session.act([None] * 4) == [None] * 4
+    assert session.generate([None] * 4) == [None] * 4
     row = {0: [(first[0], one[0]), (later, three[0])], 1: [(first[0], two[1]), (later, three[1])],
            2: [(first[1], one[2]), (later, two[2])], 3: [(first[2], one[3]), (later, three[3])]}
     for r, turns in row.items():
@@ -84,7 +84,7 @@ def test_rows_that_do_not_act_are_left_alone(model_folder):
         for prompt, (ids, logprobs) in turns:
             feeds: list = [None, None]
             feeds[r // 2] = prompt
-            found = alone.act(feeds)[r // 2]
+            found = alone.generate(feeds)[r // 2]
             assert found[0] == ids
             assert found[1] == pytest.approx(logprobs, abs=1e-4)
 
@@ -111,11 +111,11 @@ def test_greedy_takes_the_most_probable_token(model_folder):
 def test_samples_follow_the_distribution(model_folder):
     """Frequencies of the first token over 4000 rows against softmax(logits / temperature)."""
     team = build_team(model_folder(), 1)
-    prompt = team.prompts.first("", "3 guards")
+    prompt = team.prompts.first_turn("", "3 guards")
     session = team.session(
         4000, generator=torch.Generator().manual_seed(0), temperature=0.6, max_action_tokens=1
     )
-    drawn = torch.tensor([ids[0] for ids, _ in session.act([prompt] * 4000)])
+    drawn = torch.tensor([ids[0] for ids, _ in session.generate([prompt] * 4000)])
     with torch.no_grad():
         logits = team.model(input_ids=torch.tensor([prompt]), use_cache=False).logits[0, -1]
     expected = torch.softmax(logits / 0.6, -1)
@@ -279,8 +279,6 @@ def test_bad_requests_are_one_line(model_folder, tmp_path, tokenizer):
 
             load_base(model_folder(), device="cuda")
     team = build_team(model_folder())
-    with pytest.raises(ConfigError, match="256"):
-        play(team, 1, 1, max_action_tokens=250)
     with pytest.raises(ConfigError, match="temperature"):
         play(team, 1, 1, temperature=-1.0)
     with pytest.raises(ConfigError, match="temperature"):

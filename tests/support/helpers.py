@@ -66,13 +66,14 @@ def play(
                 turn = Turn(" ".join(rng.choices(WORDS, k=rng.randint(1, 6))))
                 trajectory = episode.trajectories[a]
                 if t == 0:
-                    turn.prompt_ids = team.prompts.first(trajectory.instructions, turn.observation)
+                    text = turn.observation
+                    turn.prompt_ids = team.prompts.first_turn(trajectory.instructions, text)
                 else:
                     ended = trajectory.turns[-1].action_ids[-1] in team.prompts.end_ids
-                    turn.prompt_ids = team.prompts.next(turn.observation, ended=ended)
+                    turn.prompt_ids = team.prompts.next_turn(turn.observation, ended=ended)
                 trajectory.turns.append(turn)
                 turn_of[len(turn_of)] = turn
-        results = session.act([turn.prompt_ids for turn in turn_of.values()])
+        results = session.generate([turn.prompt_ids for turn in turn_of.values()])
         for turn, (ids, logprobs) in zip(turn_of.values(), results):
             turn.action_ids, turn.logprobs, turn.reward = ids, logprobs, 0.0
             turn.action_text = team.prompts.text(ids)

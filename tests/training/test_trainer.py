@@ -12,6 +12,7 @@ from trainer_steps import actors, critics, moved, same, step
 
 from colllm_bench.config import RunConfig
 from colllm_bench.models.loading import load_base
+from colllm_bench.training.callbacks import Callback
 from colllm_bench.training.loop import train
 from colllm_bench.training.recording import describe
 from colllm_bench.training.trainer import Trainer
@@ -153,17 +154,17 @@ def test_with_one_agent_both_critics_are_the_same(folder):
 # -- the loop
 
 
-class Listener:
+class Listener(Callback):
     def __init__(self):
         self.heard = []
 
-    def start(self, total, done):
+    def on_start(self, total, done):
         self.heard.append(("start", total, done))
 
-    def iteration(self, row, episodes):
+    def on_iteration(self, row, episodes):
         self.heard.append(("iteration", row["iteration"], row["episodes"], len(episodes)))
 
-    def close(self):
+    def on_train_end(self):
         self.heard.append(("close",))
 
 
