@@ -47,7 +47,7 @@ class _CheckoutFinder:
 
 _root = Path(__file__).parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "baselines" / "__init__.py").is_file():
-    sys.meta_path.append(_CheckoutFinder(_root))
+    sys.meta_path.insert(0, _CheckoutFinder(_root))  # before that of an editable installation
 
 _LAZY = {
     "make": "colllm_bench.registry:make",

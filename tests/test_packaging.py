@@ -62,7 +62,7 @@ def wheel(tmp_path_factory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     for room in ROOMS:
         shutil.copytree(ROOT / room, where / room, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, where)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     run(*pip, "-w", str(where / "made"), str(where), cwd=where)
@@ -135,7 +135,7 @@ def test_everything_asked_for_is_pinned():
 
 def test_make_is_instant_once_set_up(tmp_path):
     """With the stamp newer than what decides the set-up, make goes straight to the command."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "setup.py", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     dry = run("make", "-n", "run", cwd=tmp_path)
     assert "-m venv" in dry and '-c constraints.txt -e ".[train,plots]"' in dry
@@ -155,7 +155,7 @@ def test_make_is_instant_once_set_up(tmp_path):
 
 
 def test_make_refuses_a_python_that_is_too_old(tmp_path):
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "setup.py", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     old = tmp_path / "python3"
     old.write_text(

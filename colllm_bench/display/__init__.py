@@ -1,4 +1,4 @@
-"""What a terminal shows: progress bars, tables of results and jobs.
+"""What a terminal shows: progress, tables of results and jobs, an evaluation's report.
 
-May import the core and runs. No torch.
+May import evaluation and training (callbacks) and all that they may. No torch.
 """

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from colllm_bench.models.sampling import PerTurnRandom
 from colllm_bench.teams.base import Team, replicas
 from colllm_bench.teams.thoughts import without_thoughts
 from colllm_bench.types import Episode, Trajectory, Turn
@@ -49,7 +48,10 @@ class LanguageModelTeam(Team):
             max_action_tokens=self.max_action_tokens,
         )
 
-    def _streams(self) -> PerTurnRandom:
+    def _streams(self) -> Any:
+        """A stream of random numbers for every agent, episode and turn."""
+        from colllm_bench.models.sampling import PerTurnRandom  # torch
+
         places = list(zip(self.running, replicas(self.running), strict=True))
         names = [
             (self.running[0].trajectories[a].agent, episode.seed, replica)

@@ -167,7 +167,8 @@ def test_a_team_that_fails_is_named_and_what_was_finished_is_kept(team, tmp_path
     assert cli.execute(main, argv) == 1
     line = capsys.readouterr().err
     label = "random with constant:hold" if cross else "constant:hold"
-    assert line.startswith(f"error: playing {label} failed: ZeroDivisionError: division by zero;")
+    failure = f"error: playing {label} failed: ZeroDivisionError: division by zero, "
+    assert line.startswith(failure + "raised by Constant.act (my_team.py, line ")
     assert line.count("\n") == 1 and "--debug" in line
     record = read_json(next((tmp_path / "evaluations").rglob("*.json")))
     assert not record["complete"]

@@ -203,7 +203,7 @@ def test_a_real_game_can_be_trained_on(model_folder, algo):
     )
     rows = []
     callback = Listener()
-    callback.iteration = lambda row, episodes: rows.append(row)
+    callback.on_iteration = lambda row, episodes: rows.append(row)
     train(config, callback=callback)
     (row,) = rows
     assert row["length"] == 16 and row["agent_turns"] == 2 * 2 * 16
@@ -221,7 +221,7 @@ def test_it_learns(folder, algo):
     )
     returns = []
     callback = Listener()
-    callback.iteration = lambda row, episodes: returns.append(row["return"])
+    callback.on_iteration = lambda row, episodes: returns.append(row["return"])
     train(config, callback=callback)
     first, last = sum(returns[:2]) / 2, sum(returns[-2:]) / 2
     assert last > first + 0.3, returns
