@@ -16,6 +16,8 @@ INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 DOCUMENTED := $(VENV)/.documented
 PACKAGE := build/package/colllm_bench
+JOBS ?= 2
+TEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .PHONY: run test test-all lint docs package
@@ -24,13 +26,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PI
 run: $(INSTALLED)
 	$(BIN)/python -m colllm_bench.run --env strategy --algo cc $(ARGS)
 
-# all tests but the slow ones
+# all tests but the slow ones, in JOBS processes of one thread each
 test: $(TESTABLE)
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	$(TEST) -m "not slow" $(ARGS)
 
 # all tests
 test-all: $(TESTABLE)
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(TEST) $(ARGS)
 
 # style of all files, types of the public modules
 lint: $(TESTABLE) package
