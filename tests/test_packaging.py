@@ -149,9 +149,9 @@ def test_make_is_instant_once_set_up(tmp_path):
     )
     (tmp_path / ".venv" / ".testable").touch()
     tests = run("make", "-n", "test", "test-all", cwd=tmp_path).splitlines()
-    assert tests == [
-        '.venv/bin/python -m pytest -q -m "not slow" ', ".venv/bin/python -m pytest -q "
-    ]
+    alone = "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE"
+    command = f"{alone} .venv/bin/python -m pytest -q -n 2 --dist loadfile"
+    assert tests == [f'{command} -m "not slow" ', f"{command} "]
 
 
 def test_make_refuses_a_python_that_is_too_old(tmp_path):
