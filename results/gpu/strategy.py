@@ -1,4 +1,4 @@
-"""``--env strategy --algo cc`` with the built-in model on the device, in bf16 and in float32,
+"""``--env strategy --algo cc`` with the built-in model on the device, in float32 and in bf16,
 beside the CPU's reference runs; and what a generated token of it costs."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHOWN = ("episodes", "return", "success", "length", "explained_variance", "kl")
 
 def measure(report: Report) -> None:
     report.add("reference", reference(report.tiny))
-    for place, dtype in enumerate(("bfloat16", "float32")):
+    for place, dtype in enumerate(("float32", "bfloat16")):
         # What is left is shared by the dtypes that are still to come.
         seconds = (report.left - PROFILE_S) / (2 - place)
         report.part(dtype, lambda d=dtype, s=seconds: learn(report, d, s))
