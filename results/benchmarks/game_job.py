@@ -23,8 +23,8 @@ from colllm_bench.models.team_policy import TeamPolicy
 from colllm_bench.rollout import rollout
 from colllm_bench.teams.language_model import LanguageModelTeam
 
-PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-"""A chat template that adds nothing, so that prompts have as many tokens as the peer's."""
+PLAIN = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
+"""A chat template that adds a line end only: prompts have a token a turn more than the peer's."""
 
 
 def reward(texts: list[str]) -> float:

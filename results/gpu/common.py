@@ -146,15 +146,15 @@ def token_profile(team: Any, episodes: int, prompt: int, tokens: int = 9) -> dic
     feeds = [[5 + (row + i) % 200 for i in range(prompt + row % 2)] for row in range(rows)]
     counts, seconds, events = {}, {}, None
     for limit in (1, tokens):
-        session(limit).act(feeds)  # warm
+        session(limit).generate(feeds)  # warm
         tries = [session(limit) for _ in range(3)]
-        seconds[limit] = min(seconds_of(lambda s=s: s.act(feeds))[0] for s in tries)
+        seconds[limit] = min(seconds_of(lambda s=s: s.generate(feeds))[0] for s in tries)
         activities = [torch.profiler.ProfilerActivity.CPU]
         if torch.cuda.is_available():
             activities.append(torch.profiler.ProfilerActivity.CUDA)
         watched = session(limit)
         with torch.profiler.profile(activities=activities) as profile:
-            watched.act(feeds)
+            watched.generate(feeds)
             synchronize()
         events = profile.key_averages()
         counts[limit] = _kinds(events)
