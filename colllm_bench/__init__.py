@@ -9,16 +9,21 @@ The public names, loaded when first used so that ``import colllm_bench`` costs n
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
+import warnings
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers and editors read; at run time __getattr__ loads them
     from colllm_bench.config import RunConfig
     from colllm_bench.evaluation.held_out import evaluate_team
     from colllm_bench.registry import make, make_aec, register_algorithm, register_env
+    from colllm_bench.teams.specs import register_team
     from colllm_bench.training.callbacks import Callback
     from colllm_bench.training.loop import train
 
@@ -45,6 +50,33 @@ class _CheckoutFinder:
         return spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
 
 
+class _MovedFinder(Loader):
+    """Modules that documentation of version 0.1 named and that lie elsewhere now."""
+
+    MOVED = {
+        "colllm_bench.alone": "colllm_bench.teams.agent_process",
+        "colllm_bench.spaces": "colllm_bench.envs.spaces",
+        "colllm_bench.envs.coding.pool": "colllm_bench.envs.coding.sandbox.shared_pool",
+    }
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in self.MOVED else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        new = self.MOVED[spec.name]
+        warnings.warn(f"{spec.name} is now {new}", DeprecationWarning, stacklevel=2)
+        return importlib.import_module(new)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to do: the module that has moved is loaded."""
+
+    def get_code(self, name: str) -> CodeType | None:
+        """The module's code, for ``python -m``."""
+        spec = importlib.util.find_spec(self.MOVED[name])
+        return spec.loader.get_code(spec.name) if spec else None  # type: ignore[union-attr]
+
+
+sys.meta_path.append(_MovedFinder())
 _root = Path(__file__).parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "baselines" / "__init__.py").is_file():
     sys.meta_path.insert(0, _CheckoutFinder(_root))  # before that of an editable installation
@@ -69,6 +101,7 @@ __all__ = [
     "make_aec",
     "register_algorithm",
     "register_env",
+    "register_team",
     "train",
 ]
 

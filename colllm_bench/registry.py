@@ -81,10 +81,7 @@ class AlgorithmSpec:
 @dataclass(frozen=True)
 class ModelSpec:
     """A model that ships with the package: a folder an environment under ``path`` (relative to
-    the package), because each environment has a language of its own.
-
-    ``general`` names the one for environments that have none of their own.
-    """
+    the package); ``general`` names the one for environments that have none of their own."""
 
     name: str
     path: str
@@ -94,8 +91,8 @@ class ModelSpec:
     def folder(self, env: str | None = None) -> Path:
         """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one."""
         root = Path(__file__).parent / self.path
-        own = root / (env or self.general)
-        return own if (own / "config.json").is_file() else root / self.general
+        folder = root / (env or self.general)
+        return folder if (folder / "config.json").is_file() else root / self.general
 
 
 ENVS: dict[str, EnvSpec] = {
@@ -114,10 +111,8 @@ ENVS: dict[str, EnvSpec] = {
         scripted="colllm_bench.envs.writing.scripted:Expert",
         random="colllm_bench.envs.writing.scripted:Random",
         demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
-        pretrain={
-            "vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500, "batch": 8,
-            "longest": 400,
-        },
+        pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
+                  "batch": 8, "longest": 400},
         action_tokens=48,
         full_action_tokens=256,
     ),
@@ -128,45 +123,37 @@ ENVS: dict[str, EnvSpec] = {
         scripted="colllm_bench.envs.coding.scripted:Expert",
         random="colllm_bench.envs.coding.scripted:Random",
         demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
-        pretrain={
-            "vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24, "longest": 640,
-            "observation_weight": 0.03,
-        },
+        pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
+                  "longest": 640, "observation_weight": 0.03},
         action_tokens=64,
         full_action_tokens=256,
     ),
 }
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(
-        "mc",
-        "colllm_bench.baselines.monte_carlo:MonteCarlo",
+        "mc", "colllm_bench.baselines.monte_carlo:MonteCarlo",
         "Monte-Carlo returns minus a baseline from the same start (group = MAGRPO)",
         options="colllm_bench.baselines.options:MonteCarloOptions",
     ),
     "cc": AlgorithmSpec(
-        "cc",
-        "colllm_bench.baselines.collm_cc:CentralizedCritic",
+        "cc", "colllm_bench.baselines.collm_cc:CentralizedCritic",
         "CoLLM-CC: one critic over everybody's observations and actions, GAE",
         options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
     "dc": AlgorithmSpec(
-        "dc",
-        "colllm_bench.baselines.collm_dc:DecentralizedCritics",
+        "dc", "colllm_bench.baselines.collm_dc:DecentralizedCritics",
         "CoLLM-DC: each agent its own critic on its own history, GAE",
         options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
     "central": AlgorithmSpec(
-        "central",
-        "colllm_bench.baselines.centralized:CentralizedExecution",
+        "central", "colllm_bench.baselines.centralized:CentralizedExecution",
         "one master model writes every agent's action: centralized execution",
         options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
 }
 MODELS: dict[str, ModelSpec] = {
     "tiny": ModelSpec(
-        "tiny",
-        "models/tiny",
-        "strategy",
+        "tiny", "models/tiny", "strategy",
         "the built-in language model, one an environment, for CPUs (default)",
     ),
 }

@@ -30,14 +30,14 @@ RUN_OPTIONS = ("name", "out", "seeds", "log")
 
 def parser(algo: str = RunConfig.algo) -> cli.Parser:
     """The command's options; those of the algorithm ``algo`` are in its help."""
-    made = cli.Parser(
+    command = cli.Parser(
         prog="python -m colllm_bench.run",
         usage="python -m colllm_bench.run [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(made, algo=algo)
-    folder = made.add_argument_group("run folder")
+    cli.add_config_options(command, algo=algo)
+    folder = command.add_argument_group("run folder")
     folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
     folder.add_argument(
         "--out", metavar="FOLDER",
@@ -47,7 +47,7 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
         "--resume", metavar="RUN_FOLDER", nargs="?", const="",
         help="go on with a run: this folder's, or (without a value) the one these settings name",
     )
-    what = made.add_argument_group("what to do")
+    what = command.add_argument_group("what to do")
     what.add_argument("--seeds", metavar="SEEDS", help="several runs: 0,1,2 or 0:3; a process each")
     what.add_argument("--jobs", type=int, metavar="N", help="processes at a time (default: cores)")
     what.add_argument("--no-eval", action="store_true", help="train only; --resume evaluates later")
@@ -60,7 +60,7 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
     what.add_argument("--quiet", action="store_true", help="print nothing but errors")
     what.add_argument("--debug", action="store_true", help="show tracebacks")
     what.add_argument("--version", action="store_true", help="print the version")
-    return made
+    return command
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,46 +68,46 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     exit_with_parent()
     args = parser(cli.algorithm_of(argv)).parse(argv)
-    given = vars(args)
-    if "version" in given:
+    options = vars(args)
+    if "version" in options:
         from colllm_bench import __version__
 
         print(__version__)
         return 0
-    if "list" in given:
+    if "list" in options:
         print(listing())
         return 0
     base, path = None, None
-    if given.get("resume"):
+    if options.get("resume"):
         from colllm_bench.runs.folder import read_config
 
-        path = Path(given["resume"])
+        path = Path(options["resume"])
         base = read_config(path)
     config, others = cli.build_config(args, RUN_OPTIONS, base)
-    given.update({key: value for key, value in others.items() if key not in given})
+    options.update({key: value for key, value in others.items() if key not in options})
     check_names(config)
-    if "log" in given:
+    if "log" in options:
         from colllm_bench.training.loggers import parse_names
 
-        given["log"] = parse_names(given["log"])
-    if "dry_run" in given:
+        options["log"] = parse_names(options["log"])
+    if "dry_run" in options:
         from colllm_bench.setup.resolve import resolve
 
         print(cli.to_toml(config, resolve(config)), end="")
         return 0
-    if "seeds" in given and "seed" not in given:
+    if "seeds" in options and "seed" not in options:
         if path is not None:
             raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
         from colllm_bench.launchers.jobs import run_seeds
 
-        seeds = cli.parse_seeds(given["seeds"])
-        paths = {seed: _path(config.replace(seed=seed), given) for seed in seeds}
-        return run_seeds(argv, paths, given)
-    return run_one(config, path or _path(config, given), args)
+        seeds = cli.parse_seeds(options["seeds"])
+        paths = {seed: _path(config.replace(seed=seed), options) for seed in seeds}
+        return run_seeds(argv, paths, options)
+    return run_one(config, path or _path(config, options), args)
 
 
-def _path(config: RunConfig, given: dict[str, Any]) -> Path:
-    return run_folder(config, given.get("name"), given.get("out"))
+def _path(config: RunConfig, options: dict[str, Any]) -> Path:
+    return run_folder(config, options.get("name"), options.get("out"))
 
 
 def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
@@ -116,19 +116,19 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     from colllm_bench.display.progress import make_progress
     from colllm_bench.runs.folder import RunFolder, check_free, holds_run
 
-    given = vars(args)
-    quiet, resume = "quiet" in given, "resume" in given and holds_run(path)
-    console = make_console(quiet=quiet and "trace" not in given)
+    options = vars(args)
+    quiet, resume = "quiet" in options, "resume" in options and holds_run(path)
+    console = make_console(quiet=quiet and "trace" not in options)
     if not resume:
         check_free(path)
     with console.status("loading"):
         config = prepare(config)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
-        loggers = _loggers(folder, given)
+        loggers = _loggers(folder, options)
         if not folder.complete:
-            shown = make_progress(console, quiet=quiet, trace="trace" in given)
-            _work(folder, [*shown, *loggers], console, evaluate="no_eval" not in given)
+            shown = make_progress(console, quiet=quiet, trace="trace" in options)
+            _work(folder, [*shown, *loggers], console, evaluate="no_eval" not in options)
         else:
             for logger in loggers:
                 logger.on_start(0, 0)
@@ -145,12 +145,12 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     return 0
 
 
-def _loggers(folder: Any, given: dict[str, Any]) -> list[Any]:
-    if "log" not in given:
+def _loggers(folder: Any, options: dict[str, Any]) -> list[Any]:
+    if "log" not in options:
         return []
     from colllm_bench.training.loggers import make_loggers
 
-    return make_loggers(given["log"], folder.path, folder.config)
+    return make_loggers(options["log"], folder.path, folder.config)
 
 
 def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool) -> None:

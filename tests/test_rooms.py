@@ -120,6 +120,29 @@ def test_a_checkout_has_no_second_door(name):
     assert f"ModuleNotFoundError: No module named 'colllm_bench.{name}'" in done.stderr
 
 
+@pytest.mark.parametrize(("old", "attribute"), [
+    ("colllm_bench.alone", "AgentWorker"), ("colllm_bench.spaces", "TextSpace"),
+    ("colllm_bench.envs.coding.pool", "shared_pool"),
+    ("colllm_bench.baselines.base", "ActorCritic"),
+])
+def test_modules_that_were_documented_are_found_at_their_old_place(old, attribute):
+    code = (f"import importlib, warnings; warnings.simplefilter('ignore'); "
+            f"print(getattr(importlib.import_module({old!r}), {attribute!r}).__module__)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and old not in done.stdout, done.stderr
+
+
+def test_an_agents_process_starts_under_its_old_name_too():
+    done = subprocess.run(
+        [sys.executable, "-m", "colllm_bench.alone"], input="", capture_output=True, text=True
+    )
+    new = subprocess.run(
+        [sys.executable, "-m", "colllm_bench.teams.agent_process"], input="",
+        capture_output=True, text=True,
+    )
+    assert (done.returncode, done.stdout) == (new.returncode, new.stdout)
+
+
 @pytest.mark.parametrize("module", sorted(m for m in MODULES if room(m) == "envs"))
 def test_environments_know_no_torch(module):
     tree = ast.parse(MODULES[module].read_text())

@@ -30,11 +30,11 @@ def field_docs(cls: type) -> dict[str, FieldDoc]:
         node for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__
     )
-    found = {}
+    docs = {}
     for field, below in pairwise(definition.body):
         documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
         if isinstance(field, ast.AnnAssign) and documented:
             above = [name for number, name in groups if definition.lineno < number < field.lineno]
             text = inspect.cleandoc(str(below.value.value))
-            found[field.target.id] = FieldDoc(text, above[-1] if above else "")
-    return found
+            docs[field.target.id] = FieldDoc(text, above[-1] if above else "")
+    return docs

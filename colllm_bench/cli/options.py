@@ -102,18 +102,17 @@ def help_of(about: Option, default: Any) -> str:
 
 
 def algorithm_of(argv: Sequence[str]) -> str:
-    """The algorithm that a command line names, before it is parsed: its flag, its file, the
-    run that it resumes, or the default."""
-    found = _value_of(argv, "--algo")
-    if found is None and (path := _value_of(argv, "--config")):
+    """The algorithm that a command line names, before it is parsed."""
+    name = _value_of(argv, "--algo")
+    if name is None and (path := _value_of(argv, "--config")):
         with contextlib.suppress(ConfigError):
-            found = load_toml(path).get("algo")
-            found = ",".join(map(str, found)) if isinstance(found, list) else found
-    if found is None and (path := _value_of(argv, "--resume")):
+            name = load_toml(path).get("algo")
+            name = ",".join(map(str, name)) if isinstance(name, list) else name
+    if name is None and (path := _value_of(argv, "--resume")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             recorded = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
-            found = recorded["config"]["algo"]
-    return str(found or RunConfig.algo)
+            name = recorded["config"]["algo"]
+    return str(name or RunConfig.algo)
 
 
 def _value_of(argv: Sequence[str], flag: str) -> str | None:

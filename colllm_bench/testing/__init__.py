@@ -89,13 +89,7 @@ def check_env(
     require(seeds, "check_env needs at least one seed")
     checker = EpisodeChecker(max_turns, cooperative, scripted)
     checker.overwrite = False
-    tracks: dict[int, list[str]] = {}
-
-    def play_once(seed: int) -> list[str]:
-        return checker.episode(make(), seed)
-
-    for seed in seeds:
-        tracks[seed] = _guarded(partial(play_once, seed))
+    tracks = {seed: _guarded(partial(_play, checker, make, seed)) for seed in seeds}
     checker.overwrite = True
     _check_repeats(make, checker, tracks)
     _check_copies(make, checker, seeds[0], tracks[seeds[0]])
@@ -112,6 +106,10 @@ def check_env(
         turns=checker.longest,
         observation=checker.widest,
     )
+
+
+def _play(checker: EpisodeChecker, make: Callable[[], Any], seed: int) -> list[str]:
+    return checker.episode(make(), seed)
 
 
 def _factory(env: str | Callable[..., Any], options: dict) -> Callable[[], Any]:
