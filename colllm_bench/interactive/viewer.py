@@ -123,56 +123,8 @@ class Viewer:
         self.console.print(Text(hint, style="dim"))
 
 
-class WatchedTeam(Team):
-    """Shows a team's episode while it is played, each turn once its outcome is known.
-
-    Args:
-        team: the team that plays.
-        viewer: shows the turns.
-        about: entries of the replay (``env``, ``split``, ``team``).
-        players: who acts for each agent, one label per agent; may be empty.
-    """
-
-    def __init__(
-        self, team: Team, viewer: Viewer, about: dict[str, Any], players: Sequence[str] = ()
-    ):
-        self.team, self.viewer, self.about, self.players = team, viewer, about, players
-        self.shown_turns, self.started = 0, False
-
-    def reset(self, episodes: Sequence[Episode]) -> None:
-        (self.episode,) = episodes
-        self.team.reset(episodes)
-
-    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
-        self.catch_up()
-        self.team.act(turns)
-
-    def keep_running(self, running: Sequence[int]) -> None:
-        self.team.keep_running(running)
-
-    def observe_final(self, trajectory: Trajectory, observation: str) -> None:
-        self.team.observe_final(trajectory, observation)
-
-    def close(self) -> None:
-        self.team.close()
-
-    def catch_up(self) -> None:
-        """Show the finished turns that were not shown yet; after the rollout, the last one."""
-        replay = finished_part(self.episode, self.about)
-        if not self.started and replay["frames"]:
-            self.viewer.show(panels.start_screen(replay))
-        self.started = True
-        for t in range(self.shown_turns, len(replay["turns"])):
-            self.viewer.show(panels.turn_screen(replay, t, players=self.players))
-        self.shown_turns = len(replay["turns"])
-
-
-class RecordingTeam(Team):
-    """Keeps the episode of a team, so that it can be read when the rollout was interrupted.
-
-    Attributes:
-        episode: None before the start.
-    """
+class _WrappedTeam(Team):
+    """A team of one episode at a time that another team plays for."""
 
     def __init__(self, team: Team):
         self.team = team
@@ -193,6 +145,48 @@ class RecordingTeam(Team):
 
     def close(self) -> None:
         self.team.close()
+
+
+class WatchedTeam(_WrappedTeam):
+    """Shows a team's episode while it is played, each turn once its outcome is known.
+
+    Args:
+        team: the team that plays.
+        viewer: shows the turns.
+        about: entries of the replay (``env``, ``split``, ``team``).
+        players: who acts for each agent, one label per agent; may be empty.
+    """
+
+    def __init__(
+        self, team: Team, viewer: Viewer, about: dict[str, Any], players: Sequence[str] = ()
+    ):
+        super().__init__(team)
+        self.viewer, self.about, self.players = viewer, about, players
+        self.shown_turns, self.started = 0, False
+
+    def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
+        self.catch_up()
+        super().act(turns)
+
+    def catch_up(self) -> None:
+        """Show the finished turns that were not shown yet; after the rollout, the last one."""
+        if self.episode is None:
+            return
+        replay = finished_part(self.episode, self.about)
+        if not self.started and replay["frames"]:
+            self.viewer.show(panels.start_screen(replay))
+        self.started = True
+        for t in range(self.shown_turns, len(replay["turns"])):
+            self.viewer.show(panels.turn_screen(replay, t, players=self.players))
+        self.shown_turns = len(replay["turns"])
+
+
+class RecordingTeam(_WrappedTeam):
+    """Keeps the episode of a team, so that it can be read when the rollout was interrupted.
+
+    Attributes:
+        episode: None before the start.
+    """
 
 
 def finished_episode(episode: Episode) -> Episode:
