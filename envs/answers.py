@@ -99,6 +99,15 @@ def only_thoughts(answer: object) -> bool:
     return isinstance(answer, str) and bool(answer.strip()) and not clean(answer).strip()
 
 
+def missing(answer: object) -> str:
+    """Why there is no answer at all, in a few words; "" if there is one."""
+    if not isinstance(answer, str):
+        return "nothing was written" if answer is None else "the answer is no text"
+    if not answer.strip().strip(INVISIBLE):
+        return "nothing was written"
+    return "thoughts, and no answer" if only_thoughts(answer) else ""
+
+
 def without_thoughts(text: str) -> str:
     """``text`` without blocks of thoughts.
 

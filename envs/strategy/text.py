@@ -84,6 +84,20 @@ def _on_first_line(text: str) -> tuple[str | None, str]:
     return (order, tail) if order in _ORDERS else (None, "")
 
 
+def fault(text: object) -> str:
+    """What is wrong with the form of an action that gives no order, in a few words."""
+    missing = answers.missing(text)
+    if missing:
+        return missing
+    words = set(re.findall(r"\w+", answers.clean(text)[:MAX_ACTION].lower()))
+    named = [order for order in ORDERS if order in words]
+    if not named:
+        return "it names none of " + ", ".join(ORDERS)
+    if len(named) > 1:
+        return "it names several orders: " + ", ".join(named)
+    return f"it mentions {named[0]}, but an order must stand alone or behind a label (Order: march)"
+
+
 _ITEM = re.compile(r"\s*(?:>\s*)*(?:\(?(?:\d{1,2}|[a-z])[).]|\d{1,2}:|[-*+\u2022])\s+(.*)")
 _LABEL = re.compile(
     r"\W*(?:(?:so|thus|therefore|sure|ok|okay|here|is|s|my|the|our|your|final|best|next|chosen|"

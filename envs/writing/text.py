@@ -88,6 +88,12 @@ def clean(action: object) -> str | None:
     return " ".join(kept.split())
 
 
+def notice(action: object) -> str:
+    """What is wrong with the form of an action that is no section."""
+    missing = answers.missing(action)
+    return f"not a section ({missing}): it counts as empty" if missing else NOTICE
+
+
 def _set_apart(section: str) -> str:
     """The content of the one tag or fence, if nothing or an announcement stands before it."""
     for contents in (answers.tagged(section), answers.fenced(section)):

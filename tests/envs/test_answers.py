@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import colllm_bench
 from colllm_bench.envs import answers
 from colllm_bench.envs.centralized_execution import split_actions
 from colllm_bench.envs.coding.grading import parsing
@@ -141,6 +142,25 @@ def test_marks_within_the_texts_of_a_program_are_its_own():
 def test_one_notice_says_what_is_wrong_with_the_form(written, error):
     piece = parsing.parse(written, "f", ("x",))
     assert not piece.defined and error in piece.error
+
+
+@pytest.mark.parametrize("written, says", [
+    (None, "nothing was written"), (" \u200b\n", "nothing was written"), (3, "is no text"),
+    ("<think>march", "thoughts, and no answer"), ("I go home", "it names none of march"),
+    ("march or hold?", "several orders: march, hold"), ("march/hold", "march, hold"),
+    ("I would march", "it mentions march, but an order must stand alone"),
+])
+def test_a_notice_says_what_is_wrong_with_the_form_of_an_order_or_section(written, says):
+    env = colllm_bench.make("strategy", agents=2, style="full")
+    env.reset(seed=0)
+    *_, infos = env.step({"front_1": written, "front_2": "march"})
+    assert infos["front_1"]["invalid"] and says in infos["front_1"]["notice"]
+    assert infos["front_2"]["notice"] == ""
+    if "march" not in says and "order" not in says:
+        env = colllm_bench.make("writing", agents=2)
+        env.reset(seed=0)
+        *_, infos = env.step({"writer_1": written, "writer_2": STORY})
+        assert says in infos["writer_1"]["notice"] and infos["writer_2"]["notice"] == ""
 
 
 def test_wrappers_of_lambdas_and_aliases_are_seen():
