@@ -111,6 +111,9 @@ def test_text_that_mentions_an_order_is_none(written):
     CODE.replace("\n", "\n\x0b"), "\x1b[32mdef\x1b[0m f(x):\n    return x", CODE + "\x1a",
     "\u202a" + CODE + "\u202c", "--- a\n+++ b\n@@ -0,0 +1,2 @@\n+def f(x):\n+    return x",
     "1 | def f(x):\n2 |     return x", '<code lang="python">\n' + CODE + "\n</code>",
+    "from the text we see\n" + CODE, "import this idea:\n\n" + CODE, "class of its own\n\n" + CODE,
+    "@user here:\n" + CODE, "def is a keyword.\n\n" + CODE,
+    "<draft>\ndef f(x):\n    return 0\n</draft>\n<final>\n" + CODE + "\n</final>",
     "<|python_tag|>" + CODE, "K = []\nK += [1]\ndef f(x):\n    return x * K[0]",
     "\\boxed{def f(x): return x}", "# \ud83d\n" + CODE, "```python\n" + CODE, "\u3000" + CODE,
 ])  # fmt: skip

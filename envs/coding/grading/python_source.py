@@ -15,7 +15,11 @@ from collections.abc import Iterator
 from colllm_bench.envs import answers
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-_START = re.compile(r"(?:async\s+def|def|class|import|from)\s|@\s*\w")
+_START = re.compile(
+    r"(?:async\s+)?def\s+\w+\s*[(\[]|class\s+\w+\s*[:(\[]|from\s+[\w.]+\s+import\b"
+    r"|import\s+[\w.]+\s*(?:as\s|[,;#\\]|$)|@\s*\w[\w.]*\s*(?:[(#]|$)"
+)
+"""A line that begins code; prose may begin with the same words ("from the text we see")."""
 _MOST_TRIES = 40
 """Lines given up from the end of an answer in search of code that parses."""
 
@@ -104,6 +108,9 @@ def sources(text: str, written: str) -> Iterator[str]:
     """
     if (written != text or "```" in text) and _try(written)[0] is not None:
         yield written  # all of it is Python: the marks and fences stand in its texts
+    contents = answers.tagged(text)
+    if len(contents) > 1:
+        yield source_of(contents[-1])  # a draft in one tag, the answer in the next
     yield source_of(text)
     if _plain(text):
         return
@@ -115,7 +122,7 @@ def sources(text: str, written: str) -> Iterator[str]:
     several += [_LATE_FENCE.sub("", block) for block in blocks]
     quoted = _IN_QUOTES.fullmatch(text)
     several += [quoted[2]] if quoted else []
-    marked = [*answers.tagged(text), *answers.boxed(text), *_INLINE.findall(text)]
+    marked = [*reversed(contents), *answers.boxed(text), *_INLINE.findall(text)]
     unmarked = [_QUOTED.sub("", block) for block in (*blocks, text)]
     unmarked += [_NUMBERED.sub("", block) for block in (*blocks, text)]
     for source in [*several, *marked, *unmarked, *_indented(text), text]:
