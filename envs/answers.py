@@ -20,41 +20,49 @@ LONGEST = 262_144
 """Characters of an answer that are looked at; thoughts may be long."""
 
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad\u200e\u200f\u061c"
+_NOT_SHOWN = dict.fromkeys(map(ord, INVISIBLE))
 
 _THOUGHT = re.compile(
     r"^[^\S\n]*(?:<(think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>"
-    r"|(\[THINK\])|(<\|START_THINKING\|>)|(\u25c1think\u25b7))",
+    r"|(\[THINK\])|(<\|START_THINKING\|>)|(\u25c1think\u25b7)|(<\|begin_of_thought\|>)"
+    r"|(<seed:think>))",
     re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHT_END = re.compile(
     r"</(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>"
-    r"|\[/THINK\]|<\|END_THINKING\|>|\u25c1/think\u25b7",
+    r"|\[/THINK\]|<\|END_THINKING\|>|\u25c1/think\u25b7|<\|end_of_thought\|>|</seed:think>",
     re.IGNORECASE,
 )
-_FINAL = re.compile(r"<\|channel\|>final(?:[^<\n]*)<\|message\|>")
+_FINAL = re.compile(r"<\|channel\|>final[^<\n]*(?:<\|constrain\|>[^<\n]*)?<\|message\|>")
 _CHANNEL = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>\w+")
 _END = re.compile(
     r"<\|(?:im_end|end|eot_id|eom_id|endoftext|end_of_text|return|eos|eot|end_of_turn"
-    r"|END_OF_TURN_TOKEN)\|>|<end_of_turn>|<eos>|</s>|<\uff5cend\u2581of\u2581sentence\uff5c>"
+    r"|END_OF_TURN_TOKEN|end_of_solution|file_sep|fim_pad)\|>|\[/INST\]|<end_of_turn>|<eos>|</s>|<\uff5cend\u2581of\u2581sentence\uff5c>"
     r"|<\|im_start\|>(?!assistant)|<\|start_header_id\|>(?!assistant)"
 )
 _NEXT = re.compile(r"[^\S\n]*(?:\Z|\n|<|(?:human|user|system|assistant)\s*:)", re.IGNORECASE)
 _ROLE = re.compile(
-    r"^\s*(?:<\|im_start\|>assistant\s*\n?|<\|assistant\|>\s*"
+    r"\s*(?:<\|im_start\|>assistant\s*\n?|<\|assistant\|>\s*"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>\s*|<start_of_turn>model\s*\n?"
-    r"|<s>\s*)"
+    r"|(?:<s>\s*)?(?:\[INST\].*?)?\[/INST\]\s*|(?:<s>|<bos>|<\|begin_of_text\|>)\s*"
+    r"|<\|(?:begin_of_solution|python_tag|START_OF_TURN_TOKEN|CHATBOT_TOKEN)\|>\s*)+",
+    re.DOTALL,
 )
+_DECODED_CHANNELS = re.compile(r"\s*(?:analysis.*)?assistantfinal", re.DOTALL)
+"""Channels whose marks were lost in decoding."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTES = "\"'`"
 
 TAGS = (
     "answer", "final_answer", "final", "action", "order", "move", "response", "output", "result",
-    "solution", "code", "python", "section", "story", "draft", "text", "summary",
+    "solution", "code", "python", "section", "story", "draft", "text", "summary", "tool_call",
 )
 """Names of the tags that hold an answer."""
-_TAG = re.compile(rf"<({'|'.join(TAGS)})>", re.IGNORECASE)
+_TAG = re.compile(rf"<({'|'.join(TAGS)})(?:\s[^<>\n]*)?>", re.IGNORECASE)
 KEYS = frozenset((*TAGS, "command", "choice", "decision", "function", "content"))
 """Keys of a JSON object that hold an answer."""
+_NESTED = KEYS | {"arguments", "parameters", "input"}
+"""Keys under which an object may hold it, as in a call of a tool."""
 _FENCE = re.compile(r"^([^\S\n]*)(`{3,}|~{3,})[^\n`]*$", re.MULTILINE)
 
 
@@ -66,7 +74,8 @@ def clean(answer: object) -> str:
     """
     if not isinstance(answer, str):
         return ""
-    if answer.isascii() and not ("<" in answer or "[" in answer or "\r" in answer):
+    if answer.isascii() and not (
+        "<" in answer or "[" in answer or "\r" in answer or "assistantfinal" in answer):
         return answer[:LONGEST]  # nothing below can be in it
     text = whole_characters(answer[:LONGEST]).replace("\r\n", "\n").replace("\r", "\n")
     text = without_thoughts(text)
@@ -80,9 +89,23 @@ def whole_characters(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def without_invisible(text: str) -> str:
+    """``text`` without the characters of :data:`INVISIBLE`."""
+    return text.translate(_NOT_SHOWN)
+
+
 def only_thoughts(answer: object) -> bool:
     """Whether there is text, but nothing beside thoughts."""
     return isinstance(answer, str) and bool(answer.strip()) and not clean(answer).strip()
+
+
+def missing(answer: object) -> str:
+    """Why there is no answer at all, in a few words; "" if there is one."""
+    if not isinstance(answer, str):
+        return "nothing was written" if answer is None else "the answer is no text"
+    if not answer.strip().strip(INVISIBLE):
+        return "nothing was written"
+    return "thoughts, and no answer" if only_thoughts(answer) else ""
 
 
 def without_thoughts(text: str) -> str:
@@ -95,6 +118,9 @@ def without_thoughts(text: str) -> str:
     final = list(_FINAL.finditer(text))
     if final and _CHANNEL.match(text):
         return text[final[-1].end() :]
+    decoded = _DECODED_CHANNELS.match(text)
+    if decoded:
+        return text[decoded.end() :]
     parts: list[str] = []
     at = 0
     opening, ends = _THOUGHT.search(text), _ends_of_thoughts(text)
@@ -133,17 +159,20 @@ def _until_end(text: str) -> str:
     return text
 
 
-def unwrapped(text: str) -> Iterator[str]:
+def unwrapped(text: str, depth: int = 3) -> Iterator[str]:
     """What stands within wrappers, each kind in turn; of a kind that occurs twice with different
     contents nothing (the answer would be a guess).
 
     Args:
         text: what :func:`clean` gave.
+        depth: how many wrappers within one another are looked into.
     """
     for contents in (tagged(text), boxed(text), from_json(text), fenced(text)):
         distinct = list(dict.fromkeys(content.strip() for content in contents))
         if len(distinct) == 1 and distinct[0]:
             yield distinct[0]
+            if depth > 1 and distinct[0] != text:
+                yield from unwrapped(distinct[0], depth - 1)
 
 
 def tagged(text: str) -> list[str]:
@@ -187,8 +216,14 @@ def from_json(text: str) -> list[str]:
         content = json.loads(whole)
     except (ValueError, RecursionError):
         return []
-    return [whole_characters(value) for key, value in content.items()
-            if isinstance(value, str) and key.lower() in KEYS]
+    contents, objects = [], [content]
+    while objects:
+        for key, value in objects.pop().items():
+            if isinstance(value, str) and key.lower() in KEYS:
+                contents.append(whole_characters(value))
+            elif isinstance(value, dict) and key.lower() in _NESTED:
+                objects.append(value)
+    return contents
 
 
 def fenced(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from colllm_bench.errors import ConfigError, RunError
@@ -39,7 +39,13 @@ def check_agents(env: Any) -> None:
             f"environment {class_name(env)} steps agent by agent (AEC)", allowed=API,
             fix="pettingzoo.utils.aec_to_parallel(env)",
         )
-    agents = list(env.possible_agents)
+    agents = env.possible_agents
+    if isinstance(agents, (str, bytes)) or not isinstance(agents, Iterable):
+        raise ConfigError(
+            f"environment {class_name(env)} has possible_agents {agents!r:.200}",
+            allowed="a list of names, such as ['agent_0', 'agent_1']",
+        )
+    agents = list(agents)
     for agent in agents:
         if not isinstance(agent, str) or not agent.strip() or clean_text(agent) != agent:
             raise ConfigError(
@@ -193,12 +199,17 @@ def _number(value: Any, what: str) -> float:
 
 def flag_of(values: Mapping[str, Any], agent: str, what: str) -> bool:
     """A truth value of an agent. Raises ContractError for what is neither true nor false."""
-    try:
-        return bool(values[agent])
-    except (TypeError, ValueError):
-        raise ContractError(
-            f"{what} of agent {agent!r} must be True or False, got {values[agent]!r:.80}"
-        ) from None
+    value = values[agent]
+    if hasattr(value, "item"):  # numpy's and torch's
+        try:
+            value = value.item()
+        except (TypeError, ValueError, RuntimeError):
+            pass  # several values
+    if isinstance(value, (int, float)) and value in (0, 1):
+        return bool(value)
+    raise ContractError(
+        f"{what} of agent {agent!r} must be True or False, got {values[agent]!r:.80}"
+    )
 
 
 def reward_of(rewards: Mapping[str, Any], agents: list[str]) -> float:

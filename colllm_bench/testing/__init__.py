@@ -160,7 +160,11 @@ def _check_copies(
         steps = checker.steps(env, seed)
         seen = [next(steps)]
         for _ in range(len(track) - 1):
-            env = clone(env)
+            try:
+                env = clone(env)
+            except Exception as error:  # pickle raises whatever it likes
+                reason = " ".join(str(error).split())
+                raise CheckError(f"the env cannot be {word}: {reason:.200}") from error
             seen.append(steps.send(env))
         require(seen == track, f"seed {seed} differs when the env is {word} in the middle")
 

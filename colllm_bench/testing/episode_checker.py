@@ -137,7 +137,7 @@ class EpisodeChecker:
             for key, value in score.items():
                 require(
                     isinstance(key, str) and isinstance(value, float) and math.isfinite(value),
-                    f"{agent!r}: score {key!r} is {value!r}, not a finite float",
+                    f"{agent!r}: score {key!r} is {value!r:.80}, not a finite float",
                 )
 
     def _check_step(self, env: Any, live: list[str], result: tuple) -> None:
@@ -148,8 +148,8 @@ class EpisodeChecker:
                 require(type(values.get(agent)) is bool, f"{name}[{agent!r}] is no bool")
             reward = rewards.get(agent)
             require(
-                isinstance(reward, (int, float)) and math.isfinite(reward),
-                f"the reward of {agent!r} is {reward!r}, not a finite number",
+                isinstance(reward, (int, float)) and _finite(reward),
+                f"the reward of {agent!r} is {reward!r:.80}, not a finite number",
             )
             gone = agent not in env.agents
             ended = terminated[agent] or truncated[agent]
@@ -185,6 +185,13 @@ def mixed(rng: random.Random, env: Any, agent: str) -> str:
     space = env.action_space(agent)
     examples = getattr(space, "examples", ())
     return rng.choice(examples) if examples and rng.random() < 0.8 else rng.choice(NASTY)
+
+
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an int too large for a float
+        return False
 
 
 def _state(env: Any) -> Any:

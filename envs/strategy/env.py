@@ -140,7 +140,7 @@ class StrategyEnv(TextEnv):
         score = self._score()
         infos = {}
         for i, agent in enumerate(self.agents):
-            infos[agent] = _info(score, False)
+            infos[agent] = _info(score)
             infos[agent]["instructions"] = write(self.campaign, i, self.level, self.messages)
         return self._observations(), infos
 
@@ -166,7 +166,8 @@ class StrategyEnv(TextEnv):
         reward = self._reward(before, fallen)
         score = self._score()
         infos = {
-            agent: _info(score, order is None) for agent, order in zip(agents, orders, strict=True)
+            agent: _info(score, text.fault(actions.get(agent)) if order is None else "")
+            for agent, order in zip(agents, orders, strict=True)
         }
         return self._result(
             self._observations(), reward, campaign.over, campaign.day, campaign.won, infos
@@ -211,11 +212,11 @@ class StrategyEnv(TextEnv):
         return render.frame(self.campaign, self._orders)
 
 
-def _info(score: dict[str, float], invalid: bool) -> dict[str, Any]:
+def _info(score: dict[str, float], fault: str = "") -> dict[str, Any]:
     return {
         "legal_actions": list(rules.ORDERS),
-        "invalid": invalid,
-        "notice": rules.RESULTS["invalid"] if invalid else "",
+        "invalid": bool(fault),
+        "notice": f"{rules.RESULTS['invalid']} ({fault})" if fault else "",
         "score": dict(score),
     }
 

@@ -7,6 +7,7 @@ each one token of the built-in tokenizer. ``full`` is plain English with the rul
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from colllm_bench.envs import answers
@@ -56,6 +57,14 @@ def parse(text: object, messages: bool = False) -> tuple[str | None, str]:
     cleaned = answers.clean(text)
     if not cleaned.isprintable():
         cleaned = _LINE_ENDS.sub("\n", cleaned)
+    order, tail = _found(cleaned)
+    if order is None and not cleaned.isascii():  # full-width letters, invisible ones in a word
+        order, tail = _found(answers.without_invisible(unicodedata.normalize("NFKC", cleaned)))
+    return order, clean_message(tail) if messages and tail else ""
+
+
+def _found(cleaned: str) -> tuple[str | None, str]:
+    """(order, message as written) of a cleaned answer."""
     order, tail = _on_first_line(cleaned[:MAX_ACTION])
     if order is None:
         found = {_on_first_line(content) for content in answers.unwrapped(cleaned)}
@@ -64,7 +73,7 @@ def parse(text: object, messages: bool = False) -> tuple[str | None, str]:
         if len({word for word, _ in found}) != 1:
             return None, ""
         order, tail = max(found)
-    return order, clean_message(tail) if messages and tail else ""
+    return order, tail
 
 
 def _on_first_line(text: str) -> tuple[str | None, str]:
@@ -73,6 +82,20 @@ def _on_first_line(text: str) -> tuple[str | None, str]:
     head, _, tail = line.partition("|")
     order = answers.plain_word(head)
     return (order, tail) if order in _ORDERS else (None, "")
+
+
+def fault(text: object) -> str:
+    """What is wrong with the form of an action that gives no order, in a few words."""
+    missing = answers.missing(text)
+    if missing:
+        return missing
+    words = set(re.findall(r"\w+", answers.clean(text)[:MAX_ACTION].lower()))
+    named = [order for order in ORDERS if order in words]
+    if not named:
+        return "it names none of " + ", ".join(ORDERS)
+    if len(named) > 1:
+        return "it names several orders: " + ", ".join(named)
+    return f"it mentions {named[0]}, but an order must stand alone or behind a label (Order: march)"
 
 
 _ITEM = re.compile(r"\s*(?:>\s*)*(?:\(?(?:\d{1,2}|[a-z])[).]|\d{1,2}:|[-*+\u2022])\s+(.*)")

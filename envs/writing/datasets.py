@@ -9,7 +9,7 @@ trained on and evaluated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -79,19 +79,24 @@ def sources(task: str, data: str | None, split: str) -> Texts | MadeUp | None:
     return Texts(own)
 
 
-@cache
 def _from_file(task: str, data: str) -> tuple[str, ...]:
     path = Path(data)
     if not path.is_file():
         raise ConfigError(f"data file {data!r} does not exist", fix="check the path, or data=hub")
-    return tuple(_texts(task, data, data_files.rows(path)))
+    stat = path.stat()
+    return _read_file(task, str(path), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read_file(task: str, data: str, changed: int, size: int) -> tuple[str, ...]:
+    return tuple(_texts(task, data, data_files.rows(Path(data))))
 
 
 def _texts(task: str, data: str, items: Iterable[tuple[str, Any]]) -> Iterator[str]:
     field = FIELDS[task]
     for place, item in items:
         text = item.get(field) if isinstance(item, dict) else None
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or not any(map(str.isalnum, text)):
             raise ConfigError(
                 f"data file {data!r}, {place}: no text under {field!r}",
                 allowed=f"the format of {HUB[task]}",

@@ -128,6 +128,7 @@ class WritingEnv(TextEnv):
         self._own: list[dict[str, float]] = []
         self._score: dict[str, float] = {}
         self._invalid: list[bool] = []
+        self._notices: list[str] = []
         self._best = 0.0
 
     def reset(self, seed: int | None = None, options: dict | None = None):
@@ -148,7 +149,7 @@ class WritingEnv(TextEnv):
         names = self._names()
         self._own = [dict.fromkeys(names, 0.0) for _ in range(n)]
         self._score = dict.fromkeys([*names, "quality"], 0.0)
-        self._invalid = [False] * n
+        self._invalid, self._notices = [False] * n, [""] * n
         infos = self._infos()
         for i, agent in enumerate(self.agents):
             infos[agent]["instructions"] = self._instructions(i)
@@ -168,6 +169,10 @@ class WritingEnv(TextEnv):
         agents = self.agents
         written = [text.clean(actions.get(agent)) for agent in agents]
         self._invalid = [section is None for section in written]
+        self._notices = [
+            text.notice(actions.get(agent)) if section is None else ""
+            for agent, section in zip(agents, written, strict=True)
+        ]
         self.sections = [section or "" for section in written]
         self.draft += 1
         before = self._score["quality"]
@@ -212,11 +217,12 @@ class WritingEnv(TextEnv):
         return {
             agent: {
                 "invalid": invalid,
-                "notice": text.NOTICE if invalid else "",
+                "notice": notice,
                 "score": dict(self._score),
                 "own": dict(own),
             }
-            for agent, invalid, own in zip(self.possible_agents, self._invalid, self._own)
+            for agent, invalid, notice, own in zip(
+                self.possible_agents, self._invalid, self._notices, self._own, strict=True)
         }
 
     def _observations(self) -> dict[str, dict[str, str]]:

@@ -39,16 +39,21 @@ EXAMPLES = (
 
 _FENCED = re.compile(r"(```|~~~)[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1", re.DOTALL)
 _TAGGED = re.compile(
-    rf"<(?P<tag>{'|'.join(answers.TAGS)})>(?P<inside>.*)</(?P=tag)>", re.DOTALL | re.IGNORECASE
+    rf"<(?P<tag>{'|'.join(answers.TAGS)})(?:\s[^<>\n]*)?>(?P<inside>.*)</(?P=tag)>",
+    re.DOTALL | re.IGNORECASE,
 )
 _LEAD_IN = re.compile(
     r"(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[^\n:]{0,40}?[,!.]?\s+)?"
     r"(?:(?:here(?:'s|\u2019s| is| are)|this is|below is)\b[^\n:]{0,80}"
     r"|[*#_ ]*(?:(?:my|the|revised|final|new) )*(?:section|draft|part|paragraph)\b[^\n:]{0,30})"
-    r":[*_ \t]*\n",
+    r":[*_ \t]*\n"
+    r"|(?:#{1,6} +\**|\*\*)(?:(?:my|the|revised|final|new) )*(?:section|draft|part|paragraph)"
+    r"\b[^\n:.]{0,30}\n",
     re.IGNORECASE,
 )
 """A line that announces a section and is none of it."""
+_ANNOUNCED = re.compile(r"(?:[^:]{0,200}:)?\s*(?:<[^<>\n]*>|```[^\n`]*\n|~~~[^\n`]*\n)\s*")
+"""What may stand in front of a section that a tag or a fence holds, talk going on below it."""
 
 ROLES = {
     "summary": ("concise", "detailed"),
@@ -65,12 +70,13 @@ def clean(action: object) -> str | None:
     only announces it ("Here is my section:") are taken off (:mod:`colllm_bench.envs.answers`).
     ``<``, ``>`` and ``|`` are dropped, so that no section can imitate chat markup to teammates.
     """
-    section = answers.clean(action).strip()
+    section = answers.without_invisible(answers.clean(action)).strip()
     lead_in = _LEAD_IN.match(section)
     section = section[lead_in.end() :].strip() if lead_in else section
     for wrapper in (_FENCED, _TAGGED):
         wrapped = wrapper.fullmatch(section)
         section = wrapped["inside"].strip() if wrapped else section
+    section = _set_apart(section)
     within = answers.from_json(section)
     section = within[0].strip() if len(within) == 1 else section
     if len(section) > MAX_SECTION:
@@ -80,6 +86,22 @@ def clean(action: object) -> str | None:
     if not any(c.isalpha() for c in kept):
         return None
     return " ".join(kept.split())
+
+
+def notice(action: object) -> str:
+    """What is wrong with the form of an action that is no section."""
+    missing = answers.missing(action)
+    return f"not a section ({missing}): it counts as empty" if missing else NOTICE
+
+
+def _set_apart(section: str) -> str:
+    """The content of the one tag or fence, if nothing or an announcement stands before it."""
+    for contents in (answers.tagged(section), answers.fenced(section)):
+        if len(contents) == 1 and contents[0].strip():
+            before = section[: section.index(contents[0].strip()[:80].split("\n")[0])]
+            if _ANNOUNCED.fullmatch(before):
+                return contents[0].strip()
+    return section
 
 
 def story_instructions(premise: Premise, i: int, words: int, drafts: int, style: str) -> str:

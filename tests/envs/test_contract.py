@@ -238,10 +238,28 @@ def test_scores_of_every_kind_of_number():
 
 @pytest.mark.parametrize(("key", "value", "says"), [
     ("success", np.array([True, False]), "success of agent 'a_1' must be True or False"),
+    ("success", "False", "success of agent 'a_1' must be True or False, got 'False'"),
+    ("success", None, "success of agent 'a_1' must be True or False, got None"),
+    ("success", {}, "success of agent 'a_1' must be True or False"),
+    ("success", 0.5, "success of agent 'a_1' must be True or False"),
 ])
 def test_other_infos(key, value, says):
     with pytest.raises(RunError, match=says):
         play(Scored(value, key))
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, np.bool_(True), np.array([True]),
+                                   torch.tensor(True)])
+def test_what_is_true_is_true(value):
+    assert contract.flag_of({"a": value}, "a", "success") is True
+
+
+@pytest.mark.parametrize("names", [None, 3, "ab"])
+def test_possible_agents_that_are_no_list(names):
+    env = Named()
+    env.possible_agents = names
+    with pytest.raises(ConfigError, match="possible_agents .*allowed: a list of names"):
+        contract.check_agents(env)
 
 
 @pytest.mark.parametrize("reward", [None, "much", [1.0, 2.0], np.array([1.0, 2.0]), {}, 10**400])

@@ -132,6 +132,12 @@ class TooLong(StrategyEnv):
         return {agent: {"text": "x" * 5000} for agent in self.possible_agents}
 
 
+class Rich(StrategyEnv):
+    def step(self, actions):
+        observations, rewards, *rest = super().step(actions)
+        return observations, dict.fromkeys(rewards, 10**400), *rest
+
+
 class Unframed(StrategyEnv):
     def frame(self):
         return "a picture"
@@ -175,6 +181,19 @@ def test_faults_are_found_and_named(broken, message):
 def test_crashes_come_through_as_they_are():
     with pytest.raises(UnicodeEncodeError):
         check_env(Crashes, hash_seeds=False)
+
+
+def test_an_environment_that_cannot_be_pickled_is_told_in_words():
+    class Local(StrategyEnv):
+        pass
+
+    with pytest.raises(CheckError, match="the env cannot be pickled: .*Local"):
+        check_env(Local, hash_seeds=False)
+
+
+def test_a_reward_too_large_for_a_float_is_named():
+    with pytest.raises(CheckError, match="the reward of 'front_1' is 1000*, not a finite number"):
+        check_env(Rich, hash_seeds=False)
 
 
 def test_hash_order_is_found():

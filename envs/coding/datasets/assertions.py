@@ -115,6 +115,13 @@ class _Rewriter(ast.NodeTransformer):
                 return node if self.reference else ast.Pass()
         return node
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """``x: int = f(1)``, likewise."""
+        if node.value is None:
+            return node
+        return self.visit_Assign(
+            ast.copy_location(ast.Assign([node.target], node.value), node))
+
     def visit_Assert(self, node: ast.Assert) -> ast.AST | list[ast.stmt]:
         test = _Inliner(self.assigned).visit(node.test)
         found = [self._noted(part) for part in _parts(test) if self._calls(part)]

@@ -55,7 +55,8 @@ def read_row(row: dict[str, Any], where: str) -> Row:
 
 
 def _text(row: dict, field: str, where: str, default: str | None = None) -> str:
-    value = row.get(field, default)
+    value = row.get(field)
+    value = default if value is None and default is not None else value
     if not isinstance(value, str):
         raise ConfigError(f"{where}: field {field!r} is a {type(value).__name__}", allowed="text",
                           fix="put it in quotes")
@@ -111,11 +112,20 @@ def _around(tree: ast.Module, source: str, entry: str) -> str:
     return "\n".join(kept)
 
 
+def _with_body(prompt: str) -> str:
+    """The prompt as Python, also where it ends with a signature and neither text nor body."""
+    ends = prompt.rstrip()
+    if not ends.endswith(":"):
+        return prompt
+    last = ends.rpartition("\n")[2]
+    return f"{ends}\n{last[: len(last) - len(last.lstrip())]}    pass\n"
+
+
 def _human_eval(row: dict, where: str) -> Row:
     prompt, entry = _text(row, "prompt", where), _text(row, "entry_point", where)
     prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
     test = _text(row, "test", where)
-    tree = _parsed(prompt, "prompt", where)
+    tree = _parsed(_with_body(prompt), "prompt", where)
     own = _definition(tree, entry)
     if own is None:
         raise ConfigError(f"{where}: field 'prompt' does not define {entry!r}",

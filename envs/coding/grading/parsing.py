@@ -20,7 +20,7 @@ KEEP = "keep"
 
 _KEPT = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
-    ast.Assign, ast.AnnAssign,
+    ast.Assign, ast.AnnAssign, ast.AugAssign,
 )  # fmt: skip
 """What is taken over from an answer's top level. Calls, prints and tests that models like to add
 below their function are not: they would run whenever the program is loaded."""
@@ -95,7 +95,7 @@ def parse(
         first = first or piece
     if not whole:
         return replace(first, error="the text is not Unicode")
-    if answers.from_json(text):
+    if any(answers.from_json(part) for part in (text, *answers.tagged(text))):
         return replace(first, error="JSON, and no Python")
     return first
 
@@ -180,6 +180,8 @@ def _defined(args: ast.arguments, body: ast.expr) -> ast.FunctionDef:
 
 def _missing(own: ast.stmt | None, tree: ast.Module, name: str) -> str:
     """Why a name is no function, in a few words."""
+    if isinstance(own, ast.AsyncFunctionDef):
+        return "is no function but a coroutine (async)"
     if own is not None:
         return "is no function"
     for node in tree.body:

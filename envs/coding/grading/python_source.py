@@ -15,7 +15,11 @@ from collections.abc import Iterator
 from colllm_bench.envs import answers
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-_START = re.compile(r"(?:async\s+def|def|class|import|from)\s|@")
+_START = re.compile(
+    r"(?:async\s+)?def\s+\w+\s*[(\[]|class\s+\w+\s*[:(\[]|from\s+[\w.]+\s+import\b"
+    r"|import\s+[\w.]+\s*(?:as\s|[,;#\\]|$)|@\s*\w[\w.]*\s*(?:[(#]|$)"
+)
+"""A line that begins code; prose may begin with the same words ("from the text we see")."""
 _MOST_TRIES = 40
 """Lines given up from the end of an answer in search of code that parses."""
 
@@ -79,11 +83,17 @@ def _try(source: str) -> tuple[ast.Module | None, str]:
 
 
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_NOTHING_SEEN = re.compile(f"[{answers.INVISIBLE}]")
+_NOTHING_SEEN = re.compile(
+    f"[{answers.INVISIBLE}\x01-\x08\x0e-\x1a\x7f\u202a-\u202e\u2066-\u2069]|\x1b\\[[0-9;]*m")
+"""What is not shown: invisible characters, control characters, colours of a terminal."""
+_LINE_ENDS = re.compile("[\x0b\x1c-\x1e\x85\u2028\u2029]")
+_LATE_FENCE = re.compile(r"```[ \t]*$", re.MULTILINE)
+"""A fence that ends at the end of the code's last line."""
+_IN_QUOTES = re.compile(r"\s*(\'\'\'|\"\"\")(?:python|py)?\n(.*)\1\s*", re.DOTALL)
 _INLINE = re.compile(r"`(?:python|py)?[ \t]*(def\s[^`]*|\w+[ \t]*=[ \t]*lambda\b[^`]*)`")
 _QUOTED = re.compile(r"^(?:> ?|[*+-] (?=def\s)|\+(?!\+))", re.MULTILINE)
 """Marks of a quotation or of a diff in front of each line, or of a list item that is a function."""
-_NUMBERED = re.compile(r"^ *\d+[:|.]? ?", re.MULTILINE)
+_NUMBERED = re.compile(r"^ *\d+(?: ?[:|]|\.)? ?", re.MULTILINE)
 _INDENTED = re.compile(r"^([ \t]+)(?=(?:async\s+def|def|class|import|from)\s|@)", re.MULTILINE)
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.:?|In \[\d+\]:)(?: |$)")
 
@@ -98,6 +108,9 @@ def sources(text: str, written: str) -> Iterator[str]:
     """
     if (written != text or "```" in text) and _try(written)[0] is not None:
         yield written  # all of it is Python: the marks and fences stand in its texts
+    contents = answers.tagged(text)
+    if len(contents) > 1:
+        yield source_of(contents[-1])  # a draft in one tag, the answer in the next
     yield source_of(text)
     if _plain(text):
         return
@@ -106,12 +119,15 @@ def sources(text: str, written: str) -> Iterator[str]:
     outermost = _FENCE_LINE.split(text)
     if len(outermost) > 3:  # a docstring holds a fence
         several.append(text[text.index(outermost[1]) + len(outermost[1]) :].rpartition("```")[0])
-    marked = [*answers.tagged(text), *answers.boxed(text), *_INLINE.findall(text)]
+    several += [_LATE_FENCE.sub("", block) for block in blocks]
+    quoted = _IN_QUOTES.fullmatch(text)
+    several += [quoted[2]] if quoted else []
+    marked = [*reversed(contents), *answers.boxed(text), *_INLINE.findall(text)]
     unmarked = [_QUOTED.sub("", block) for block in (*blocks, text)]
     unmarked += [_NUMBERED.sub("", block) for block in (*blocks, text)]
     for source in [*several, *marked, *unmarked, *_indented(text), text]:
         yield source
-        spaced = _NOTHING_SEEN.sub("", _SPACES.sub(" ", source))
+        spaced = _NOTHING_SEEN.sub("", _LINE_ENDS.sub("\n", _SPACES.sub(" ", source)))
         yield textwrap.dedent(spaced)
         yield spaced.strip()
         prompted = [line for line in spaced.split("\n") if _PROMPT.match(line)]
@@ -137,5 +153,5 @@ def _indented(text: str) -> list[str]:
 
 def _plain(text: str) -> bool:
     """Whether no other reading of an answer is possible than the first."""
-    return text.isascii() and text[:1].isalpha() and not any(
+    return text.isascii() and text.strip().isprintable() and text[:1].isalpha() and not any(
         mark in text for mark in ("`", "~~~", "<", ">>>", "\n ")) and "\n" not in text.strip()

@@ -189,6 +189,17 @@ NODE = ("class Node:\n    def __init__(self, x):\n        self.x = x\n\n"
         "def f(node):\n    return node.x")
 
 
+def test_fields_that_are_null_prompts_without_a_body_and_annotated_results(tmp_path):
+    fields = dict.fromkeys(("test_setup_code", "test_imports", "challenge_test_list"))
+    assert only(mbpp("def f(x):\n    return x", "assert f(1) == 1", **fields), tmp_path).tests
+    test = "def check(candidate):\n    got: int = candidate(1)\n    assert got == 1\n"
+    for prompt in ("def f(x):\n", "import math\n\n\ndef f(x: int) -> int:"):
+        program = only(human_eval(prompt, "\n    return x\n", test), tmp_path)
+        assert program.tests[0].args == (1,)
+        assert share(program, "def f(x):\n    return x") == (1, 1)
+        assert share(program, "def f(x):\n    return 0") == (0, 1)
+
+
 def test_rows_that_cannot_be_used_are_left_out_counted_and_named(tmp_path):
     rows = [
         mbpp("def g(x):\n    return x", "assert g(1) == 1", task_id=1),

@@ -33,6 +33,20 @@ def write(path, rows) -> str:
     return str(path)
 
 
+def test_a_file_that_has_changed_is_read_again(tmp_path):
+    path = write(tmp_path / "posts.jsonl", POSTS)
+    before = datasets.sources("summary", path, "train").texts
+    write(tmp_path / "posts.jsonl", [{"prompt": f"Other {k}"} for k in range(40)])
+    after = datasets.sources("summary", path, "train").texts
+    assert before and after and not set(before) & set(after)
+
+
+def test_a_text_without_a_letter_is_none(tmp_path):
+    path = write(tmp_path / "posts.jsonl", [{"prompt": " \u200b "}, *POSTS])
+    with pytest.raises(ConfigError, match="line 1: no text under 'prompt'"):
+        datasets.sources("summary", path, "train")
+
+
 @pytest.mark.parametrize(
     "task, rows, field",
     [("summary", POSTS, "prompt"), ("introduction", ABSTRACTS, "abstract_text")],
