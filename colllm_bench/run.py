@@ -90,20 +90,24 @@ def main(argv: Sequence[str]) -> int:
         from colllm_bench.training.loggers import parse_names
 
         given["log"] = parse_names(given["log"])
+    several = "seeds" in given and "seed" not in given
+    if several and path is not None:
+        raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+    seeds = cli.parse_seeds(given["seeds"]) if several else [config.seed]
+    paths = {seed: path or _path(config.replace(seed=seed), given) for seed in seeds}
     if "dry_run" in given:
         from colllm_bench.setup.resolve import resolve
+        from colllm_bench.setup.validate import check_config
 
-        print(cli.to_toml(config, resolve(config)), end="")
+        resolved = resolve(config)
+        check_config(resolved)
+        print(cli.to_toml(config, resolved), end="")
         return 0
-    if "seeds" in given and "seed" not in given:
-        if path is not None:
-            raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+    if several:
         from colllm_bench.launchers.jobs import run_seeds
 
-        seeds = cli.parse_seeds(given["seeds"])
-        paths = {seed: _path(config.replace(seed=seed), given) for seed in seeds}
         return run_seeds(argv, paths, given)
-    return run_one(config, path or _path(config, given), args)
+    return run_one(config, paths[config.seed], args)
 
 
 def _path(config: RunConfig, given: dict[str, Any]) -> Path:

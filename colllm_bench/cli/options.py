@@ -87,8 +87,15 @@ def _add_algorithm_options(
         for option, about in options_of(options).items():
             default = next(f.default for f in fields(options) if f.name == option)
             shown = help_of(about, default) if name in chosen else argparse.SUPPRESS
-            if option not in seen:
-                add(group, _flag(option), kinds_of(options)[option], shown)
+            kind = kinds_of(options)[option]
+            if option not in seen and (kind is bool or kind in LETTERS):  # others: --algo-option
+                try:
+                    add(group, _flag(option), kind, shown)
+                except argparse.ArgumentError as error:
+                    raise ConfigError(
+                        f"option {option!r} of algorithm {name!r} has the name of another flag",
+                        fix="give it another name",
+                    ) from error
             seen.add(option)
 
 
@@ -183,7 +190,8 @@ def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
         if name in kinds:
             settings[name] = of_kind(path, key, value, kinds[name])
         elif name in also:
-            settings[name] = value
+            kind = str if name in ("name", "out") else type(value)
+            settings[name] = of_kind(path, key, value, kind)
         else:
             raise unknown_name(f"setting in {path}", key, [*kinds, *also], "see --help")
     return settings
@@ -200,7 +208,7 @@ def load_toml(path: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
     except ValueError as error:
@@ -217,7 +225,21 @@ def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
             allowed={int: "a whole number", float: "a number", str: "a text in quotes",
                      bool: "true or false", dict: "a table"}[kind],
         )
+    if kind is dict:
+        _require_json(path, key, value)
     return value
+
+
+def _require_json(path: str, key: str, table: dict[str, Any]) -> None:
+    """Refuse what TOML has and a run's record has not: dates and times."""
+    for name, value in table.items():
+        try:
+            json.dumps(value)
+        except TypeError as error:
+            raise ConfigError(
+                f"{key}.{name} = {value} in {path} is of the wrong kind",
+                allowed="numbers, texts, true or false, lists and tables", fix="put it in quotes",
+            ) from error
 
 
 def to_toml(config: RunConfig, resolved: RunConfig | None = None) -> str:
@@ -276,6 +298,7 @@ def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
         raise ConfigError(
             f"{flag} {text!r} is no pair", allowed="KEY=VALUE", fix=f"{flag} {example}"
         )
+    key = key.replace("-", "_")
     try:
         return key, json.loads(value)
     except ValueError:
