@@ -83,11 +83,12 @@ def _add_algorithm_options(
             if name in registry.ALGORITHMS:
                 raise
             continue  # no such algorithm: said where its name is checked
+        kinds = kinds_of(options)  # refuses what is no class of options
         group = parser.add_argument_group(f"algorithm {name}") if name in chosen else parser
         for option, about in options_of(options).items():
             default = next(f.default for f in fields(options) if f.name == option)
             shown = help_of(about, default) if name in chosen else argparse.SUPPRESS
-            kind = kinds_of(options)[option]
+            kind = kinds[option]
             if option not in seen and (kind is bool or kind in LETTERS):  # others: --algo-option
                 try:
                     add(group, _flag(option), kind, shown)
@@ -190,8 +191,7 @@ def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
         if name in kinds:
             settings[name] = of_kind(path, key, value, kinds[name])
         elif name in also:
-            kind = str if name in ("name", "out") else type(value)
-            settings[name] = of_kind(path, key, value, kind)
+            settings[name] = of_command(path, key, value)
         else:
             raise unknown_name(f"setting in {path}", key, [*kinds, *also], "see --help")
     return settings
@@ -228,6 +228,12 @@ def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
     if kind is dict:
         _require_json(path, key, value)
     return value
+
+
+def of_command(path: str, key: str, value: Any) -> Any:
+    """A file's value for an option of the command itself. Raises ConfigError for a path or a
+    name that is no text; all others are looked at where they are read."""
+    return of_kind(path, key, value, str if key in ("name", "out") else type(value))
 
 
 def _require_json(path: str, key: str, table: dict[str, Any]) -> None:
