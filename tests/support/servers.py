@@ -72,8 +72,8 @@ class Scripted:
     """A server whose answers are a function's.
 
     Args:
-        reply: (number of the request from 0, its body) -> (status, body or bytes[, headers]); None never
-            answers.
+        reply: (number of the request from 0, its body) -> (status, body or bytes[, headers]);
+            None never answers.
 
     Attributes:
         bodies: what was asked, in order.
