@@ -145,7 +145,7 @@ class RunConfig:
     )
     threads: int = option(
         0, "CPU threads (0: one for the built-in model, all cores for others)", group="run", low=0,
-        affects="speed", roles={"evaluation", "play", "table"},
+        high=1024, affects="speed", roles={"evaluation", "play", "table"},
     )
     checkpoint_every: int = option(
         5, "iterations between checkpoints", group="run", low=1, affects="bookkeeping", time=False

@@ -21,6 +21,10 @@ KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or
          dict: "a table of options"}
 
 
+LARGEST = {int: 2**63 - 1, float: 3.4e38}
+"""What torch can count to, and the largest number of its float32."""
+
+
 @dataclass(frozen=True)
 class Option:
     """What is known of a setting beside its type and default.
@@ -76,10 +80,13 @@ class Option:
         return f"{self.high:g} or less" if self.high is not None else ""
 
     def allows(self, value: Any) -> bool:
-        """Whether ``value`` (not None) is in range; NaN and infinity never are."""
+        """Whether ``value`` (not None) is in range; NaN, infinity, and what neither an int64
+        nor a float32 holds never are."""
         if self.choices:
             return str(value).partition(":")[0] in self.choices
         if isinstance(value, float) and not math.isfinite(value):
+            return False
+        if type(value) in LARGEST and abs(value) > LARGEST[type(value)]:
             return False
         return (
             (self.low is None or value >= self.low)
@@ -122,8 +129,14 @@ def options_of(cls: type) -> dict[str, Option]:
 def kinds_of(cls: type) -> dict[str, type]:
     """The plain type of every field: ``float | None`` is float, ``dict[str, Any]`` dict."""
     kinds = {}
-    hints = typing.get_type_hints(cls)
-    for field in dataclasses.fields(cls):
+    try:
+        hints, known = typing.get_type_hints(cls), dataclasses.fields(cls)
+    except (NameError, TypeError) as error:
+        raise ConfigError(
+            f"{getattr(cls, '__qualname__', cls)!r} is no class of options: {error}",
+            fix="a dataclass whose fields have the types int, float, str or bool",
+        ) from error
+    for field in known:
         hint = hints[field.name]
         inner = [part for part in typing.get_args(hint) if part is not type(None)]
         plain = hint if typing.get_origin(hint) is dict or not inner else inner[0]
@@ -163,7 +176,10 @@ def check_values(cls: type, values: Mapping[str, Any]) -> None:
         if not about.allows(coerced(name, value, kinds[name])):
             shown = repr(value) if isinstance(value, str) else value
             what = "is unknown" if about.choices else "is out of range"
-            raise ConfigError(f"{name} {shown} {what}", allowed=about.allowed)
+            allowed = [about.allowed] if about.allowed else []
+            if type(value) in LARGEST and value > LARGEST[type(value)]:
+                allowed.append(f"at most {LARGEST[type(value)]:g}")
+            raise ConfigError(f"{name} {shown} {what}", allowed=", ".join(allowed))
 
 
 def _optional(cls: type) -> set[str]:

@@ -77,12 +77,14 @@ def main(argv: Sequence[str]) -> int:
         show_replay(console, Path(options["replay"]), options.get("delay"))
         return 0
     from colllm_bench.interactive.lineup import assign_seats
+    from colllm_bench.setup.validate import check_ranges
     from colllm_bench.teams.endpoint.options import endpoint_of
 
     watching = "watch" in options
     seats = None if watching else options.get("seat", "1")
     teams = options.get("team", [])
     config, _ = cli.build_config(args, base=_base(teams))
+    check_ranges(config)
     lineup = assign_seats(config, teams, seats, options.get("read", "full"))
     record = Path(options["record"]) if "record" in options else None
     with console.status("loading"):

@@ -90,20 +90,24 @@ def main(argv: Sequence[str]) -> int:
         from colllm_bench.training.loggers import parse_names
 
         options["log"] = parse_names(options["log"])
+    several = "seeds" in options and "seed" not in options
+    if several and path is not None:
+        raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+    seeds = cli.parse_seeds(options["seeds"]) if several else [config.seed]
+    paths = {seed: path or _path(config.replace(seed=seed), options) for seed in seeds}
     if "dry_run" in options:
         from colllm_bench.setup.resolve import resolve
+        from colllm_bench.setup.validate import check_config
 
-        print(cli.to_toml(config, resolve(config)), end="")
+        resolved = resolve(config)
+        check_config(resolved)
+        print(cli.to_toml(config, resolved), end="")
         return 0
-    if "seeds" in options and "seed" not in options:
-        if path is not None:
-            raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+    if several:
         from colllm_bench.launchers.jobs import run_seeds
 
-        seeds = cli.parse_seeds(options["seeds"])
-        paths = {seed: _path(config.replace(seed=seed), options) for seed in seeds}
         return run_seeds(argv, paths, options)
-    return run_one(config, path or _path(config, options), args)
+    return run_one(config, paths[config.seed], args)
 
 
 def _path(config: RunConfig, options: dict[str, Any]) -> Path:

@@ -14,15 +14,13 @@ from colllm_bench.cli.options import (
     algorithm_of,
     build_config,
     config_kinds,
-    load_toml,
-    of_kind,
     pair,
     parse_seeds,
     read_toml,
-    to_toml,
 )
 from colllm_bench.cli.origin import add_note
 from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
+from colllm_bench.cli.toml_files import load_toml, of_command, of_kind, to_toml
 
 __all__ = [
     "add_note",
@@ -37,6 +35,7 @@ __all__ = [
     "execute",
     "LETTERS",
     "load_toml",
+    "of_command",
     "of_kind",
     "pair",
     "parse_seeds",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
+from colllm_bench.cli.toml_files import load_toml, of_command, of_kind
 from colllm_bench.config import RENAMED, RunConfig
 from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.options import Option, kinds_of, option_of, options_of
@@ -83,12 +83,20 @@ def _add_algorithm_options(
             if name in registry.ALGORITHMS:
                 raise
             continue  # no such algorithm: said where its name is checked
+        kinds = kinds_of(options)  # refuses what is no class of options
         group = parser.add_argument_group(f"algorithm {name}") if name in chosen else parser
         for option, about in options_of(options).items():
             default = next(f.default for f in fields(options) if f.name == option)
             shown = help_of(about, default) if name in chosen else argparse.SUPPRESS
-            if option not in seen:
-                add(group, _flag(option), kinds_of(options)[option], shown)
+            kind = kinds[option]
+            if option not in seen and (kind is bool or kind in LETTERS):  # others: --algo-option
+                try:
+                    add(group, _flag(option), kind, shown)
+                except argparse.ArgumentError as error:
+                    raise ConfigError(
+                        f"option {option!r} of algorithm {name!r} has the name of another flag",
+                        fix="give it another name",
+                    ) from error
             seen.add(option)
 
 
@@ -182,68 +190,10 @@ def read_toml(path: str, also: Sequence[str] = ()) -> dict[str, Any]:
         if name in kinds:
             settings[name] = of_kind(path, key, value, kinds[name])
         elif name in also:
-            settings[name] = value
+            settings[name] = of_command(path, key, value)
         else:
             raise unknown_name(f"setting in {path}", key, [*kinds, *also], "see --help")
     return settings
-
-
-def load_toml(path: str) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises:
-        ConfigError: it is not there, or is no TOML.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
-    except ValueError as error:
-        raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
-
-
-def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
-    """A value of a file, if it is of its setting's kind. Raises ConfigError if not."""
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise ConfigError(
-            f"{key} = {value!r} in {path} is of the wrong kind",
-            allowed={int: "a whole number", float: "a number", str: "a text in quotes",
-                     bool: "true or false", dict: "a table"}[kind],
-        )
-    return value
-
-
-def to_toml(config: RunConfig, resolved: RunConfig | None = None) -> str:
-    """A configuration as a file for ``--config``.
-
-    Args:
-        config: what was chosen; values that are not the defaults are written.
-        resolved: the same with every open setting filled in; its other values are comments,
-            so that the file still fits another environment or algorithm.
-    """
-    plain, chosen = RunConfig().to_dict(), config.to_dict()
-    shown = resolved.to_dict() if resolved else chosen
-    lines, tables = [], []
-    for name, value in shown.items():
-        if isinstance(value, dict):
-            rows = [_toml_line(key, one, key in chosen[name]) for key, one in value.items()]
-            tables += [f"\n[{name}]", *filter(None, rows)] if value else []
-        else:
-            set_here = chosen[name] != plain[name]
-            lines.append(_toml_line(name, chosen[name] if set_here else value, set_here))
-    return "\n".join([*filter(None, lines), *tables]) + "\n"
-
-
-def _toml_line(name: str, value: Any, is_set: bool) -> str | None:
-    if value is None:
-        return None
-    return f"{'' if is_set else '# '}{name} = {json.dumps(value)}"
 
 
 def parse_seeds(text: str | int | list) -> list[int]:
@@ -275,6 +225,7 @@ def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
         raise ConfigError(
             f"{flag} {text!r} is no pair", allowed="KEY=VALUE", fix=f"{flag} {example}"
         )
+    key = key.replace("-", "_")
     try:
         return key, json.loads(value)
     except ValueError:

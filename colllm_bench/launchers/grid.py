@@ -122,7 +122,7 @@ def read_grids(args: argparse.Namespace, also: tuple[str, ...]) -> tuple[list[Gr
         raise ConfigError(f"grid in {path} is no table", allowed="[[grid]] tables")
     others = {}
     for key in [key for key in file if key.replace("-", "_") in also]:
-        others[key.replace("-", "_")] = file.pop(key)
+        others[key.replace("-", "_")] = cli.of_command(path, key, file.pop(key))
     base = _table(path, file)
     grids = [base.overridden_by(_table(path, table)).overridden_by(flags) for table in tables]
     return grids, others

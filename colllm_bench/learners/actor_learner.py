@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from colllm_bench.config import RunConfig
+from colllm_bench.errors import RunError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.objectives.batches import (
@@ -62,6 +63,20 @@ class AdvantageNormalizer:
 def turn_advantages(episodes: Sequence[Episode]) -> list[float]:
     """The advantage of every turn, episode by episode."""
     return [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
+
+
+def _checked(algorithm: Any, result: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+    """What an algorithm's ``loss`` returned, if a step can be made of it."""
+    loss, metrics = result if isinstance(result, tuple) and len(result) == 2 else (None, None)
+    if not (
+        isinstance(loss, torch.Tensor) and loss.numel() == 1 and loss.requires_grad
+        and isinstance(metrics, dict)
+    ):
+        raise RunError(
+            f"{type(algorithm).__name__}.loss returned {result!r:.80}; allowed: (loss, metrics), "
+            "a scalar tensor computed from batch.logprobs and a dict"
+        )
+    return loss, metrics
 
 
 class ActorLearner:
@@ -198,7 +213,7 @@ class ActorLearner:
                 entropy=scores.entropy,
                 reference_logprobs=reference,
             )
-            loss, metrics = self.algorithm.loss(batch)
+            loss, metrics = _checked(self.algorithm, self.algorithm.loss(batch))
             loss.backward()
             share = len(who) / int(totals.sum())
             for key, value in metrics.items():

@@ -110,8 +110,8 @@ def _require_whole_safetensors(name: str, path: Path) -> None:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length <= size else {}
-            ends = [x["data_offsets"][1] for k, x in header.items() if k != "__metadata__"]
-        except (ValueError, TypeError, KeyError, UnicodeDecodeError):
+            ends = [int(x["data_offsets"][1]) for k, x in header.items() if k != "__metadata__"]
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
             ends = []
     if not ends or 8 + length + max(ends) != size:
         whole = f" of {8 + length + max(ends)}" if ends else ""

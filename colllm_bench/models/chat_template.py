@@ -43,7 +43,7 @@ class ChatTemplate:
 
     Attributes:
         system: whether instructions are a system message; else they open the first user message.
-        trims: contents lose their surrounding white space.
+        trims: by role, whether a content loses its leading and its trailing white space.
         end_mark: text of the special token that ends an action, or None.
         ending: from an action's last character to the next observation, the mark included.
         after_end: what of ``ending`` follows the mark (all of it without a mark).
@@ -63,7 +63,7 @@ class ChatTemplate:
             )
         self.tokenizer = tokenizer
         self._options: dict[str, Any] = {}
-        source = tokenizer.get_chat_template()
+        source = _source_of(tokenizer)
         if "enable_thinking" in source:
             self._options["enable_thinking"] = False
         if "strftime_now" in source:
@@ -145,8 +145,34 @@ class ChatTemplate:
         mark = self.special.search(ending) or self.markup.search(ending)
         self.end_mark = mark.group() if mark else None
         self.after_end = ending[mark.end() :] if mark else ending
-        spaced = self.render([{"role": "user", "content": f"  {USER}  "}])
-        self.trims = f"  {USER}  " not in spaced
+        self._require_contents()
+        self.trims = {role: self._trims(role) for role in ("system", "user")}
+
+    def _require_contents(self) -> None:
+        """Refuse a template that escapes or rewrites what it is given."""
+        content = f"{USER} <b> & \"q\" 's' \\\n\nX"
+        if content not in self.render([{"role": "user", "content": content}]):
+            raise ConfigError(
+                "the chat template changes the text of messages (quotes, markup or line ends)",
+                fix="give another with --chat-template FILE",
+            )
+
+    def _trims(self, role: str) -> tuple[bool, bool]:
+        messages = [{"role": "user", "content": USER}]
+        if role == "system":
+            if not self.system:
+                return False, False
+            messages.insert(0, {"role": "system", "content": SYSTEM})
+        name = messages[0]["content"]
+        messages[0]["content"] = f"  {name}  "
+        text = self.render(messages)
+        return f"  {name}" not in text, f"{name}  " not in text
+
+    def trimmed(self, role: str, content: str) -> str:
+        """A message's content as the template puts it."""
+        leading, trailing = self.trims[role]
+        content = content.lstrip() if leading else content
+        return content.rstrip() if trailing else content
 
     def _knows_system(self) -> bool:
         messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
@@ -160,8 +186,21 @@ class ChatTemplate:
 def _parts_of(date: datetime.date) -> dict[str, str]:
     """What each directive of ``strftime`` stands for, at the start of ``date``."""
     midnight = datetime.datetime.combine(date, datetime.time())
-    directives = [f"%-{x}" for x in "dmHMS"] + [f"%{x}" for x in "aAbBcdefFDHIjmMpSTuUVwWxXyY"]
+    letters = "aAbBcCdDeFfgGhHIjklmMnpPrRStTuUVwWxXyYzZ%"
+    directives = [f"%-{x}" for x in "dmjyUWHIMS"] + [f"%{x}" for x in letters]
     return {each: midnight.strftime(each) for each in directives}
+
+
+def _source_of(tokenizer: Any) -> str:
+    try:
+        return tokenizer.get_chat_template()
+    except ValueError as error:  # several by name, and none of them called default
+        names = ", ".join(map(str, tokenizer.chat_template))
+        raise ConfigError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has several chat templates ({names}) "
+            "and no default",
+            fix="give one with --chat-template FILE (Jinja)",
+        ) from error
 
 
 def _any_of(texts: set[str]) -> re.Pattern[str]:

@@ -158,20 +158,37 @@ def _with_adapter(
     from peft import PeftModel
     from transformers import AutoTokenizer
 
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        base = find_source(str(config["base_model_name_or_path"]), None)
-    except (OSError, ValueError, KeyError) as error:
+    base = _base_of(name, folder)
+    if not list(folder.glob("adapter_model.*")):
         raise ConfigError(
-            f"adapter {name!r} cannot be loaded: its base is not named ({error!r})",
-            fix="set base_model_name_or_path in adapter_config.json",
-        ) from error
+            f"adapter {name!r} has no weights: no adapter_model.safetensors in it",
+            fix="copy or download it again",
+        )
+    if Path(base).is_dir() and not (Path(base) / "config.json").is_file():
+        raise ConfigError(
+            f"the base of adapter {name!r}, {base!r}, is an adapter itself",
+            fix="merge that one first, or set base_model_name_or_path to a whole model",
+        )
     require_whole(base, base)
     tokenizer, model = _tokenizer_and_model(base, base, dtype, trust_remote_code)
     if (folder / "tokenizer_config.json").is_file():
         tokenizer = _pretrained(AutoTokenizer, name, str(folder))
     merged = _pretrained(_Merging(PeftModel, model), name, str(folder))
     return tokenizer, merged
+
+
+def _base_of(name: str, folder: Path) -> str:
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        base = config["base_model_name_or_path"]
+        if not base or not isinstance(base, str):
+            raise ValueError(f"base_model_name_or_path is {base!r}")
+        return find_source(base, None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"adapter {name!r} cannot be loaded: its base is not named ({error!r})",
+            fix="set base_model_name_or_path in adapter_config.json",
+        ) from error
 
 
 class _Merging:
@@ -257,9 +274,8 @@ def prepare_model(model: Any, gradient_checkpointing: bool) -> None:
 def end_ids_of(model: Any) -> tuple[int, ...]:
     """The ids at which the model's own ``generate`` would stop: one, several or none."""
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    if ids is None:
-        return ()
-    return tuple(ids) if isinstance(ids, (list, tuple)) else (ids,)
+    ids = ids if isinstance(ids, (list, tuple)) else [ids]
+    return tuple(i for i in ids if type(i) is int and i >= 0)  # some write -1 for none
 
 
 def context_length(config: Any) -> int | None:

@@ -189,11 +189,13 @@ class PromptBuilder:
     def _first(self, instructions: str, observation: str) -> tuple[int, ...]:
         system = bool(instructions) and self.template.system
         start, between, after = self.template.first_pieces(system)
-        instructions, observation = self._trimmed(instructions), self._trimmed(observation)
-        pieces = [(start, False), (instructions, True), (between, False)]
-        if not system:
-            pieces = [(between, False)]
+        pieces = [(between, False)]
+        if system:
+            instructions = self.template.trimmed("system", instructions)
+            pieces = [(start, False), (instructions, True), (between, False)]
+        else:
             observation = "\n\n".join(filter(None, (instructions, observation)))
+        observation = self.template.trimmed("user", observation)
         return self._join([*pieces, (observation, True), (after, False)], left=())
 
     def _next(self, observation: str, ended: bool) -> tuple[int, ...]:
@@ -202,11 +204,9 @@ class PromptBuilder:
         if ended and template.end_mark:
             left = (f"a{template.end_mark}", template.end_mark)
         opening = template.after_end if ended else template.ending
-        pieces = [(opening, False), (self._trimmed(observation), True), (template.closing, False)]
+        content = template.trimmed("user", observation)
+        pieces = [(opening, False), (content, True), (template.closing, False)]
         return self._join(pieces, left)
-
-    def _trimmed(self, content: str) -> str:
-        return content.strip() if self.template.trims else content
 
     def _decode(self, ids: tuple[int, ...]) -> str:
         kept = [i for i in ids if i not in self.end_ids]

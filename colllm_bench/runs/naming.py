@@ -40,6 +40,11 @@ def run_folder(
         raise ConfigError(
             f"--name {name!r} is no folder name", allowed="letters, digits and _ . + = -"
         )
+    if len(name.encode()) > LONGEST_FILE_NAME:
+        raise ConfigError(
+            f"--name {name[:20]}... is {len(name.encode())} bytes long",
+            allowed=f"at most {LONGEST_FILE_NAME}",
+        )
     out = "results" if out is None else out
     try:
         str(out).encode()

@@ -38,7 +38,31 @@ def load_algorithm(name: str) -> Any:
             f"algorithm {name!r} lacks the method compute_advantages(self, episodes)",
             fix="define it: it writes return_ and advantage into every turn",
         )
+    _check_options_class(name, loaded)
     return loaded
+
+
+def _check_options_class(name: str, algorithm: Any) -> None:
+    """Refuse options that would stand in the way of the harness's own."""
+    from colllm_bench.baselines.algorithm import Algorithm
+
+    options = kinds_of(algorithm.Options)
+    for field in dataclasses.fields(RunConfig):
+        if field.name in options:
+            raise ConfigError(
+                f"option {field.name!r} of algorithm {name!r} is a setting of every run",
+                fix="give it another name; defaults = {...} sets an algorithm's own defaults",
+            )
+    inherited = any(
+        getattr(algorithm, part) is getattr(Algorithm, part)
+        for part in ("loss", "needs_entropy", "needs_reference")
+    )
+    lacks = [option for option in kinds_of(Algorithm.Options) if option not in options]
+    if inherited and lacks:
+        raise ConfigError(
+            f"the options of algorithm {name!r} lack {', '.join(lacks)}, which its loss reads",
+            fix="class Options(Algorithm.Options):",
+        )
 
 
 def resolve(config: RunConfig) -> RunConfig:

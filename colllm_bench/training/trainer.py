@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import math
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.learners import gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.objectives import communication
@@ -36,6 +39,7 @@ class Trainer:
         self.team = build_policy(config, self.envs[0], critic_slots=slots, date=date)
         self.algorithm = algorithm(config)
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
+        _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
 
     def play(self, iteration: int) -> list[Episode]:
@@ -58,6 +62,7 @@ class Trainer:
         if self.critic is not None:
             self.critic.write_values(episodes)
         metrics = dict(self.algorithm.compute_advantages(episodes) or {})
+        _require_advantages(self.algorithm, episodes)
         # An algorithm whose learners send each other something else has counted it itself.
         if "bytes_exchanged" not in metrics:
             metrics["bytes_exchanged"] = communication.bytes_exchanged(self.algorithm, episodes)
@@ -94,3 +99,28 @@ class Trainer:
         self.actor.load_state_dict(state["actor"])
         if self.critic:
             self.critic.load_state_dict(state["critic"])
+
+
+def _require_critic(algorithm: Any, critic: Any) -> None:
+    """Refuse a critic of a plug-in's own that lacks what the loop calls."""
+    lacks = [
+        part for part in ("write_values", "update", "state_dict", "load_state_dict")
+        if not callable(getattr(critic, part, None))
+    ]
+    if critic is not None and lacks:
+        raise ConfigError(
+            f"{type(algorithm).__name__}.build_critic returned {critic!r:.60} without "
+            f"{', '.join(lacks)}",
+            allowed="None, or an object with the methods of CriticProtocol",
+        )
+
+
+def _require_advantages(algorithm: Any, episodes: Sequence[Episode]) -> None:
+    """Refuse turns whose advantage is no finite number: nothing must be learned from them."""
+    for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
+        value = turn.advantage
+        if not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise RunError(
+                f"{type(algorithm).__name__}.compute_advantages left a turn with the advantage "
+                f"{value!r:.60}; allowed: a finite number (float(x) of a tensor) in every turn"
+            )

@@ -201,3 +201,54 @@ def test_thoughts_are_sampled_but_are_no_action(family, written, acted):
     player = LanguageModelTeam(team, temperature=1.0, max_action_tokens=40)
     ids = tokenizer(written, add_special_tokens=False)["input_ids"]
     assert player._answer([*ids, tokenizer.eos_token_id]) == acted
+
+
+def brackets(content, system=None):
+    """A template of ``[role]`` headers, a message's content written as ``content``."""
+    return (
+        "{% for m in messages %}{% if m['role'] == 'system' %}"
+        f"[system]{{{{ {system or content} }}}}{{% else %}}[{{{{ m['role'] }}}}]"
+        f"{{{{ {content} }}}}{{% endif %}}<end>{{% endfor %}}"
+        "{% if add_generation_prompt %}[assistant]{% endif %}"
+    )
+
+
+@pytest.mark.parametrize("content", ["m['content'].lstrip()", "m['content'].rstrip()",
+                                     "m['content'].strip()", "m['content']"])
+@pytest.mark.parametrize("system", ["m['content'] | trim", "m['content'].rstrip()",
+                                    "m['content']", "raise_exception('no system role')"])
+def test_white_space_goes_where_the_template_trims_it(content, system):
+    tokenizer = tokenizer_of(brackets(content, system), special=["<end>"])
+    prompts = PromptBuilder(tokenizer)
+    for instructions in (" be quick \n", "rules"):
+        for observation in (" 3 guards\n", "\n", "2"):
+            messages = messages_of(prompts, instructions, [(observation, "")])
+            whole = tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+            assert tokenizer.decode(prompts.first_turn(instructions, observation)) == whole
+
+
+@pytest.mark.parametrize("content", [
+    "m['content'] | e", "m['content'] | tojson", "m['content'].split() | join(' ')",
+    "m['content'].split('\\n')[0]", "m['content'] | replace('<', '[')",
+])
+def test_templates_that_rewrite_contents_are_refused(content):
+    with pytest.raises(ConfigError, match="changes the text of messages"):
+        PromptBuilder(tokenizer_of(brackets(content), special=["<end>"]))
+
+
+def test_several_templates_without_a_default_are_refused():
+    tokenizer = tokenizer_of({"chat": brackets("m['content']"), "tools": "x"}, special=["<end>"])
+    with pytest.raises(ConfigError, match=r"has several chat templates \(chat, tools\)"):
+        PromptBuilder(tokenizer)
+
+
+def test_every_directive_of_a_date():
+    letters = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYzZ%"
+    formats = "|".join(f"%{letter}" for letter in letters)
+    template = f"{{{{ strftime_now('{formats}') }}}}" + brackets("m['content']")
+    prompts = PromptBuilder(tokenizer_of(template, special=["<end>"]), date=DAY)
+    midnight = datetime.datetime.combine(DAY, datetime.time())
+    text = prompts.template.render([{"role": "user", "content": "x"}])
+    assert text.partition("[user]")[0] == midnight.strftime(formats)

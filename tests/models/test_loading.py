@@ -185,3 +185,44 @@ def test_an_adapter_names_the_built_in_model_by_no_path(tmp_path):
     team.save(tmp_path)
     config = json.loads((tmp_path / "agent_0" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "colllm_bench/models/tiny/strategy"
+
+
+@pytest.mark.parametrize("header", [
+    b"[]", b"3", b"null", b'{"a": 3}', b'{"a": {"data_offsets": [0, "x"]}}',
+    b'{"a": {"data_offsets": []}}',
+])
+def test_safetensors_headers_of_another_form(folder, header):
+    content = len(header).to_bytes(8, "little") + header
+    (folder / "model.safetensors").write_bytes(content)
+    refused(folder, "model.safetensors is truncated or damaged")
+
+
+@pytest.mark.parametrize(("content", "match"), [
+    ("[]", "its base is not named"),
+    ("3", "its base is not named"),
+    ('{"base_model_name_or_path": null}', "its base is not named"),
+    ('{"base_model_name_or_path": "BASE"}', "has no weights: no adapter_model.safetensors"),
+])
+def test_adapter_folders_that_cannot_be_loaded(folder, tmp_path, content, match):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(content.replace("BASE", str(folder)))
+    refused(adapter, match)
+
+
+def test_an_adapter_on_itself(tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    content = json.dumps({"base_model_name_or_path": str(adapter)})
+    (adapter / "adapter_config.json").write_text(content)
+    (adapter / "adapter_model.bin").touch()
+    refused(adapter, "is an adapter itself")
+
+
+@pytest.mark.parametrize(("ids", "read"), [
+    ([1, 2], (1, 2)), (-1, ()), ([1, -1], (1,)), ("x", ()), ([[1]], ()), ([], ()), (True, ()),
+])
+def test_end_ids_of_odd_forms(folder, ids, read):
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({"eos_token_id": ids}))
+    assert load_base(str(folder), device="cpu").end_ids == read

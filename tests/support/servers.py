@@ -72,8 +72,8 @@ class Scripted:
     """A server whose answers are a function's.
 
     Args:
-        reply: (number of the request from 0, its body) -> (status, body[, headers]); None never
-            answers.
+        reply: (number of the request from 0, its body) -> (status, body or bytes[, headers]);
+            None never answers.
 
     Attributes:
         bodies: what was asked, in order.
@@ -114,7 +114,7 @@ class Scripted:
             handler.rfile.read(1)  # until the client goes away
             return
         status, data, *headers = found
-        raw = json.dumps(data).encode()
+        raw = data if isinstance(data, bytes) else json.dumps(data).encode()
         handler.send_response(status)
         handler.send_header("content-type", "application/json")
         handler.send_header("content-length", str(len(raw)))

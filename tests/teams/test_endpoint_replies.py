@@ -136,3 +136,28 @@ def test_thoughts_are_no_part_of_the_action(text):
     assert set(sum(texts(episodes), [])) == {"go"} and raw_results(episodes)["invalid"] == 0
     assert not any("right?" in m["content"] for b in server.bodies for m in b["messages"])
     assert all(row["raw"] == text for row in team.cache._rows.values())
+
+
+@pytest.mark.parametrize("content", [b"<html>busy</html>", b"", b"\xff\xfe\x00"])
+def test_a_reply_that_is_no_json_is_asked_again_and_named(content):
+    with Scripted(lambda n, body: (200, content if n == 0 else completion("go"))) as server:
+        episodes, _ = play(server)
+    assert all(text == "go" for row in texts(episodes) for text in row)
+    with Scripted(lambda number, body: (200, content)) as server:
+        with pytest.raises(RunError, match="failed 2 times: the server's reply is no JSON"):
+            play(server)
+
+
+@pytest.mark.parametrize(("status", "body"), [
+    (422, {"detail": "Only user and assistant roles are supported!"}),
+    (500, b"jinja2.exceptions.TemplateError: Conversation roles must alternate user/assistant"),
+])
+def test_a_system_role_refused_in_a_body_of_another_form(status, body):
+    def reply(number, request):
+        if request["messages"][0]["role"] == "system":
+            return status, body
+        return 200, completion("go")
+
+    with Scripted(reply) as server:
+        episodes, _ = play(server)
+    assert all(text == "go" for row in texts(episodes) for text in row)

@@ -205,9 +205,12 @@ class ChatClient:
         if "max_tokens" in body:
             fields[length] = body["max_tokens"]
         messages = body["messages"] if system_role else without_system_role(body["messages"])
-        return self._client.chat.completions.create(
-            model=body["model"], messages=messages, extra_body=fields
-        )
+        try:
+            return self._client.chat.completions.create(
+                model=body["model"], messages=messages, extra_body=fields
+            )
+        except ValueError as error:  # a proxy's page or nothing, called JSON by its header
+            raise self._openai.OpenAIError("the server's reply is no JSON") from error
 
     def _adapts(self, sent: tuple[str, bool], error: Exception) -> bool:
         """Whether the server asks for another form of the request; later ones have it too.

@@ -91,7 +91,7 @@ def answer_of_error(error: Exception) -> dict[str, Any] | None:
     the model's context); None: the error is no answer."""
     if getattr(error, "status_code", None) not in (400, 413, 422):
         return None
-    reason = f"{getattr(error, 'code', '')} {error}"
+    reason = f"{getattr(error, 'code', '')} {_words(error)}"
     if OTHER_LENGTH in reason:
         return None
     if _REFUSED.search(reason):
@@ -105,14 +105,20 @@ def answer_of_error(error: Exception) -> dict[str, Any] | None:
 
 def wants_other_length(error: Exception) -> bool:
     """Whether the server asks for ``max_completion_tokens`` in place of ``max_tokens``."""
-    return OTHER_LENGTH in str(error)
+    return OTHER_LENGTH in _words(error)
 
 
 def refuses_system_role(error: Exception) -> bool:
     """Whether the server takes no system message. Some say so with status 500, when a chat
     template raised the error."""
     status = getattr(error, "status_code", None)
-    return status in (400, 404, 422, 500) and bool(_NO_SYSTEM_ROLE.search(str(error)))
+    return status in (400, 404, 422, 500) and bool(_NO_SYSTEM_ROLE.search(_words(error)))
+
+
+def _words(error: Exception) -> str:
+    """An error's message and the reply's body: the message lacks a body of another form than
+    OpenAI's, such as FastAPI's ``{"detail": ...}`` or plain text."""
+    return f"{error} {getattr(error, 'body', None) or ''}"
 
 
 def may_pass(error: BaseException) -> bool:
@@ -137,6 +143,7 @@ def reason_of(error: Exception) -> str:
     """An error in one line."""
     body = getattr(error, "body", None)
     message = body.get("message") or body.get("detail") if isinstance(body, dict) else None
+    message = body if isinstance(body, str) and body else message
     text = " ".join(str(message or error).split())[:300]
     cause = error.__cause__
     if cause is not None and message is None:
