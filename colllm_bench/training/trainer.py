@@ -117,6 +117,7 @@ def _require_critic(algorithm: Any, critic: Any) -> None:
 
 def _require_advantages(algorithm: Any, episodes: Sequence[Episode]) -> None:
     """Refuse turns whose advantage is no finite number: nothing must be learned from them."""
+    value: Any  # a stranger's algorithm may leave anything
     for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
         value = turn.advantage
         if not isinstance(value, numbers.Real) or not math.isfinite(value):
