@@ -131,8 +131,10 @@ def read_grids(args: argparse.Namespace, also: tuple[str, ...]) -> tuple[list[Gr
 def _flags(options: dict[str, Any]) -> Grid:
     grid = Grid()
     other = {"env_options", "algo_options", *cli.SHORTHANDS}
-    for name in options.keys() & cli.config_kinds().keys() - other:
-        grid.settings[name] = options[name]
+    kinds = cli.config_kinds()
+    for name in options:  # in the order in which they were given: a set's differs by process
+        if name in kinds and name not in other:
+            grid.settings[name] = options[name]
     for pair in options.get("algo_options", []):
         key, values = _option(pair)
         grid.settings[key] = values
