@@ -79,6 +79,25 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
 
 
 @dataclass(frozen=True)
+class SequentialOptions(ActorCriticOptions):
+    """GAE from agent to agent within a turn, and over turns."""
+
+    agent_lambda: float = option(
+        0.9, "lambda from one agent's action to the next within a turn", low=0, high=1, time=False
+    )
+
+
+@dataclass(frozen=True)
+class HierarchicalOptions(ActorCriticOptions):
+    """GAE with a pooled critic, and what its baseline knows."""
+
+    credit: str = option(
+        "others", "baseline: what the others did is known (others), or not (team)",
+        choices=("others", "team"), time=False,
+    )
+
+
+@dataclass(frozen=True)
 class MonteCarloOptions(ClippedLossOptions):
     """Returns minus a baseline of episodes from the same start."""
 

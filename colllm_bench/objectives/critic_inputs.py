@@ -162,8 +162,9 @@ def apart(episode: Episode) -> CriticReading:
     return centralized(episode, row_of=lambda index: index)
 
 
-Extra = Callable[[list[ValuePosition], dict[int, int], dict[int, Turn]], None]
-"""Adds values of a turn: given the positions so far, the agents' cells and their turns."""
+MoreValues = Callable[[dict[int, int], dict[int, Turn]], list[ValuePosition]]
+"""Further values of a turn, from the agents' cells and their turns, both in the order in which
+the actions were written."""
 
 
 def centralized(
@@ -171,15 +172,15 @@ def centralized(
     row_of: Callable[[int], int],
     *,
     order: Callable[[int, list[int]], Sequence[int]] | None = None,
-    extra: Extra | None = None,
+    more: MoreValues | None = None,
 ) -> CriticReading:
-    """One critic for the team: V(h) of each turn, and what ``extra`` adds to it.
+    """One critic for the team: V(h) of each turn, and what ``more`` adds to it.
 
     Args:
         row_of: an agent's index to the row that its tokens stand in.
         order: a turn's number and the agents present to the order in which their actions are
             written; None: as they come.
-        extra: called for each turn after its actions are written.
+        more: called for each turn.
     """
     trajectories = episode.trajectories
     writer = RowWriter([0] * (1 + max(row_of(x.index) for x in trajectories)))
@@ -188,10 +189,11 @@ def centralized(
         turns = {x.index: x.turns[t] for x in trajectories if t < len(x.turns)}
         cells = {i: writer.observe(row_of(i), i, turn.prompt_ids) for i, turn in turns.items()}
         positions.append(ValuePosition(0, list(cells.values()), turns=list(turns.values())))
-        for i in order(t, list(turns)) if order else turns:
+        written = list(order(t, list(turns)) if order else turns)
+        for i in written:
             writer.act(cells[i], turns[i].action_ids)
-        if extra is not None:
-            extra(positions, cells, turns)
+        if more is not None:
+            positions += more({i: cells[i] for i in written}, {i: turns[i] for i in written})
     cut = [x for x in trajectories if x.final_prompt_ids]
     if cut:
         last = [writer.observe(row_of(x.index), x.index, x.final_prompt_ids) for x in cut]
