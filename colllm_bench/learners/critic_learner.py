@@ -174,9 +174,8 @@ class CriticLearner:
         the episodes, each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
-            Metrics. ``explained_variance`` and ``value_loss`` are those of the values that
-            credit was given by, from before any step: the honest, out-of-sample fit;
-            ``explained_variance_early``, ``_middle``, ``_late`` those of thirds of episodes.
+            Metrics; those of :func:`fit_metrics` are of the values that credit was given by,
+            from before any step: the honest, out-of-sample fit.
         """
         parts = min(self.options.critic_minibatches, len(episodes))
         steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
@@ -190,7 +189,8 @@ class CriticLearner:
                 norms.append(norm)
         positions = [p for step in steps for part in step for r in part.readings
                      for p in r.positions if p.turns]
-        metrics = fit_metrics([position.turns[0] for position in positions], episodes)
+        turns = [position.turns[0] for position in positions]
+        metrics = fit_metrics(turns, episodes, self.options.gamma)
         self.silence.note(metrics["explained_variance"])
         return metrics | {
             "value_loss_last": sum(last) / len(last),
