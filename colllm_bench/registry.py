@@ -128,6 +128,17 @@ ENVS: dict[str, EnvSpec] = {
         action_tokens=64,
         full_action_tokens=256,
     ),
+    "credit": EnvSpec(
+        name="credit",
+        entry="colllm_bench.envs.credit.env:CreditEnv",
+        summary="cues and words: a diagnostic task whose true values are known",
+        scripted="colllm_bench.envs.credit.scripted:Expert",
+        random="colllm_bench.envs.credit.scripted:Random",
+        demonstrations="colllm_bench.envs.credit.scripted:demonstrations",
+        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 3000, "batch": 16,
+                  "longest": 640, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
 }
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(
