@@ -135,8 +135,8 @@ ENVS: dict[str, EnvSpec] = {
         scripted="colllm_bench.envs.credit.scripted:Expert",
         random="colllm_bench.envs.credit.scripted:Random",
         demonstrations="colllm_bench.envs.credit.scripted:demonstrations",
-        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 3000, "batch": 16,
-                  "longest": 640, "observation_weight": 0.01},
+        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1500, "batch": 16,
+                  "longest": 320, "observation_weight": 0.01},
         action_tokens=2,
     ),
 }

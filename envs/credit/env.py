@@ -15,7 +15,6 @@ from colllm_bench.errors import ConfigError, check_choice
 REWARDS = ("sparse", "dense", "delayed")
 SEES = ("own", "none", "all")
 SPLITS = ("train", "eval")
-BASES = (0.25, 0.1, 0.01, 0.001)
 DELAY = 4
 """Turns between rewards of ``reward="delayed"`` unless the task says otherwise."""
 
@@ -49,7 +48,7 @@ class CreditEnv(TextEnv):
     :func:`text.parse`). Anything else is no answer: it is never right and never pays,
     ``infos[agent]["invalid"]`` is True and ``notice`` says what was wrong.
 
-    **Observations** in ``brief``: ``left=8 cue=b own=0``: turns left, the cue, right answers
+    **Observations** in ``brief``: ``left=8 cue=b1 own=0``: turns left, the cue, right answers
     so far (``sees``); the last agent's first one has ``coin=up`` or ``coin=down`` if there is
     ``luck``. ``full`` says the same in plain English.
 
@@ -73,13 +72,14 @@ class CreditEnv(TextEnv):
             mean payoff of neighbours in the climbing game (right, next word, other).
         need: right answers that an agent's part takes, 1 to ``turns``; only with
             ``team="all"`` (None: a quarter of the turns and one).
-        cues: C, 2 to 8.
+        cues: C, 2 to K.
         words: K, 2 to 8 (3 or more with ``team="pairs"``).
         sees: what an observation shows of results: ``"own"`` right answers, ``"none"``, or
             ``"all"`` agents' right answers.
         luck: size of the coin, 0 or more, in units of a perfect game.
         noise: standard deviation of the return's noise, 0 or more, in the same units.
-        base: how often the untrained built-in model is right: 0.25, 0.1, 0.01 or 0.001.
+        base: how often the untrained built-in model is right, 0.25, 0.1, 0.01 or 0.001: each has
+            a set of cues of its own (a1, a2, a3, a4), which the model knows that well.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: other cues and coins from equal seeds.
         render_mode: None, ``"ansi"`` or ``"human"``.
@@ -118,11 +118,11 @@ class CreditEnv(TextEnv):
         check_choice("turns", turns, range(1, 65), "1 to 64")
         check_choice("reward", reward, REWARDS)
         check_choice("team", team, rules.TEAMS)
-        check_choice("cues", cues, range(2, 9), "2 to 8")
         fewest = 3 if team == "pairs" else 2
         check_choice("words", words, range(fewest, 9), f"{fewest} to 8 with team={team!r}")
+        check_choice("cues", cues, range(2, words + 1), f"2 to {words} (the words)")
         check_choice("sees", sees, SEES)
-        check_choice("base", base, BASES)
+        check_choice("base", base, text.BASES)
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
         every = _every(reward, delay, turns)
@@ -198,8 +198,8 @@ class CreditEnv(TextEnv):
     def instructions(self, i: int) -> str:
         """What agent ``i`` is told at the start."""
         if self.style == "full":
-            return text.full_instructions(self.game, i)
-        return text.brief_instructions(self.game, i, self.base)
+            return text.full_instructions(self.game, i, self.base)
+        return text.brief_instructions(self.game, i)
 
     def _draw_cues(self) -> None:
         self.cues = [self._rng.randrange(self.game.cues) for _ in range(self.game.agents)]
@@ -228,7 +228,8 @@ class CreditEnv(TextEnv):
         for i, agent in enumerate(self.possible_agents):
             coin = self.coin if i == last and not self.roles else 0
             shown = text.progress(self.game, i, counts)
-            seen[agent] = {"text": write(left, self.cues[i], shown, coin)}
+            cue = text.cue_name(self.cues[i], self.base)
+            seen[agent] = {"text": write(left, cue, shown, coin)}
         return seen
 
     def _score(self) -> dict[str, float]:

@@ -27,7 +27,7 @@ class Oracle:
     """Exact values of one policy in one game.
 
     Episodes are three arrays: ``cues`` and ``answers`` [E, T, N] (an answer is a word's number,
-    -1 for none) and ``coins`` [E] (1, -1; 0 without luck). Turns are counted from 0; a value at
+    -1 for none; a cue of -1 is not known) and ``coins`` [E] (1, -1; 0 without luck). Turns are counted from 0; a value at
     turn t is read after turn t's cue and before its answer.
 
     Args:
@@ -121,8 +121,12 @@ class Oracle:
                 belief = np.broadcast_to(self.unknown, happened.shape).copy()
                 belief[:, :t] = past[:, :t]
                 for j in own:
-                    certain = happened[:, t, j]
-                    belief[:, t, j] = certain if j in answered else self.at_cue[j, cues[:, t, j]]
+                    cue = cues[:, t, j]
+                    if j in answered:
+                        belief[:, t, j] = happened[:, t, j]
+                    else:
+                        known = (cue >= 0)[:, None]
+                        belief[:, t, j] = np.where(known, self.at_cue[j, cue], self.unknown[j])
                 value = self._to_come(self._results(belief), t, coin)
                 values[:, t, slice(None) if knows != "local" else i] = (
                     value[:, None] if knows != "local" else value
@@ -216,16 +220,13 @@ class EpisodeReader:
         Raises:
             ConfigError: there is none.
         """
-        cue = text.read_cue(observation)
-        if cue is None:
-            raise ConfigError(f"no cue in {observation!r:.60}", allowed="observations of credit_v0")
-        return cue
+        return text.read_cue(observation)[0]
 
     def arrays(self, episodes: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(cues [E, T, N], answers [E, T, N], coins [E]) of episodes
-        (:class:`colllm_bench.types.Episode`); turns that were not played are 0."""
+        (:class:`colllm_bench.types.Episode`); what was not played is -1."""
         shape = (len(episodes), self.game.turns, self.game.agents)
-        cues, answers = np.zeros(shape, dtype=int), np.zeros(shape, dtype=int)
+        cues, answers = np.full(shape, -1), np.full(shape, -1)
         coins = np.zeros(len(episodes))
         for e, episode in enumerate(episodes):
             for i, trajectory in enumerate(episode.trajectories):

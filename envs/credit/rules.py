@@ -29,7 +29,7 @@ class Game:
     Attributes:
         agents: N.
         turns: T.
-        cues: C, drawn evenly and independently for every agent and turn.
+        cues: C, at most K, drawn evenly and independently for every agent and turn.
         words: K, the possible answers.
         team: how answers combine, one of :data:`TEAMS`.
         need: right answers that an agent's part takes (``team="all"``).
@@ -61,19 +61,16 @@ def default_need(turns: int) -> int:
     return min(turns, turns // 4 + 1)
 
 
-def right_word(cue: int, words: int) -> int:
-    """The right answer's number, fixed for the environment's version."""
-    return cue % words
-
-
 def role(cue: int, word: int | None, words: int) -> int:
-    """What an answer is for its cue; None: it could not be understood."""
+    """What an answer is for its cue; None: it could not be understood.
+
+    The right word has the cue's own number: fixed for the environment's version.
+    """
     if word is None:
         return NONE
-    right = right_word(cue, words)
-    if word == right:
+    if word == cue:
         return RIGHT
-    return NEXT if word == (right + 1) % words else OTHER
+    return NEXT if word == (cue + 1) % words else OTHER
 
 
 def result(game: Game, roles: Sequence[Sequence[int]]) -> float:

@@ -10,9 +10,12 @@ import re
 
 from colllm_bench.envs import answers
 from colllm_bench.envs.credit.rules import Game
+from colllm_bench.errors import ConfigError
 
 STYLES = ("brief", "full")
 CUES = ("a", "b", "c", "d", "e", "f", "g", "h")
+BASES = (0.25, 0.1, 0.01, 0.001)
+"""How often the untrained built-in model is right, by set of cues: a1 to h1, a2 to h2, ..."""
 WORDS = ("red", "blue", "green", "gold", "gray", "pink", "teal", "lime")
 LETTERS = "abcdefghijklmnop"
 """An agent's letter where everyone's results are shown (``a=3 b=1``)."""
@@ -58,16 +61,21 @@ def progress(game: Game, i: int, counts: list[int]) -> dict[str, int]:
     return dict(zip(LETTERS, counts, strict=False))
 
 
-def brief(left: int, cue: int, shown: dict[str, int], coin: int) -> str:
-    """``left=8 cue=b own=0 coin=up``; the coin only where it is shown (not 0)."""
-    parts = [f"left={left} cue={CUES[cue]}", *(f"{name}={n}" for name, n in shown.items())]
+def cue_name(cue: int, base: float) -> str:
+    """``b1``: the cue's letter, and the number of its set."""
+    return f"{CUES[cue]}{BASES.index(base) + 1}"
+
+
+def brief(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
+    """``left=8 cue=b1 own=0 coin=up``; the coin only where it is shown (not 0)."""
+    parts = [f"left={left} cue={cue}", *(f"{name}={n}" for name, n in shown.items())]
     return " ".join([*parts, f"coin={COIN[coin]}"] if coin else parts)
 
 
-def full(left: int, cue: int, shown: dict[str, int], coin: int) -> str:
+def full(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
     """The same in plain English."""
     turns = "turn is" if left == 1 else "turns are"
-    parts = [f"{left} {turns} left. Your cue is {CUES[cue]}."]
+    parts = [f"{left} {turns} left. Your cue is {cue}."]
     for name, n in shown.items():
         who = "You have" if name == "own" else f"Agent {LETTERS.index(name) + 1} has"
         parts.append(f"{who} given {n} right answer{'' if n == 1 else 's'}.")
@@ -76,14 +84,22 @@ def full(left: int, cue: int, shown: dict[str, int], coin: int) -> str:
     return " ".join(parts)
 
 
-_CUE = re.compile(r"\b(?:cue=|cue is )([a-h])\b")
+_CUE = re.compile(r"\b(?:cue=|cue is )([a-h])([1-4])\b")
 _COIN = re.compile(r"\bcoin(?:=| has fallen: )(up|down)\b")
 
 
-def read_cue(observation: str) -> int | None:
-    """The cue of an observation in either style; None: there is none."""
+def read_cue(observation: str) -> tuple[int, float]:
+    """(cue, base) of an observation in either style.
+
+    Raises:
+        ConfigError: there is no cue.
+    """
     found = _CUE.search(observation)
-    return CUES.index(found[1]) if found else None
+    if found is None:
+        raise ConfigError(
+            f"there is no cue in {observation!r:.60}", allowed="observations of credit_v0"
+        )
+    return CUES.index(found[1]), BASES[int(found[2]) - 1]
 
 
 def read_coin(observation: str) -> int:
@@ -92,11 +108,9 @@ def read_coin(observation: str) -> int:
     return {"up": 1, "down": -1}[found[1]] if found else 0
 
 
-def brief_instructions(game: Game, i: int, base: float) -> str:
-    """Five tokens: which agent, of how many, how many turns and words, and ``base``."""
-    return (
-        f"agent={i + 1} of={game.agents} turns={game.turns} words={game.words} base={base:g}"
-    )
+def brief_instructions(game: Game, i: int) -> str:
+    """Four tokens: which agent, of how many, how many turns and words."""
+    return f"agent={i + 1} of={game.agents} turns={game.turns} words={game.words}"
 
 
 _TEAM = {
@@ -109,12 +123,13 @@ _TEAM = {
 }
 
 
-def full_instructions(game: Game, i: int) -> str:
+def full_instructions(game: Game, i: int, base: float) -> str:
     """Role, rules and grammar in plain English."""
     words = ", ".join(WORDS[: game.words])
+    cues = ", ".join(cue_name(cue, base) for cue in range(game.cues))
     rows = [
         f"You are agent {i + 1} of {game.agents} in a game of {game.turns} turns.",
-        f"Each turn you are shown a cue, one of {', '.join(CUES[: game.cues])}, and answer with "
+        f"Each turn you are shown a cue, one of {cues}, and answer with "
         "one word. One word is right for each cue, always the same and the same for all agents; "
         "nobody tells you which. The others have cues of their own, which you do not see.",
         _TEAM[game.team].format(need=game.need),
@@ -139,7 +154,7 @@ def everything(
     rows = [f"turn {len(roles)} of {game.turns} team {game.team} coin {COIN.get(coin, 'none')}"]
     for i, cue in enumerate(cues):
         past = "".join(_MARKS[turn[i]] for turn in roles) or "none"
-        rows.append(f"agent {i + 1} cue {CUES[cue]} right {WORDS[cue % game.words]} past {past}")
+        rows.append(f"agent {i + 1} cue {CUES[cue]} right {WORDS[cue]} past {past}")
     return "\n".join(rows)
 
 
