@@ -71,7 +71,6 @@ class OracleCritic:
             )
         return cls(tell(), knows, team, config, gamma)
 
-    @torch.no_grad()
     def policy_table(self, episodes: Sequence[Episode]) -> tuple[np.ndarray, float]:
         """The policy [agents, situations, answers] that played ``episodes``, and the standard
         deviation of an answer's probability around its entry (0: no turn depends on more than
@@ -98,6 +97,7 @@ class OracleCritic:
             table[agent, ~met] = table[agent, met].mean(0)
         return table, spread
 
+    @torch.no_grad()
     def _chances(self, episodes: Sequence[Episode]) -> tuple[list[Any], np.ndarray]:
         """The turns, agent by agent, and the chances [turns, answers] of each answer there."""
         batch = collate(episodes, self.team.prompts.pad_id, self.team.device)

@@ -48,8 +48,8 @@ class CreditEnv(TextEnv):
     :func:`text.parse`). Anything else is no answer: it is never right and never pays,
     ``infos[agent]["invalid"]`` is True and ``notice`` says what was wrong.
 
-    **Observations** in ``brief``: ``left=8 cue=b1 own=0``: turns left, the cue, right answers
-    so far (``sees``); the last agent's first one has ``coin=up`` or ``coin=down`` if there is
+    **Observations** in ``brief``: ``left=8 own=0 cue=b1``: turns left, right answers so far
+    (``sees``), the cue; the last agent's first one has ``coin=up`` or ``coin=down`` if there is
     ``luck``. ``full`` says the same in plain English.
 
     **Rewards** are the team's. The result grows with every turn (``team``) and is paid at once
@@ -78,8 +78,8 @@ class CreditEnv(TextEnv):
             ``"all"`` agents' right answers.
         luck: size of the coin, 0 or more, in units of a perfect game.
         noise: standard deviation of the return's noise, 0 or more, in the same units.
-        base: how often the untrained built-in model is right, 0.25, 0.1, 0.01 or 0.001: each has
-            a set of cues of its own (a1, a2, a3, a4), which the model knows that well.
+        base: how often the untrained built-in model is right, 0.25, 0.1, 0.01, 0.001 or 0.9: each
+            has a set of cues of its own (a1, a2, ...), which the model knows about that well.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: other cues and coins from equal seeds.
         render_mode: None, ``"ansi"`` or ``"human"``.

@@ -27,8 +27,8 @@ class Oracle:
     """Exact values of one policy in one game.
 
     Episodes are three arrays: ``cues`` and ``answers`` [E, T, N] (an answer is a word's number,
-    -1 for none; a cue of -1 is not known) and ``coins`` [E] (1, -1; 0 without luck). Turns are counted from 0; a value at
-    turn t is read after turn t's cue and before its answer.
+    -1 for none; a cue of -1 is not known) and ``coins`` [E] (1, -1; 0 without luck). Turns
+    are counted from 0; a value at turn t is read after turn t's cue and before its answer.
 
     Args:
         game: the rules.

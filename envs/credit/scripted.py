@@ -55,7 +55,7 @@ class Novice(Expert):
 
 
 TEAM_SIZES = (2, 3, 3, 3, 4, 8, *range(2, 17))
-TURNS = (1, 2, 4, 8, 8, 8, 8, 8, 16, 16, 32, 64)
+TURNS = (*(1, 2, 4, 4, 8, 8) * 3, 16, 32, 64)
 CENTRAL_SHARE = 0.15
 """Share of the demonstrations in which a centralized controller writes every agent's answer."""
 
@@ -72,7 +72,7 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
         env = CreditEnv(
             agents=agents, turns=turns, reward=rng.choice(REWARDS), cues=rng.randint(2, words),
             words=words, sees=rng.choice(("own", *SEES)), luck=rng.choice((0.0, 1.0)),
-            base=rng.choice((text.BASES[0], *text.BASES)),
+            base=rng.choice((0.25, 0.9, *text.BASES)),
         )
         steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
         if rng.random() < CENTRAL_SHARE and agents * turns <= 48:

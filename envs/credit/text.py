@@ -1,7 +1,7 @@
 """What agents of ``credit_v0`` read and write, and how it is read back.
 
-``brief``: a label and its value are one token of the built-in tokenizer, three to five an
-observation. ``full``: the same in plain English.
+``brief``: a label and its value are one token of the built-in tokenizer, two to four an
+observation (more where everyone's results are shown). ``full``: the same in plain English.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from colllm_bench.errors import ConfigError
 
 STYLES = ("brief", "full")
 CUES = ("a", "b", "c", "d", "e", "f", "g", "h")
-BASES = (0.25, 0.1, 0.01, 0.001)
+BASES = (0.25, 0.1, 0.01, 0.001, 0.9)
 """How often the untrained built-in model is right, by set of cues: a1 to h1, a2 to h2, ..."""
 WORDS = ("red", "blue", "green", "gold", "gray", "pink", "teal", "lime")
 LETTERS = "abcdefghijklmnop"
@@ -67,9 +67,9 @@ def cue_name(cue: int, base: float) -> str:
 
 
 def brief(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
-    """``left=8 cue=b1 own=0 coin=up``; the coin only where it is shown (not 0)."""
-    parts = [f"left={left} cue={cue}", *(f"{name}={n}" for name, n in shown.items())]
-    return " ".join([*parts, f"coin={COIN[coin]}"] if coin else parts)
+    """``left=8 own=0 coin=up cue=b1``; the coin only where it is shown (not 0)."""
+    parts = [f"left={left}", *(f"{name}={n}" for name, n in shown.items())]
+    return " ".join([*parts, *([f"coin={COIN[coin]}"] if coin else []), f"cue={cue}"])
 
 
 def full(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
@@ -84,7 +84,7 @@ def full(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
     return " ".join(parts)
 
 
-_CUE = re.compile(r"\b(?:cue=|cue is )([a-h])([1-4])\b")
+_CUE = re.compile(r"\b(?:cue=|cue is )([a-h])([1-5])\b")
 _COIN = re.compile(r"\bcoin(?:=| has fallen: )(up|down)\b")
 
 

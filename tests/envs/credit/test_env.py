@@ -104,7 +104,7 @@ def test_noise_has_its_size_and_follows_from_seed_and_answers():
 
 
 @pytest.mark.parametrize("sees, seen", [
-    ("own", "left=7 cue={} own=1"), ("none", "left=7 cue={}"), ("all", "left=7 cue={} a=1 b=0 c=0"),
+    ("own", "left=7 own=1 cue={}"), ("none", "left=7 cue={}"), ("all", "left=7 a=1 b=0 c=0 cue={}"),
 ])
 def test_what_is_seen_of_results(sees, seen):
     env = CreditEnv(sees=sees)
@@ -177,7 +177,8 @@ def test_demonstrations_are_chats_of_all_kinds_and_repeat_by_seed():
     assert chats == list(demonstrations(random.Random(4), 150))
     assert any(chat[0]["content"].startswith("master of") for chat in chats)
     seen = "\n".join(message["content"] for chat in chats for message in chat)
-    for piece in ("turns=1 words", "turns=64", "of=16", "words=8", "cue=a4", "coin=up", " p=0", "own=0"):
+    for piece in ("turns=1 words", "turns=64", "of=16", "words=8", "cue=a4", "cue=a5", "coin=up",
+                  " a=0 b=0", "own=0"):
         assert piece in seen
     for chat in chats:
         assert [m["role"] for m in chat[1:]] == ["user", "assistant"] * ((len(chat) - 1) // 2)

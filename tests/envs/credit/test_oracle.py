@@ -147,8 +147,8 @@ def test_expected_return_of_a_large_game_is_the_mean_of_many(team):
     assert abs(np.corrcoef(residual, values)[0, 1]) < 4 / len(returns) ** 0.5
 
 
-def advantage_variance(g: rules.Game, gae_lambda: int, knows: str, count: int = 4000) -> np.ndarray:
-    """[N] variance of advantages, summed over turns, in units of one agent's answer (variance 1)."""
+def advantage_variance(g: rules.Game, gae_lambda: int, knows: str, count: int = 4000):
+    """[N] variance of advantages, summed over turns, in units of an answer (variance 1)."""
     policy = np.full((g.agents, g.cues, g.words), 1.0 / g.words)
     cues, answers, coins = sample(g, policy, count, seed=5)
     scale = 2 * g.agents * g.turns  # a fair coin of plus or minus 1 an answer
