@@ -114,16 +114,14 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         "one text by many authors, a section each, in drafts: a story, or a published task",
         pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
                   "batch": 8, "longest": 400},
-        action_tokens=48,
-        full_action_tokens=256,
+        action_tokens=48, full_action_tokens=256,
     ),
     _built_in(
         "coding", "CodingEnv",
         "one program, a function per agent; unit tests judge the whole in a jail",
         pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
                   "longest": 640, "observation_weight": 0.03},
-        action_tokens=64,
-        full_action_tokens=256,
+        action_tokens=64, full_action_tokens=256,
     ),
     _built_in(
         "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",

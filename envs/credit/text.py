@@ -31,12 +31,13 @@ def parse(text: object, words: int) -> int | None:
 
     The word must stand alone on the first line that is not blank; case and punctuation around it
     do not matter. Where the first line is none, a word counts that is marked as the answer
-    (:mod:`colllm_bench.envs.answers`); two that differ are none.
+    (:mod:`colllm_bench.envs.answers`) within the last 4096 characters; two that differ are none.
     """
     cleaned = answers.clean(text)
     found = {_word(cleaned, words)} - {None}
     if not found:
-        found = {_word(content, words) for content in answers.unwrapped(cleaned)} - {None}
+        tail = cleaned[-MAX_ACTION:]
+        found = {_word(content, words) for content in answers.unwrapped(tail)} - {None}
     return found.pop() if len(found) == 1 else None
 
 
