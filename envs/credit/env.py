@@ -17,6 +17,8 @@ SEES = ("own", "none", "all")
 SPLITS = ("train", "eval")
 DELAY = 4
 """Turns between rewards of ``reward="delayed"`` unless the task says otherwise."""
+SUCCESS = 0.9
+"""Least result, luck and noise left out, of an episode that counts as a success."""
 
 
 class CreditEnv(TextEnv):
@@ -192,7 +194,7 @@ class CreditEnv(TextEnv):
         played = len(self.roles)
         return self._result(
             self._observations(), reward, played == self.turns, played,
-            score["result"] >= 0.9, infos,
+            score["result"] >= SUCCESS, infos,
         )
 
     def instructions(self, i: int) -> str:

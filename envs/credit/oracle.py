@@ -99,6 +99,15 @@ class Oracle:
         ]
         return np.stack(parts, -1)
 
+    def rewards(self, cues: np.ndarray, answers: np.ndarray, coins: np.ndarray) -> np.ndarray:
+        """[E, T] what whole episodes were paid after each turn, noise left out."""
+        results = self._results(np.eye(ROLES)[self.role_of[cues, answers]])
+        after = np.array(self.game.payments) - 1
+        paid = np.zeros(results.shape)
+        paid[:, after] = np.diff(results[:, after], axis=1, prepend=0.0)
+        paid[:, -1] += 0.5 * self.game.luck * coins
+        return paid
+
     # -- beliefs
 
     def _values(

@@ -41,7 +41,7 @@ LEARNERS = {
 """Algorithm and options of each learner."""
 SEEDS = (0, 1, 2, 3, 4)
 TUNING_SEEDS = (900, 901)
-RATES = (1.5e-3, 3e-3, 6e-3)
+RATES = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
 LR = 3e-3
 """Of all learners on all cells: see tune.jsonl and the page."""
 GAE_LAMBDA = 0.8

@@ -101,6 +101,15 @@ def test_values_are_the_conditional_means_over_all_episodes(case, knows):
 
 
 @pytest.mark.parametrize("team", rules.TEAMS)
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_rewards_are_what_the_rules_pay(team, every):
+    g = game(agents=3, turns=5, words=4, team=team, need=2, every=every, luck=0.5)
+    episodes = sample(g, a_policy(g), 40, seed=6)
+    wanted = [rewards(g, *episode) for episode in zip(*episodes, strict=True)]
+    assert Oracle(g, a_policy(g)).rewards(*episodes) == pytest.approx(np.array(wanted), abs=1e-12)
+
+
+@pytest.mark.parametrize("team", rules.TEAMS)
 def test_action_values_average_to_values(team):
     """V_i = sum over own answers of pi * Q_i; the leave-one-out baseline likewise of Q."""
     g = game(agents=3, turns=3, team=team, need=2, luck=1.0)
