@@ -20,7 +20,12 @@ from typing import Any
 import numpy as np
 
 from colllm_bench.evaluation.intervals import t_quantile
-from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, unseen_share
+from colllm_bench.leaderboard.statistics.estimators import (
+    LEVEL,
+    Estimate,
+    estimate,
+    unseen_share,
+)
 
 REFERENCES = ("random", "scripted")
 HELD_OUT = {"score": "returns", "return": "returns", "success": "successes"}
@@ -74,6 +79,28 @@ def span(summaries: Sequence[Mapping[str, Any]], measure: str) -> tuple[float, f
         lows.append(low)
         highs.append(high)
     return min(lows), max(highs)
+
+
+def over_runs(
+    summaries: Sequence[Mapping[str, Any]],
+    measure: str,
+    aggregate: str = "mean",
+    rng: np.random.Generator | None = None,
+) -> Estimate:
+    """The trained teams of some runs, on these tasks: the one estimate of a final value, in every
+    table, page, plot and submission.
+
+    Args:
+        summaries: each with ``measure`` of its trained team.
+        aggregate, rng: as for :func:`~colllm_bench.leaderboard.statistics.estimators.estimate`.
+    """
+    values = [summary[measure]["trained"]["mean"] for summary in summaries]
+    low, high = span(summaries, measure)
+    noise = measurement_noise(of_team(summaries, measure))
+    return estimate(
+        np.array(values, dtype=float), aggregate, low=min(low, *values), high=max(high, *values),
+        noise=noise, rng=rng,
+    )
 
 
 def measurement_noise(scores: np.ndarray | None) -> float:
