@@ -31,6 +31,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.evaluation import intervals
 from colllm_bench.evaluation.intervals import t_quantile
 
 LEVEL = 0.95
@@ -102,7 +103,7 @@ def unseen_share(n: int, level: float = LEVEL) -> float:
     runs without a surprise came since. 0.26 at 3 runs, 0.23 at 5, 0.18 at 10. A prior is a
     choice: :func:`unseen_rate` is what the n runs can exclude without one.
     """
-    return 1.0 - ((1 - level) / 2) ** (1 / (n + PRIOR))
+    return intervals.unseen_share(n + PRIOR, level)
 
 
 def unseen_rate(n: int, level: float = LEVEL) -> float:

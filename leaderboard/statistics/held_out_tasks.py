@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.evaluation.intervals import t_quantile
+from colllm_bench.evaluation.intervals import t_quantile, unseen_share
 from colllm_bench.leaderboard.statistics.estimators import (
     LEVEL,
     Estimate,
     estimate,
-    unseen_share,
 )
 
 REFERENCES = ("random", "scripted")
@@ -169,7 +168,7 @@ def on_such_tasks(
     half = t_quantile(0.5 + level / 2, tasks - 1) * task_error(scores, references)
     down = up = half
     if math.isfinite(low) and math.isfinite(high):
-        # As runs may fail unseen, so may kinds of tasks that are rare among these.
+        # A kind of tasks may be missing here that so many do not exclude.
         share = unseen_share(tasks, level)
         down = max(half, share * (on_these.value - low))
         up = max(half, share * (high - on_these.value))
