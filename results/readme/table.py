@@ -97,7 +97,7 @@ def blocks() -> dict[str, str]:
 def main() -> None:
     path = ROOT / "README.md"
     text = path.read_text()
-    for name, block in blocks().items():
+    for block in blocks().values():
         begin, end = block.splitlines()[0], block.splitlines()[-1]
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
