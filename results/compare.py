@@ -6,8 +6,9 @@
 Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every seed is shown;
 the interval over seeds is Student's t, and with fewer than five seeds it is wide for a reason.
 Episodes to a level count to the first iteration whose mean over five iterations reaches it;
-a run that never does counts as "more than" what it played. The explained variance is the median
-over iterations in which the win rate (or the return) was 0.2 to 0.8.
+a run that never does counts as "more than" what it played. Commits that the runs were made at are
+named, and which seeds are of which where an algorithm's differ. The explained variance is the
+median over iterations in which the win rate (or the return) was 0.2 to 0.8.
 """
 
 from __future__ import annotations
@@ -97,6 +98,31 @@ def table(runs: dict[str, list[dict]], metric: str) -> list[str]:
     return lines
 
 
+def commits(runs: dict[str, list[dict]]) -> str:
+    """One sentence: the commits that each algorithm's runs were made at."""
+    parts = []
+    for algo, own in sorted(runs.items()):
+        seeds: dict[str, list[int]] = {}
+        for run in own:
+            about = run["environment"]
+            name = str(about.get("commit"))[:7] + (" with changes" if about.get("modified") else "")
+            seeds.setdefault(name, []).append(run["seed"])
+        named = [
+            name if len(seeds) == 1 else f"{name} (seeds {', '.join(map(str, listed))})"
+            for name, listed in seeds.items()
+        ]
+        several = ", several commits, averaged" if len(seeds) > 1 else ""
+        parts.append(f"{algo} {', '.join(named)}{several}")
+    return f"Made at these commits: {'; '.join(parts)}."
+
+
+def kept_lines(path: Path) -> list[str]:
+    """What a person wrote of lost commits in the file that is written anew: it stays."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [text for line in lines if line.startswith("Commits that no longer exist:")
+            for text in ("", line)]
+
+
 def plot(runs: dict[str, list[dict]], path: Path, metric: str) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for algo, own in sorted(runs.items()):
@@ -137,6 +163,9 @@ def main() -> None:
         "intervals as wide as they are.",
         "",
         *table(runs, metric),
+        "",
+        commits(runs),
+        *kept_lines(folder / "README.md"),
         "",
         "![learning curves](learning_curves.png)",
     ]

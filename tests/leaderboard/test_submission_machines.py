@@ -36,6 +36,48 @@ def test_another_machine_is_told_apart(made, copy):
     assert "cpu Abacus 9000 there" in report["runs"][0]["machine"][0]
 
 
+def machine(**changes):
+    processor = {"vendor": "AuthenticAMD", "family": "26", "model": "2", "stepping": "1",
+                 "flags": ["avx2", "avx512f"], "capability": "AVX512"}
+    return {"python": "3.11", "packages": {"torch": "2"}, "machine": "x86_64", "cpu": "AMD EPYC",
+            "processor": processor, "accelerators": [], "cores": 2, "variables": {}, **changes}
+
+
+@pytest.mark.parametrize("part, value", [
+    ("family", "25"), ("model", "1"), ("stepping", "0"), ("flags", ["avx2"]),
+    ("capability", "AVX2"),
+])
+def test_two_processors_of_one_name_owe_each_other_no_bytes(part, value):
+    other = machine(processor=machine()["processor"] | {part: value})
+    assert other_machine(machine(), machine()) == []
+    assert other_machine(other, machine())[0].startswith(f"processor {part} ")
+
+
+def test_a_run_that_did_not_record_its_processor_is_of_another_machine():
+    old = {key: value for key, value in machine().items() if key != "processor"}
+    for record in (old, machine(processor=None), machine(processor={"family": "26"})):
+        assert "the run did not record its processor" in other_machine(record, record)[-1]
+
+
+def test_variables_and_cores_that_count():
+    variables = {"ATEN_CPU_CAPABILITY": "avx2", "OMP_WAIT_POLICY": "PASSIVE"}
+    assert other_machine(machine(variables=variables), machine()) == [
+        "ATEN_CPU_CAPABILITY avx2 there, None here"]
+    assert other_machine(machine(cores=4), machine()) == []
+    assert other_machine(machine(cores=4), machine(), all_cores=True) == [
+        "cores 4 there, 2 here"]
+
+
+def test_portable_arithmetic_owes_the_same_bytes_on_any_processor():
+    from colllm_bench.runs.arithmetic import PORTABLE
+
+    here = machine(variables=dict(PORTABLE))
+    there = machine(variables=dict(PORTABLE), cpu="Abacus 9000", processor=None)
+    assert other_machine(there, here) == []
+    assert other_machine(there, machine()) and other_machine(machine(), here)
+    assert other_machine(there | {"python": "3.12"}, here) == ["python 3.12 there, 3.11 here"]
+
+
 def test_the_tolerance_of_other_machines():
     claimed = [1.0] * 150 + [0.0] * 50
     few, many = [*claimed], [*claimed]
