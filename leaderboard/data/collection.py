@@ -148,11 +148,12 @@ def _unmixed(runs: list[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
 
 def _originals(runs: Iterable[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
     """Runs without the copies of others under another seed; these are added to ``excluded``."""
+    runs = list(runs)
     ordered = sorted(runs, key=lambda run: (run.seed, str(run.path)))
-    copied = consistency.copies(ordered)
-    for k, run in enumerate(ordered):
-        if k in copied:
-            excluded.append(ExcludedRun(run.path, "copy", copied[k]))
+    copied = {ordered[k].path: reason for k, reason in consistency.copies(ordered).items()}
+    for run in runs:
+        if run.path in copied:
+            excluded.append(ExcludedRun(run.path, "copy", copied[run.path]))
         else:
             yield run
 

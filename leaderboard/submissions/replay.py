@@ -65,6 +65,13 @@ def play_again(
     return Reevaluation(teams, team.parameter_counts(), training)
 
 
+def load_team(config: RunConfig, folder: Path, agents: Sequence[str]) -> Any:
+    """The trained team of a folder; arguments and errors as in :func:`play_again`."""
+    team = _build(config, agents, None)
+    _load(team, folder)
+    return team
+
+
 def play_first_iteration(config: RunConfig, *, date: str | None = None) -> list[Episode]:
     """The training episodes of iteration 0: those of the untrained team, by the run's seed.
 

@@ -144,7 +144,9 @@ def test_a_copy_under_other_settings_has_the_same_times(results):
 
 def test_the_same_run_as_it_is_in_a_submission_is_no_copy(results, made):
     found = read([results, made])
-    assert not found.excluded and len(found.runs) == 6
+    assert [item.kind for item in found.excluded] == ["duplicate"] * 3
+    renamed = results.rename(results.with_name("another-name"))
+    assert not read([renamed, made]).excluded
 
 
 def test_endless_metrics_are_not_read_to_their_end(results, monkeypatch):
