@@ -168,6 +168,8 @@ def _summary_faults(submission: Submission, run: dict[str, Any]) -> Iterator[str
         return
     expected = files.plain(summarize_teams(config, summary["held_out"]))
     expected |= {"parameters": summary["parameters"]}
+    if isinstance(summary.get("provenance"), dict):  # the environment's own, of the jail and data
+        expected["provenance"] = summary["provenance"]
     yield from describe_differences(
         expected, summary, f"seed {seed}: ", "its own episodes give", relative=ROUNDING
     )

@@ -119,8 +119,8 @@ def test_a_last_return_that_the_trained_team_does_not_reach(tmp_path):
     from colllm_bench.setup.resolve import resolve
     from colllm_bench.training.loop import finish, train
 
-    config = resolve(RunConfig(algo="cc", agents=2, episodes=32, batch=16, lr=1e-4,
-                               eval_episodes=24, threads=1, device="cpu"))
+    config = resolve(RunConfig(algo="cc", agents=2, episodes=64, batch=32, lr=1e-4,
+                               eval_episodes=48, threads=1, device="cpu"))
     with RunFolder.create(tmp_path / "short" / "seed0", config) as folder:
         finish(train(config, folder), folder)
     argv = ["submit", str(tmp_path / "short"), "--name", "x", "--out", str(tmp_path)]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from submission_files import load, save
+from submission_files import load, save, seal
 
 from colllm_bench import cli
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.submissions import schema
+from colllm_bench.leaderboard.verify import verify
 
 # -- what is made
 
@@ -66,6 +67,15 @@ def test_verify_plays_again_to_the_same_numbers(made, capsys, tmp_path):
 def test_files_only_plays_nothing(made, capsys):
     assert cli.execute(leaderboard.main, ["verify", str(made), "--files-only"]) == 0
     assert "files agree" in capsys.readouterr().out
+
+
+def test_what_an_environment_says_of_itself_is_no_fault(copy):
+    data = load(copy)
+    for run in data["runs"]:
+        run["summary"]["provenance"] = {"sandbox": "landlock"}
+        save(copy, run["summary"], f"seed{run['seed']}/summary.json")
+    seal(copy, data)
+    assert verify(copy, {"files_only": True})["verdict"] == "files agree"
 
 
 # -- what cannot be submitted
