@@ -88,6 +88,7 @@ def metric_names(config: RunConfig) -> tuple[Callable[[int], frozenset[str]], fr
     """
     if config.algo not in registry.ALGORITHMS:
         return lambda k: PLAYED, frozenset()
+    from colllm_bench.baselines.actor_critic import ActorCritic
     from colllm_bench.baselines.algorithm import Algorithm
     from colllm_bench.setup.validate import load_algorithm
 
@@ -98,9 +99,11 @@ def metric_names(config: RunConfig) -> tuple[Callable[[int], frozenset[str]], fr
         raise InvalidSubmission(
             f"the settings are not those of the algorithm {config.algo!r:.60}"
         ) from None
-    own_critic = algorithm.build_critic is not Algorithm.build_critic
+    builders = {Algorithm.build_critic, ActorCritic.build_critic}
+    # A critic of an algorithm's own, or an oracle, writes what it likes.
+    learned = getattr(made.options, "critic", "learned") == "learned"
     always, foreign = PLAYED, frozenset()
-    if not own_critic:
+    if algorithm.build_critic in builders and learned:
         always, foreign = (
             (PLAYED | CRITIC, foreign) if algorithm.critic_input is not None else (PLAYED, CRITIC)
         )
