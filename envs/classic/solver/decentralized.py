@@ -1,10 +1,11 @@
 """The optimal decentralized team for a small horizon, exactly.
 
-Branch and bound over joint decision rules, stage by stage, as multi-agent A* does (Szer, Charpillet,
-Zilberstein, UAI 2005); the bound of a stage's rules is the value if all observations were shared
-from the next stage on (Oliehoek, Spaan, Vlassis, JAIR 32, 2008: Q_POMDP). Histories of an agent
-after which all else is distributed alike are one (lossless clustering: Oliehoek, Whiteson, Spaan,
-AAMAS 2009). The last stage is solved as it stands: for each rule of agent 1 agent 2's best response.
+Branch and bound over joint decision rules, stage by stage, as multi-agent A* does (Szer,
+Charpillet, Zilberstein, UAI 2005); the bound of a stage's rules is the value if all observations
+were shared from the next stage on (Oliehoek, Spaan, Vlassis, JAIR 32, 2008: Q_POMDP). Histories of
+an agent after which all else is distributed alike are one (lossless clustering: Oliehoek, Whiteson,
+Spaan, AAMAS 2009). The last stage is solved as it stands: for each rule of agent 1, agent 2's best
+response.
 """
 
 from __future__ import annotations
