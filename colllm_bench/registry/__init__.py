@@ -139,7 +139,7 @@ ENVS: dict[str, EnvSpec] = {
         blind="colllm_bench.envs.classic.scripted:Blind",
         score_range="colllm_bench.envs.classic.known:anchors",
         demonstrations="colllm_bench.envs.classic.scripted:demonstrations",
-        pretrain={"vocab": 512, "hidden": 48, "intermediate": 96, "steps": 1500, "batch": 32,
+        pretrain={"vocab": 768, "hidden": 48, "intermediate": 96, "steps": 1500, "batch": 32,
                   "longest": 256, "observation_weight": 0.01},
         action_tokens=2,
     ),

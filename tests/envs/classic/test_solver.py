@@ -58,6 +58,13 @@ def play(model: DecPOMDP, horizon: int, policies, rng: random.Random) -> float:
     return total
 
 
+def deterministic(rule: dict, first: int, actions: int):
+    """The policy that a map from observation histories to actions is."""
+    def chances(history):
+        return np.eye(actions)[rule[(*history[:first], *history[first + 1 :: 2])]]
+    return chances
+
+
 @pytest.mark.parametrize("game, turns", LITERATURE)
 def test_every_column_of_the_literature_is_found_again(game, turns):
     model = table(game)
@@ -105,16 +112,14 @@ def test_the_files_policies_are_worth_what_it_says_and_in_order(game, turns):
 def test_brute_force_over_all_deterministic_policies_agrees(game, turns):
     """Every map from observation histories to actions, with no clustering and no bounds."""
     model = table(game)
+    first = 0 if model.first is None else 1
     teams = []
     for agent in (0, 1):
         seen, actions = (len(names[agent]) for names in (model.observations, model.actions))
-        first = 0 if model.first is None else 1
         histories = [h for t in range(turns)
                      for h in itertools.product(range(seen), repeat=t + first)]
-        eye = np.eye(actions)
         teams.append([
-            lambda h, rule=dict(zip(histories, rule)), first=first, eye=eye:
-                eye[rule[(*h[:first], *h[first + 1 :: 2])]]
+            deterministic(dict(zip(histories, rule, strict=True)), first, actions)
             for rule in itertools.product(range(actions), repeat=len(histories))
         ])
     best = max(policy_value(model, turns, pair) for pair in itertools.product(*teams))
@@ -135,9 +140,8 @@ def test_random_small_problems_are_solved_as_by_brute_force():
             rows(2, 2, 2, 2, over=3), rows(2, 2, 2, 2, 2, over=(3, 4)),
             rng.normal(size=(2, 2, 2, 2)),
         )
-        rules = list(itertools.product(range(2), repeat=3))
-        eye = np.eye(2)
-        policies = [lambda h, r=r: eye[r[0] if not h else r[1 + h[1]]] for r in rules]
+        rules = itertools.product(range(2), repeat=3)
+        policies = [deterministic(dict(zip([(), (0,), (1,)], r)), 0, 2) for r in rules]
         best = max(policy_value(model, 2, pair) for pair in itertools.product(policies, policies))
         assert solve(model, 2).value == pytest.approx(best)
 
