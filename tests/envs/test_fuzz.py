@@ -74,6 +74,7 @@ ENVS = {
     "strategy": {"agents": 2, "messages": True, "style": "full"},
     "writing": {"agents": 2, "turns": 2},
     "coding": {"agents": 2, "style": "full"},
+    "credit": {"agents": 2, "team": "pairs", "luck": 1.0, "noise": 1.0},
     "classic": {"agents": 2, "game": "dectiger", "style": "full"},
 }
 
@@ -89,7 +90,7 @@ def fuzz(name: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("name, count", [
-    ("strategy", 400), ("writing", 200), ("coding", 80), ("classic", 200),
+    ("strategy", 400), ("writing", 200), ("coding", 80), ("credit", 200), ("classic", 200),
 ])
 def test_any_action_is_played_or_invalid(name, count):
     fuzz(name, count)
