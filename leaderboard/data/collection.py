@@ -79,6 +79,10 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
     runs: list[Run] = []
     for path in find(roots):
         outcome = read_run(path)
+        if isinstance(outcome, Run) and outcome.config.get("eval_split", "eval") != "eval":
+            # Its score was there to choose settings by: tuning and reporting never meet.
+            reason = "evaluated on the dev split, to choose settings"
+            outcome = ExcludedRun(path, "tuning", reason)
         (runs if isinstance(outcome, Run) else excluded).append(outcome)
     runs = list(_unmixed(runs, excluded))
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)

@@ -29,7 +29,8 @@ class ExcludedRun:
 
     Attributes:
         path: the folder.
-        kind: ``empty``, ``torn``, ``foreign``, ``mixed``, ``duplicate`` or ``unfinished``.
+        kind: ``empty``, ``torn``, ``foreign``, ``mixed``, ``duplicate``,
+            ``tuning`` (evaluated on the dev split) or ``unfinished``.
         reason: one line for the reader of the report.
     """
 
