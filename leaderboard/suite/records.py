@@ -1,0 +1,134 @@
+"""What of a suite's run is kept: one JSON line a run, small enough to be committed.
+
+    results/suite/SUITE/reference/ALGO.jsonl
+
+A line holds ``suite``, ``digest`` (of the suite), ``task``, ``algo``, ``seed``, ``version`` (of the
+package), ``settings`` (that its search chose), ``score`` and ``untrained`` (held-out means),
+``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
+``references`` (mean return of the random team and of the expert), ``episodes`` and ``curve``
+(training score an iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colllm_bench.errors import ConfigError, RunError
+from colllm_bench.leaderboard.data.run_reader import ExcludedRun, Run, read_run
+from colllm_bench.leaderboard.statistics.measures import curve, seconds_of
+from colllm_bench.runs import files
+from colllm_bench.suites import Suite, load_suite
+
+Record = dict[str, Any]
+FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "references", "episodes",
+          "curve")
+"""What every line must have."""
+
+
+def record_of(path: Path, suite: Suite, task: str, settings: dict[str, Any]) -> Record:
+    """The record of a complete run.
+
+    Args:
+        settings: that were chosen for it.
+
+    Raises:
+        RunError: the folder holds no complete run with a score.
+    """
+    run = read_run(path)
+    if isinstance(run, ExcludedRun):
+        raise RunError(f"{path}: {run.reason}")
+    scores = curve(run, "score")
+    if scores is None:
+        raise RunError(f"{path}: no score, its environment has no random team and expert")
+    seconds = seconds_of(run)
+    floor, ceiling = run.references
+    return {
+        "suite": suite.name, "digest": suite.digest, "task": task, "algo": run.algo,
+        "seed": run.seed, "version": run.version, "settings": settings,
+        "score": _mean(run, "trained"), "untrained": _mean(run, "untrained"),
+        "returns": _short(run.held_out("trained")),
+        "successes": run.summary["held_out"]["trained"]["successes"],
+        "references": [floor, ceiling],
+        "episodes": run.metrics["episodes"].astype(int).tolist(), "curve": _short(scores),
+        "agent_turns": _sum(run, "agent_turns"), "tokens": _sum(run, "tokens"),
+        "seconds": None if seconds is None else round(float(seconds.sum()), 1),
+        "cpu": run.environment.get("cpu"),
+    }
+
+
+def _mean(run: Run, team: str) -> float:
+    floor, ceiling = run.references
+    return float((run.held_out(team).mean() - floor) / (ceiling - floor))
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """Five digits: an episode's return, or the mean of a batch, says no more."""
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _sum(run: Run, name: str) -> int | None:
+    values = run.metrics.get(name)
+    return None if values is None else int(values.sum())
+
+
+# -- files
+
+
+def reference_folder(root: Path, suite: Suite) -> Path:
+    return root / suite.name / "reference"
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Replace a file by these records, in the order of tasks and seeds."""
+    with files.writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    files.append_lines(path, records)
+
+
+def read_records(path: Path, suite: Suite) -> list[Record]:
+    """Records of a file.
+
+    Raises:
+        ConfigError: a line is no record, or is of another suite or version of it.
+    """
+    records = files.read_lines(path)
+    for number, record in enumerate(records, start=1):
+        if missing := [name for name in FIELDS if name not in record]:
+            raise ConfigError(f"{path} line {number} has no {', '.join(missing)}")
+        if record["digest"] != suite.digest:
+            raise ConfigError(
+                f"{path} line {number} is of suite {record['suite']} {record['digest']}, and "
+                f"this is {suite.name} {suite.digest}: results of two versions do not compare",
+                fix="make it again: python -m colllm_bench.suite run",
+            )
+    return records
+
+
+def read_references(root: Path, suite: Suite) -> dict[str, list[Record]]:
+    """The committed records of a suite, by algorithm; {} where there are none."""
+    folder = reference_folder(root, suite)
+    return {path.stem: read_records(path, suite) for path in sorted(folder.glob("*.jsonl"))}
+
+
+def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records by task, each by seed; of two of one seed the last."""
+    tasks: dict[str, dict[int, Record]] = {}
+    for record in records:
+        tasks.setdefault(record["task"], {})[record["seed"]] = record
+    return {task: [seeds[seed] for seed in sorted(seeds)] for task, seeds in tasks.items()}
+
+
+def find_suites(roots: Iterable[str | Path]) -> list[tuple[Suite, dict[str, list[Record]]]]:
+    """Suites of which there are references below ``roots`` (``**/suite/NAME/reference``)."""
+    found = {}
+    for root in roots:
+        for folder in sorted(Path(root).rglob("reference")):
+            if folder.parent.parent.name == "suite" and any(folder.glob("*.jsonl")):
+                suite = load_suite(folder.parent.name)
+                found[suite.name] = (suite, read_references(folder.parent.parent, suite))
+    return list(found.values())
