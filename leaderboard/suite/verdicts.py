@@ -103,7 +103,8 @@ def samples_of(task: Task, records: Sequence[Record]) -> Samples:
             np.interp(place, np.arange(len(episodes)), episodes)
         ))
         steps.append(float(episodes[0]))
-    return Samples(tuple(values), tuple(reached), max(steps))
+    # A task of one iteration says nothing finer than half its budget.
+    return Samples(tuple(values), tuple(reached), min(max(steps), task.episodes / 2))
 
 
 def _range(task: Task, scores: Sequence[float]) -> dict[str, float]:
@@ -177,8 +178,7 @@ def _compared(task: Task, ours: Sequence[Record], theirs: Sequence[Record]) -> d
     score = compare(*scores, **_range(task, [*scores[0], *scores[1]]), noise=noise)
     needed = samples_of(task, ours), samples_of(task, theirs)
     ratio = restricted_mean_ratio(
-        needed[0].needed, needed[1].needed, task.episodes,
-        grid=min(max(side.grid for side in needed), task.episodes / 2),
+        needed[0].needed, needed[1].needed, task.episodes, grid=max(s.grid for s in needed)
     )
     return {
         "task": task.id, "n": list(score.n),
