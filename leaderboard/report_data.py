@@ -16,7 +16,7 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``metrics`` (by id:
   :mod:`colllm_bench.leaderboard.metrics` has the list), ``finals`` (by measure: each seed's
   held-out result with the interval over its episodes, and the untrained team's), ``curves`` and
-  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures`), ``hardware``.
+  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures` and ``finals``), ``hardware``.
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
 * **excluded**: ``path``, ``kind``, ``reason``.
@@ -36,7 +36,13 @@ from typing import Any
 from colllm_bench import __version__
 from colllm_bench.leaderboard import metrics
 from colllm_bench.leaderboard.data.collection import Collection, Group, Run
-from colllm_bench.leaderboard.statistics import comparisons, estimators, measures, variability
+from colllm_bench.leaderboard.statistics import (
+    comparisons,
+    estimators,
+    finals,
+    measures,
+    variability,
+)
 
 SCHEMA = 2
 THRESHOLDS = (0.5, 0.8)
@@ -56,7 +62,7 @@ def build_data(
         "version": __version__,
         "level": estimators.LEVEL,
         "thresholds": list(thresholds),
-        "profile_scores": measures.PROFILE.tolist(),
+        "profile_scores": finals.PROFILE.tolist(),
         "settings": _settings(places),
         "groups": [described for described, _ in places],
         "comparisons": comparisons.pairs(places, thresholds),
@@ -92,13 +98,13 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "budget": run.budget,
         "measure": measures.main_measure(group),
         "finals": {
-            kind.id: measures.final_seeds(group, kind.id) for kind in metrics.CURVES
+            kind.id: finals.final_seeds(group, kind.id) for kind in metrics.CURVES
         },
         "metrics": metrics.measured(group, thresholds),
         "curves": measures.group_curves(
             group, [unit.id for unit in metrics.UNITS], [kind.id for kind in metrics.CURVES]
         ),
-        "profile": measures.profile(group),
+        "profile": finals.profile(group),
         "hardware": variability.hardware(group),
     }
 
@@ -193,5 +199,9 @@ def _notes(places: Sequence[comparisons.Place]) -> list[str]:
         if len(described["seeds"]) < estimators.FEW
     ]
     if few:
-        notes.append(f"fewer than {estimators.FEW} seeds: {', '.join(few)}")
+        least = min(len(described["seeds"]) for described, _ in places)
+        notes.append(
+            f"fewer than {estimators.FEW} seeds: {', '.join(few)}; the seeds alone do not exclude "
+            f"that up to {estimators.unseen_rate(least):.0%} of runs fail (n = {least})"
+        )
     return notes

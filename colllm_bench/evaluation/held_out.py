@@ -8,6 +8,7 @@ scores are normalized by the random and the scripted team on those same tasks: 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
@@ -153,10 +154,11 @@ def summarize(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "held_out": teams,
     }
     for name, team in teams.items():
-        summary["return"][name] = _interval(team["returns"])
+        ends = [teams[other]["returns"] for other in ("random", "scripted") if other in teams]
+        summary["return"][name] = _interval(team["returns"], [fmean(end) for end in ends])
         scores = normalize_scores(team["returns"], teams)
         if scores is not None:
-            summary["score"][name] = _interval(scores)
+            summary["score"][name] = _interval(scores, [0.0, 1.0])
         if team["successes"] is not None:
             wins, n = sum(team["successes"]), len(team["successes"])
             low, high = wilson(wins, n)
@@ -178,8 +180,18 @@ def normalize_scores(
     return [(r - floor) / (ceiling - floor) for r in returns]
 
 
-def _interval(values: Sequence[float]) -> dict[str, float | None]:
-    mean, low, high = mean_interval(values)
-    if len(values) < 2:  # one episode says nothing of the spread; JSON knows no infinity
-        return {"mean": mean, "low": None, "high": None, "n": len(values)}
-    return {"mean": mean, "low": low, "high": high, "n": len(values)}
+def _interval(values: Sequence[float], references: Sequence[float]) -> dict[str, float | None]:
+    """A team's mean with its interval.
+
+    Args:
+        references: means of the random and the scripted team in the same units: an episode is
+            taken to lie between them, or as far out as one of these did.
+    """
+    span = (-math.inf, math.inf)
+    if len(references) == 2:
+        span = min(*references, *values), max(*references, *values)
+    mean, low, high = mean_interval(values, low=span[0], high=span[1])
+    # One episode, or equal ones, may say nothing of the spread; JSON knows no infinity.
+    known = math.isfinite(low) and math.isfinite(high)
+    ends = (low, high) if known else (None, None)
+    return {"mean": mean, "low": ends[0], "high": ends[1], "n": len(values)}

@@ -31,6 +31,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.evaluation import intervals
 from colllm_bench.evaluation.intervals import t_quantile
 
 LEVEL = 0.95
@@ -102,7 +103,7 @@ def unseen_share(n: int, level: float = LEVEL) -> float:
     runs without a surprise came since. 0.26 at 3 runs, 0.23 at 5, 0.18 at 10. A prior is a
     choice: :func:`unseen_rate` is what the n runs can exclude without one.
     """
-    return 1.0 - ((1 - level) / 2) ** (1 / (n + PRIOR))
+    return intervals.unseen_share(n + PRIOR, level)
 
 
 def unseen_rate(n: int, level: float = LEVEL) -> float:
@@ -171,10 +172,8 @@ def estimate(
     trimmed = {"iqm": (n // 4) / n, "median": 0.5}.get(aggregate, 0.0)
     half = half_width(error, freedom, level)
     down, up = (max(half, far) for far in _unseen(strata, low, high, trimmed, level))
-    if max(down, up) == 0:
-        result = Estimate(point, n=n)
-    else:
-        result = Estimate(point, max(low, point - down), min(high, point + up), n)
+    ends = max(low, point - down), min(high, point + up)
+    result = Estimate(point, *(ends if ends[0] < ends[1] else ()), n=n)
     return _gap(result) if aggregate == "optimality_gap" else result
 
 
@@ -222,13 +221,14 @@ def strata_of(values: Any, low: float, high: float) -> list[np.ndarray]:
     if not all(stratum.ndim == 1 and len(stratum) for stratum in strata):
         raise ConfigError("an estimate of no runs", allowed="one number a run, at least one run",
                           fix="pass [n] values or a list of such arrays")
+    rounding = 1e-9 * (high - low) if math.isfinite(high - low) else 0.0
     for value in np.concatenate(strata):
-        if not low <= value <= high:
+        if not low - rounding <= value <= high + rounding:
             raise ConfigError(
                 f"a run's value {value:g} is outside of its range", allowed=f"{low:g} to {high:g}",
                 fix="pass low and high, -inf and inf where the range is not known",
             )
-    return strata
+    return [np.clip(stratum, low, high) for stratum in strata]
 
 
 def resampled(

@@ -19,8 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from colllm_bench.evaluation.intervals import t_quantile
-from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, unseen_share
+from colllm_bench.evaluation.intervals import t_quantile, unseen_share
+from colllm_bench.leaderboard.statistics.estimators import (
+    LEVEL,
+    Estimate,
+    estimate,
+)
 
 REFERENCES = ("random", "scripted")
 HELD_OUT = {"score": "returns", "return": "returns", "success": "successes"}
@@ -74,6 +78,28 @@ def span(summaries: Sequence[Mapping[str, Any]], measure: str) -> tuple[float, f
         lows.append(low)
         highs.append(high)
     return min(lows), max(highs)
+
+
+def over_runs(
+    summaries: Sequence[Mapping[str, Any]],
+    measure: str,
+    aggregate: str = "mean",
+    rng: np.random.Generator | None = None,
+) -> Estimate:
+    """The trained teams of some runs, on these tasks: the one estimate of a final value, in every
+    table, page, plot and submission.
+
+    Args:
+        summaries: each with ``measure`` of its trained team.
+        aggregate, rng: as for :func:`~colllm_bench.leaderboard.statistics.estimators.estimate`.
+    """
+    values = [summary[measure]["trained"]["mean"] for summary in summaries]
+    low, high = span(summaries, measure)
+    noise = measurement_noise(of_team(summaries, measure))
+    return estimate(
+        np.array(values, dtype=float), aggregate, low=min(low, *values), high=max(high, *values),
+        noise=noise, rng=rng,
+    )
 
 
 def measurement_noise(scores: np.ndarray | None) -> float:
@@ -142,7 +168,7 @@ def on_such_tasks(
     half = t_quantile(0.5 + level / 2, tasks - 1) * task_error(scores, references)
     down = up = half
     if math.isfinite(low) and math.isfinite(high):
-        # As runs may fail unseen, so may kinds of tasks that are rare among these.
+        # A kind of tasks may be missing here that so many do not exclude.
         share = unseen_share(tasks, level)
         down = max(half, share * (on_these.value - low))
         up = max(half, share * (high - on_these.value))

@@ -59,11 +59,13 @@ class Samples:
     Attributes:
         values: of each run; its whole budget where it never got there.
         reached: whether it got there.
+        budgets: of each run.
         grid: what one iteration takes: the step of the measurement.
     """
 
     values: tuple[float, ...]
     reached: tuple[bool, ...]
+    budgets: tuple[float, ...]
     grid: float
 
     @property
@@ -79,12 +81,31 @@ class Samples:
         """Of each run; infinite where it never got there."""
         return [v if there else math.inf for v, there in zip(self.values, self.reached)]
 
-    def estimate(self, budget: float, level: float = LEVEL) -> Estimate:
-        """The geometric mean of what runs needed, restricted to ``budget``, with its interval."""
+    def estimate(self, level: float = LEVEL) -> Estimate:
+        """The geometric mean of what runs needed, restricted to the budget, with its interval."""
+        budget = followed(self)
         logs, low, noise = _logs(self.needed, budget, self.grid)
         found = estimate(logs, low=low, high=math.log(budget), noise=noise, level=level)
         ends = (None if end is None else math.exp(end) for end in (found.low, found.high))
         return Estimate(math.exp(found.value), *ends, found.n)
+
+
+def followed(*samples: Samples) -> float:
+    """The budget up to which every run is known: of the runs that did not get there, the smallest
+    one; the largest of all where all did."""
+    censored = [
+        budget for each in samples for budget, there in zip(each.budgets, each.reached)
+        if not there
+    ]
+    return min(censored) if censored else max(max(each.budgets) for each in samples)
+
+
+def sample_ratio(ours: Samples, theirs: Samples, level: float = LEVEL) -> Ratio:
+    """:func:`restricted_mean_ratio` up to the largest budget that both have."""
+    return restricted_mean_ratio(
+        ours.needed, theirs.needed, followed(ours, theirs), grid=max(ours.grid, theirs.grid),
+        level=level,
+    )
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,7 @@ class Ratio:
         low, high: its interval, for runs of the kinds that were seen; None with a single run.
         cautious_low, cautious_high: the interval that holds where runs fail unseen as well.
         p_value: permutation test of the means of the logarithms, two-sided.
+        smallest_p: the least p that so many runs can give.
         logrank_p: log-rank test (Mantel 1966) of the times themselves, an approximation for few
             runs; None where no run got there.
         reached: how many runs of ours, of theirs got there.
@@ -109,6 +131,7 @@ class Ratio:
     cautious_low: float | None
     cautious_high: float | None
     p_value: float | None
+    smallest_p: float
     logrank_p: float | None
     reached: tuple[int, int]
     n: tuple[int, int]
@@ -149,8 +172,8 @@ def restricted_mean_ratio(
     )
     reached = tuple(int(sum(value <= budget for value in side)) for side in (ours, theirs))
     return Ratio(
-        math.exp(found.difference), *ends, found.p_value, logrank_p(ours, theirs, budget),
-        reached, found.n, budget,
+        math.exp(found.difference), *ends, found.p_value, found.smallest_p,
+        logrank_p(ours, theirs, budget), reached, found.n, budget,
     )
 
 
@@ -160,10 +183,10 @@ def _logs(
     """Of samples up to a budget: their logarithms, the least that could be (an iteration's), and
     the standard deviation that the grid gives each."""
     needed = np.asarray(needed, dtype=float)
-    if not len(needed) or np.isnan(needed).any() or (needed <= 0).any() or not 0 < grid < budget:
+    if not len(needed) or np.isnan(needed).any() or (needed <= 0).any() or not 0 < grid <= budget:
         raise ConfigError(
             f"no samples to a threshold: {needed.tolist()} of {budget:g} in steps of {grid:g}",
-            allowed="positive numbers, infinite where a run never got there; a step between 0 and "
+            allowed="positive numbers, infinite where a run never got there; a step of at most "
             "the budget", fix="pass what each run needed, and math.inf for those that did not get "
             "there",
         )

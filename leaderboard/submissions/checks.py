@@ -202,7 +202,7 @@ def _metrics_faults(submission: Submission, seed: int) -> Iterator[str]:
 def _result_faults(data: dict[str, Any]) -> Iterator[str]:
     try:
         expected = schema.result_of([run["summary"] for run in data["runs"]])
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return  # the summaries' own faults say more
     yield from describe_differences(
         expected, data["result"], "result.", "its runs give", relative=ROUNDING

@@ -23,13 +23,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from colllm_bench import registry
 from colllm_bench.envs.centralized_execution import MASTER
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data.run_reader import PACE, ExcludedRun, Run, read_run
-from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics import held_out_tasks
 from colllm_bench.leaderboard.submissions.base_model import base_files
 from colllm_bench.leaderboard.submissions.document import SCHEMA
 from colllm_bench.leaderboard.submissions.strict_json import digest_of, sha256
@@ -221,7 +219,7 @@ def result_of(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trained teams over the runs: the normalized score, or the return where there is none."""
     measure = "score" if all("trained" in summary["score"] for summary in summaries) else "return"
     values = [summary[measure]["trained"]["mean"] for summary in summaries]
-    estimate = estimators.estimate(np.array(values, dtype=float))
+    estimate = held_out_tasks.over_runs(summaries, measure)
     return {"measure": measure, "values": values, "mean": estimate.value, "low": estimate.low,
             "high": estimate.high}
 
