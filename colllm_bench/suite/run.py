@@ -33,7 +33,7 @@ def parser() -> cli.Parser:
     )
     options.add_argument(
         "--reference", action="store_true",
-        help="keep records and trained teams as references that others are compared with",
+        help="keep the records, and the teams of the first seed, as references for others",
     )
     return options
 
@@ -60,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
     records.write_records(path, merged(path, suite, new))
     if reference:
         for run in runs:
-            keep_team(run.path, place / "teams" / name / run.task / f"seed{run.config.seed}")
+            if run.config.seed == suite.seeds[0]:  # of one seed: a clone stays small
+                keep_team(run.path, place / "teams" / name / run.task / f"seed{run.config.seed}")
     execution.progress(options, f"records: {path}")
     return report.write(suite, out, options)
 

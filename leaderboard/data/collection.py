@@ -110,6 +110,8 @@ def find(roots: Iterable[str | Path]) -> Iterator[Path]:
             below[:] = sorted(
                 name for name in below
                 if name[0] not in "._" and not (looks_like and name in INSIDE)
+                # Trained teams of a suite's references: their records stand beside them.
+                and not (name == "teams" and os.path.basename(folder) == "reference")
             )
             if looks_like and (real := os.path.realpath(folder)) not in seen:
                 seen.add(real)

@@ -17,7 +17,7 @@ from scipy.stats import chi2, t
 from colllm_bench.leaderboard.statistics.differences import smallest_p
 from colllm_bench.leaderboard.suite.records import Record, by_task
 from colllm_bench.leaderboard.suite.verdicts import ALPHA, samples_of, scores_of
-from colllm_bench.suites import Suite
+from colllm_bench.suites import Suite, Task
 
 DIFFERENCE, RATIO = 0.05, 1.4
 """The smallest differences that the suite wants to tell: 5 points of score, 1.4 times the
@@ -68,12 +68,13 @@ def plan(suite: Suite, references: dict[str, Sequence[Record]]) -> list[dict[str
     for task in suite.tasks:
         groups = [each[task.id] for each in tasks.values() if len(each.get(task.id, ())) > 1]
         row: dict[str, Any] = {"task": task.id, "runs": sum(map(len, groups))}
-        logs = [np.log(samples_of(task, group).values).tolist() for group in groups]
-        for what, values, difference in (
-            ("score", [scores_of(group) for group in groups], DIFFERENCE),
-            ("samples", logs, math.log(RATIO)),
+        scores = [scores_of(group) for group in groups]
+        for what, values, floor, difference in (
+            ("score", scores, 0.0, DIFFERENCE),
+            ("samples", *_log_samples(task, groups), math.log(RATIO)),
         ):
             spread, freedom = pooled(values)
+            spread = math.hypot(spread, floor)
             row |= {f"{what}_spread": None, what: None, f"{what}_safe": None}
             if freedom:
                 safe = upper_spread(spread, freedom)
@@ -86,3 +87,14 @@ def plan(suite: Suite, references: dict[str, Sequence[Record]]) -> list[dict[str
         row["seconds"] = sum(seconds) / len(seconds) if seconds else None
         rows.append(row)
     return rows
+
+
+def _log_samples(
+    task: Task, groups: Sequence[Sequence[Record]]
+) -> tuple[list[list[float]], float]:
+    """Logarithms of the samples of each algorithm that got to the threshold at all, and the
+    spread that the steps of the measurement alone give them."""
+    samples = [one for group in groups if any((one := samples_of(task, group)).reached)]
+    logs = [np.log(one.values).tolist() for one in samples]
+    steps = [one.grid / math.sqrt(12) / min(one.values) for one in samples]
+    return logs, max(steps, default=0.0)

@@ -5,8 +5,9 @@
 A line holds ``suite``, ``digest`` (of the suite), ``task``, ``algo``, ``seed``, ``version`` (of the
 package), ``settings`` (that its search chose), ``score`` and ``untrained`` (held-out means),
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
-``references`` (mean return of the random team and of the expert), ``episodes`` and ``curve``
-(training score an iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``.
+``references`` (returns of the random team and of the expert on them, which are the score's 0 and 1
+in their means), ``episodes`` and ``curve`` (training score an iteration), ``agent_turns``,
+``tokens`` and ``seconds`` (of training), ``cpu``.
 """
 
 from __future__ import annotations
@@ -45,14 +46,13 @@ def record_of(path: Path, suite: Suite, task: str, settings: dict[str, Any]) -> 
     if scores is None:
         raise RunError(f"{path}: no score, its environment has no random team and expert")
     seconds = seconds_of(run)
-    floor, ceiling = run.references
     return {
         "suite": suite.name, "digest": suite.digest, "task": task, "algo": run.algo,
         "seed": run.seed, "version": run.version, "settings": settings,
         "score": _mean(run, "trained"), "untrained": _mean(run, "untrained"),
         "returns": _short(run.held_out("trained")),
         "successes": run.summary["held_out"]["trained"]["successes"],
-        "references": [floor, ceiling],
+        "references": [_short(run.held_out(team)) for team in ("random", "scripted")],
         "episodes": run.metrics["episodes"].astype(int).tolist(), "curve": _short(scores),
         "agent_turns": _sum(run, "agent_turns"), "tokens": _sum(run, "tokens"),
         "seconds": None if seconds is None else round(float(seconds.sum()), 1),
@@ -73,6 +73,19 @@ def _short(values: np.ndarray) -> list[float]:
 def _sum(run: Run, name: str) -> int | None:
     values = run.metrics.get(name)
     return None if values is None else int(values.sum())
+
+
+def score_table(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
+    """([R, E] scores of the runs by held-out task, [2, E] of the random team and the expert), of
+    the tasks that all runs have played."""
+    shared = min(len(record["returns"]) for record in records)
+    rows = []
+    for record in records:
+        floor, ceiling = (float(np.mean(returns)) for returns in record["references"])
+        rows.append((np.asarray(record["returns"][:shared]) - floor) / (ceiling - floor))
+    ends = np.asarray([returns[:shared] for returns in records[0]["references"]])
+    floor, ceiling = (float(np.mean(returns)) for returns in records[0]["references"])
+    return np.stack(rows), (ends - floor) / (ceiling - floor)
 
 
 # -- files
@@ -123,12 +136,22 @@ def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
     return {task: [seeds[seed] for seed in sorted(seeds)] for task, seeds in tasks.items()}
 
 
-def find_suites(roots: Iterable[str | Path]) -> list[tuple[Suite, dict[str, list[Record]]]]:
-    """Suites of which there are references below ``roots`` (``**/suite/NAME/reference``)."""
-    found = {}
+def find_suites(
+    roots: Iterable[str | Path],
+) -> tuple[list[tuple[Suite, dict[str, list[Record]]]], list[str]]:
+    """Suites that ship and have references below ``roots`` (``**/suite/NAME/reference``).
+
+    Returns:
+        Each with its references, and why others cannot be read.
+    """
+    found, faults = {}, []
     for root in roots:
         for folder in sorted(Path(root).rglob("reference")):
-            if folder.parent.parent.name == "suite" and any(folder.glob("*.jsonl")):
+            if folder.parent.parent.name != "suite" or not any(folder.glob("*.jsonl")):
+                continue
+            try:
                 suite = load_suite(folder.parent.name)
                 found[suite.name] = (suite, read_references(folder.parent.parent, suite))
-    return list(found.values())
+            except ConfigError as error:
+                faults.append(f"{folder}: {error}")
+    return list(found.values()), faults

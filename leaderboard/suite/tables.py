@@ -7,8 +7,9 @@ from typing import Any
 
 READING = """\
 Score: 0 is the random team, 1 the scripted expert, on held-out tasks. Intervals are 95%, over
-seeds. Samples: training episodes until the smoothed curve is at the task's threshold; a run that
-never gets there counts as the whole budget, and so does its ratio (below 1: ours are earlier).
+seeds on these held-out tasks; "on such tasks" also counts that other tasks of the kind could have
+been drawn. Samples: training episodes until the smoothed curve is at the task's threshold; a run
+that never gets there counts as the whole budget, and so does its ratio (below 1: ours earlier).
 Verdicts rest on permutation tests over runs, corrected for the number of tasks (Holm), 5% in all
 for each question against each algorithm. "No difference seen at this n" does not say that there
 is none: the interval says which differences remain possible. g: difference in standard deviations
@@ -66,6 +67,7 @@ def algorithms(data: dict[str, Any]) -> str:
             rows.append([
                 task["id"], name, str(one["n"]),
                 between(score["value"], score["low"], score["high"], ".3f"),
+                _span(*one["on_such_tasks"]),
                 " ".join(f"{value:.3f}" for value in score["seeds"]),
                 between(samples["value"], samples["low"], samples["high"], ".0f"),
                 f"{reached} of {one['n']}", number(one["all_succeed"], ".2f"),
@@ -73,7 +75,8 @@ def algorithms(data: dict[str, Any]) -> str:
                 " ".join(f"{k}={v}" for k, v in one["settings"].items()) or "defaults",
             ])
     return table(
-        ["task", "algorithm", "n", "score", "each seed", "samples to threshold", "reached it",
+        ["task", "algorithm", "n", "score", "on such tasks", "each seed",
+         "samples to threshold", "reached it",
          "tasks that all runs win", "seconds a run", "settings"], rows,
     )
 
@@ -138,6 +141,10 @@ def between(value: float, low: float | None, high: float | None, form: str) -> s
 
 def signed(value: float, low: float | None, high: float | None) -> str:
     return between(value, low, high, "+.3f")
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def _p(value: float | None) -> str:

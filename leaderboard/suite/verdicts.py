@@ -17,8 +17,9 @@ import numpy as np
 
 from colllm_bench.leaderboard.statistics.differences import Comparison, compare, holm, smallest_p
 from colllm_bench.leaderboard.statistics.estimators import estimate
-from colllm_bench.leaderboard.statistics.samples import Samples, crossing, restricted_mean_ratio
-from colllm_bench.leaderboard.suite.records import Record, by_task
+from colllm_bench.leaderboard.statistics.held_out_tasks import measurement_noise, on_such_tasks
+from colllm_bench.leaderboard.statistics.samples import Samples, crossing, sample_ratio
+from colllm_bench.leaderboard.suite.records import Record, by_task, score_table
 from colllm_bench.suites import Suite, Task
 
 ALPHA = 0.05
@@ -71,14 +72,18 @@ def results(
 
 
 def described(task: Task, records: Sequence[Record]) -> dict[str, Any]:
-    """An algorithm's runs of a task: ``score`` and ``samples`` with intervals, every seed's
-    number, the curves, and ``all_succeed`` (the share of held-out tasks that every run wins)."""
+    """An algorithm's runs of a task: ``score`` (its interval is on these held-out tasks;
+    ``on_such_tasks`` on others of the kind) and ``samples`` with every seed's number, the curves,
+    and ``all_succeed`` (the share of held-out tasks that every run wins)."""
     scores, needed = scores_of(records), samples_of(task, records)
-    mean = estimate(scores, **_range(task, scores), noise=_noise(records))
-    samples = needed.estimate(task.episodes)
+    span = _range(task, scores)
+    mean = estimate(scores, **span, noise=_noise(records))
+    wider = on_such_tasks(mean, *score_table(records), **span)
+    samples = needed.estimate()
     return {
         "n": len(records), "seeds": [record["seed"] for record in records],
         "score": mean.to_dict() | {"seeds": scores},
+        "on_such_tasks": [wider.low, wider.high],
         "samples": samples.to_dict() | {"seeds": list(needed.values), "reached":
                                         list(needed.reached), "bound": needed.bound},
         "all_succeed": _all_succeed(records),
@@ -94,17 +99,19 @@ def scores_of(records: Sequence[Record]) -> list[float]:
 
 def samples_of(task: Task, records: Sequence[Record]) -> Samples:
     """Episodes that each run needed to the task's threshold, between two iterations by a line."""
-    values, reached, steps = [], [], []
+    values, reached, budgets, steps = [], [], [], []
     for record in records:
         episodes = np.asarray(record["episodes"], dtype=float)
         place = crossing(episodes, np.asarray(record["curve"]), task.threshold)
         reached.append(place is not None)
-        values.append(task.episodes if place is None else float(
+        budgets.append(float(episodes[-1]))
+        steps.append(float(episodes[0]))
+        values.append(budgets[-1] if place is None else float(
             np.interp(place, np.arange(len(episodes)), episodes)
         ))
-        steps.append(float(episodes[0]))
     # A task of one iteration says nothing finer than half its budget.
-    return Samples(tuple(values), tuple(reached), min(max(steps), task.episodes / 2))
+    grid = min(max(steps), min(budgets) / 2)
+    return Samples(tuple(values), tuple(reached), tuple(budgets), grid)
 
 
 def _range(task: Task, scores: Sequence[float]) -> dict[str, float]:
@@ -114,13 +121,8 @@ def _range(task: Task, scores: Sequence[float]) -> dict[str, float]:
 
 
 def _noise(records: Sequence[Record]) -> float:
-    """Standard deviation of a run's score by its held-out tasks alone."""
-    errors = []
-    for record in records:
-        floor, ceiling = record["references"]
-        returns = (np.asarray(record["returns"]) - floor) / (ceiling - floor)
-        errors.append(returns.var(ddof=1) / len(returns) if len(returns) > 1 else 0.0)
-    return math.sqrt(sum(errors) / len(errors))
+    """Standard deviation of a run's score by chance within its held-out tasks."""
+    return measurement_noise(score_table(records)[0])
 
 
 def _all_succeed(records: Sequence[Record]) -> float | None:
@@ -177,9 +179,7 @@ def _compared(task: Task, ours: Sequence[Record], theirs: Sequence[Record]) -> d
     noise = math.sqrt((_noise(ours) ** 2 + _noise(theirs) ** 2) / 2)
     score = compare(*scores, **_range(task, [*scores[0], *scores[1]]), noise=noise)
     needed = samples_of(task, ours), samples_of(task, theirs)
-    ratio = restricted_mean_ratio(
-        needed[0].needed, needed[1].needed, task.episodes, grid=max(s.grid for s in needed)
-    )
+    ratio = sample_ratio(*needed)
     return {
         "task": task.id, "n": list(score.n),
         "score": {
