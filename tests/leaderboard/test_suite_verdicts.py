@@ -75,7 +75,8 @@ def test_thresholds_that_nobody_reached_have_no_test(suite):
 
 @pytest.mark.parametrize("gain, p, least, word", [
     (1.0, 0.01, 0.01, "better"), (-1.0, 0.01, 0.01, "worse"), (1.0, 0.06, 0.01, verdicts.NONE),
-    (1.0, 0.06, 0.06, verdicts.FEW), (1.0, None, 0.0, verdicts.FEW), (0.0, 0.01, 0.0, verdicts.NONE),
+    (1.0, 0.06, 0.06, verdicts.FEW), (1.0, None, 0.0, verdicts.FEW),
+    (0.0, 0.01, 0.0, verdicts.NONE),
 ])
 def test_what_a_p_value_allows_to_say(gain, p, least, word):
     assert verdicts.verdict(gain, p, least) == word

@@ -151,7 +151,8 @@ def test_a_run_that_fails_is_told_and_nothing_is_reported(tmp_path, monkeypatch)
 @pytest.mark.parametrize("words, message", [
     (["run", "v1-mini"], "required: --algo"), (["run", "v1-mini", "--algo", "mc", "--jobs", "0"],
      "--jobs 0"), (["tune", "v1-mini", "--algo", "mc", "--draws", "0"], "--draws 0"),
-    (["rn", "v1-mini"], "did you mean 'run'"), (["plan", "v1-mini", "--tasks", "x"], "unknown task"),
+    (["rn", "v1-mini"], "did you mean 'run'"),
+    (["plan", "v1-mini", "--tasks", "x"], "unknown task"),
     (["run", "v1-mini", "--algo", "nobody"], "unknown algorithm"),
 ])
 def test_mistakes_are_told_in_a_line(words, message):
