@@ -1,20 +1,18 @@
-"""The README's table of results, between its markers, from the summaries of the reference runs.
+"""The README's table of results, between its markers, from the reference runs.
 
     python results/readme/table.py            # writes the table into README.md
 
-Each cell is the mean held-out score over runs with the leaderboard's 95% interval, cut to what a
-score can be (0 to 1).
+Each cell is the report's estimate (docs/statistics.md) of the mean held-out score over runs, on
+the tasks that they played.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
-import numpy as np
-
-from colllm_bench.leaderboard.statistics.estimators import estimate
+from colllm_bench.leaderboard.data import read
+from colllm_bench.leaderboard.report_data import build_data
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference"
@@ -26,28 +24,28 @@ METHODS = ("mc", "dc", "cc", "central")
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->"
 
 
-def scores(env: str, method: str, team: str) -> list[float]:
-    """The held-out score of each reference run; empty without runs."""
-    paths = sorted((REFERENCE / env / method).glob("default/seed*/summary.json"))
-    return [json.loads(path.read_text())["score"][team]["mean"] for path in paths]
-
-
-def cell(values: list[float]) -> str:
-    """Mean and interval of the runs, as the table shows them."""
-    if len(values) < 2:
-        return f"{values[0]:.3f} (n = 1)" if values else ""
-    point = estimate(np.array(values), "mean").clipped(0.0, 1.0)
-    low, high = (f"{bound:.3f}".replace("1.000", "1") for bound in (point.low, point.high))
-    return f"{point.value:.3f} ({low} to {high})"
+def cell(group: dict[str, Any] | None) -> str:
+    """Mean and interval of a group's runs, as the table shows them."""
+    if group is None:
+        return ""
+    score = group["metrics"]["score_mean"]
+    if score["low"] is None:
+        return f"{score['value']:.3f} (n = {score['n']})"
+    low, high = (f"{bound:.2f}".replace("1.00", "1") for bound in (score["low"], score["high"]))
+    return f"{score['value']:.3f} ({low} to {high})"
 
 
 def table() -> str:
     """The table in Markdown."""
+    groups = {
+        (group["env"], group["method"]): group
+        for group in build_data(read(REFERENCE))["groups"]
+    }
     lines = [f"| | untrained team | {' | '.join(f'`{method}`' for method in METHODS)} |"]
     lines.append("|---" * (2 + len(METHODS)) + "|")
     for env, title in ROWS.items():
-        untrained = f"{fmean(scores(env, 'cc', 'untrained')):.3f}"
-        cells = [cell(scores(env, method, "trained")) for method in METHODS]
+        untrained = f"{groups[env, 'cc']['finals']['score']['untrained']:.3f}"
+        cells = [cell(groups.get((env, method))) for method in METHODS]
         lines.append(f"| {title} | {untrained} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
