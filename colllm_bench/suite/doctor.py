@@ -64,10 +64,9 @@ def play(suite: Suite, task: Task) -> dict[str, Any]:
     ``blind`` and ``untrained`` (mean, low, high)."""
     from colllm_bench.evaluation.held_out import (
         evaluate_team,
-        normalize_scores,
         play_held_out,
         raw_results,
-        summarize,
+        summarize_teams,
     )
     from colllm_bench.setup.environments import make_env
     from colllm_bench.setup.resolve import resolve
@@ -86,15 +85,15 @@ def play(suite: Suite, task: Task) -> dict[str, Any]:
         for name, team in teams.items()
     }
     lessons = play_held_out(config, teams["scripted"], scripted=True, split="train")
-    blind = raw_results(play_held_out(config, ClockTeam(lessons), scripted=True))
+    results["blind"] = raw_results(play_held_out(config, ClockTeam(lessons), scripted=True))
     policy = build_policy(config, make_env(config, split="eval"))
     results["untrained"] = raw_results(evaluate_team(config, policy))
-    untrained = summarize(results)["score"]["untrained"]
+    scores = summarize_teams(config, results)["score"]
     return {
         "random_return": fmean(results["random"]["returns"]),
         "expert_return": fmean(results["scripted"]["returns"]),
-        "blind": fmean(normalize_scores(blind["returns"], results)),
-        "untrained": [untrained[key] for key in ("mean", "low", "high")],
+        "blind": scores["blind"]["mean"],
+        "untrained": [scores["untrained"][key] for key in ("mean", "low", "high")],
     }
 
 

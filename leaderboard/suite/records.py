@@ -5,9 +5,9 @@
 A line holds ``suite``, ``digest`` (of the suite), ``task``, ``algo``, ``seed``, ``version`` (of the
 package), ``settings`` (that its search chose), ``score`` and ``untrained`` (held-out means),
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
-``references`` (returns of the random team and of the expert on them, which are the score's 0 and 1
-in their means), ``episodes`` and ``curve`` (training score an iteration), ``agent_turns``,
-``tokens`` and ``seconds`` (of training), ``cpu``.
+``range`` (the returns of scores 0 and 1), ``references`` (returns of the random team and of the
+expert on them, whose means the range mostly is), ``episodes`` and ``curve`` (training score an
+iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from colllm_bench.runs import files
 from colllm_bench.suites import Suite, load_suite
 
 Record = dict[str, Any]
-FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "references", "episodes",
-          "curve")
+FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "range", "references",
+          "episodes", "curve", "settings")
 """What every line must have."""
 
 
@@ -52,6 +52,7 @@ def record_of(path: Path, suite: Suite, task: str, settings: dict[str, Any]) -> 
         "score": _mean(run, "trained"), "untrained": _mean(run, "untrained"),
         "returns": _short(run.held_out("trained")),
         "successes": run.summary["held_out"]["trained"]["successes"],
+        "range": list(run.references),
         "references": [_short(run.held_out(team)) for team in ("random", "scripted")],
         "episodes": run.metrics["episodes"].astype(int).tolist(), "curve": _short(scores),
         "agent_turns": _sum(run, "agent_turns"), "tokens": _sum(run, "tokens"),
@@ -75,17 +76,18 @@ def _sum(run: Run, name: str) -> int | None:
     return None if values is None else int(values.sum())
 
 
-def score_table(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
-    """([R, E] scores of the runs by held-out task, [2, E] of the random team and the expert), of
-    the tasks that all runs have played."""
+def score_table(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray | None]:
+    """([R, E] scores of the runs by held-out task, [2, E] of the random team and the expert where
+    these are the scale of the scores, else None), of the tasks that all runs have played."""
     shared = min(len(record["returns"]) for record in records)
     rows = []
     for record in records:
-        floor, ceiling = (float(np.mean(returns)) for returns in record["references"])
+        floor, ceiling = record["range"]
         rows.append((np.asarray(record["returns"][:shared]) - floor) / (ceiling - floor))
     ends = np.asarray([returns[:shared] for returns in records[0]["references"]])
-    floor, ceiling = (float(np.mean(returns)) for returns in records[0]["references"])
-    return np.stack(rows), (ends - floor) / (ceiling - floor)
+    floor, ceiling = records[0]["range"]
+    measured = np.allclose(ends.mean(1), (floor, ceiling), rtol=0, atol=1e-3)
+    return np.stack(rows), (ends - floor) / (ceiling - floor) if measured else None
 
 
 # -- files
