@@ -34,6 +34,7 @@ class SuiteRun:
         settings: that were chosen for it.
         name: of the folder that holds the seeds.
         out: the root of the run folders.
+        draws: of how many the settings are the best; None: they were not searched for.
     """
 
     task: str
@@ -41,6 +42,7 @@ class SuiteRun:
     settings: dict[str, Any]
     name: str
     out: Path
+    draws: int | None = None
 
     @property
     def path(self) -> Path:

@@ -66,7 +66,7 @@ def write(suite: Suite, out: Path, options: dict[str, Any]) -> int:
         draw(data, folder / "report.png")
     if "quiet" not in options:
         for compared in data["comparisons"]:
-            print(f"{compared['ours']} against {compared['theirs']}\n")
+            print(f"{compared['ours']} against {compared['theirs']}. {tables.effort(compared)}\n")
             print(tables.comparison(compared), end="\n\n")
         if not data["comparisons"]:
             print(tables.algorithms(data), end="\n\n")

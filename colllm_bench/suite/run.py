@@ -53,7 +53,9 @@ def main(argv: Sequence[str]) -> int:
     runs = plan(suite, tasks, options["algo"], seeds, out, options)
     execution.train(runs, options)
     name = registry.algorithm_spec(options["algo"]).name
-    new = [records.record_of(run.path, suite, run.task, run.settings) for run in runs]
+    new = [
+        records.record_of(run.path, suite, run.task, run.settings, run.draws) for run in runs
+    ]
     reference = "reference" in options
     place = (records.reference_folder(out, suite) if reference else out / suite.name)
     path = place / f"{name}.jsonl"
@@ -81,7 +83,7 @@ def plan(
     return [
         SuiteRun(
             task.id, suite.config(task, algo, seed, chosen.settings), chosen.settings,
-            f"{task.id}-{name}", out / suite.name / "runs",
+            f"{task.id}-{name}", out / suite.name / "runs", chosen.draws,
         )
         for seed in seeds for task in tasks
     ]

@@ -69,6 +69,11 @@ def read_tuned(path: Path, suite: Suite) -> Chosen:
             f"{path} holds no settings for suite {suite.name}", allowed='suite = "'
             f'{suite.name}" and a table [settings]', fix="python -m colllm_bench.suite tune",
         )
+    if table.get("digest", suite.digest) != suite.digest:
+        raise ConfigError(
+            f"{path} was chosen for suite {suite.name} {table['digest']}, and this is "
+            f"{suite.digest}", fix="tune again, or --settings defaults",
+        )
     source = f"{path.parent.name}/{path.name}"
     return Chosen(dict(table["settings"]), source, table.get("draws"))
 

@@ -3,7 +3,8 @@
     results/suite/SUITE/reference/ALGO.jsonl
 
 A line holds ``suite``, ``digest`` (of the suite), ``task``, ``algo``, ``seed``, ``version`` (of the
-package), ``settings`` (that its search chose), ``score`` and ``untrained`` (held-out means),
+package), ``settings`` (that its search chose, of so many ``draws``; None: nobody searched),
+``score`` and ``untrained`` (held-out means),
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
 ``range`` (the returns of scores 0 and 1), ``references`` (returns of the random team and of the
 expert on them, whose means the range mostly is), ``episodes`` and ``curve`` (training score an
@@ -30,11 +31,14 @@ FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "range"
 """What every line must have."""
 
 
-def record_of(path: Path, suite: Suite, task: str, settings: dict[str, Any]) -> Record:
+def record_of(
+    path: Path, suite: Suite, task: str, settings: dict[str, Any], draws: int | None = None
+) -> Record:
     """The record of a complete run.
 
     Args:
         settings: that were chosen for it.
+        draws: of how many; None: nobody searched.
 
     Raises:
         RunError: the folder holds no complete run with a score.
@@ -48,7 +52,7 @@ def record_of(path: Path, suite: Suite, task: str, settings: dict[str, Any]) -> 
     seconds = seconds_of(run)
     return {
         "suite": suite.name, "digest": suite.digest, "task": task, "algo": run.algo,
-        "seed": run.seed, "version": run.version, "settings": settings,
+        "seed": run.seed, "version": run.version, "settings": settings, "draws": draws,
         "score": _mean(run, "trained"), "untrained": _mean(run, "untrained"),
         "returns": _short(run.held_out("trained")),
         "successes": run.summary["held_out"]["trained"]["successes"],

@@ -23,9 +23,17 @@ def markdown(data: dict[str, Any]) -> str:
         f"Suite `{data['suite']}`, digest `{data['digest']}`. {READING}",
     ]
     for compared in data["comparisons"]:
-        parts += [f"## {compared['ours']} against {compared['theirs']}", comparison(compared)]
+        title = f"## {compared['ours']} against {compared['theirs']}"
+        parts += [title, effort(compared), comparison(compared)]
     parts += ["## Every algorithm", algorithms(data), "## The tasks", tasks(data)]
     return "\n\n".join(parts) + "\n"
+
+
+def effort(compared: dict[str, Any]) -> str:
+    """How the settings of both were found, and whether that was equal effort."""
+    ours, theirs = compared["effort"]
+    line = f"Settings: {compared['ours']} has {ours}, {compared['theirs']} {theirs}."
+    return line if ours == theirs else f"{line} **Unequal effort**: `suite tune` is for both."
 
 
 def comparison(compared: dict[str, Any]) -> str:

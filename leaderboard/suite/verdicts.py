@@ -147,7 +147,8 @@ def against(
     their_tasks: dict[str, list[Record]],
 ) -> dict[str, Any]:
     """``ours`` against ``theirs``: ``tasks``, each with ``score`` and ``samples`` (a difference
-    or ratio with ``low``, ``high``, ``p`` as corrected, ``verdict``), and ``overall``."""
+    or ratio with ``low``, ``high``, ``p`` as corrected, ``verdict``), ``overall``, and
+    ``effort``: how the settings of each were found."""
     shared = [task for task in suite.tasks if task.id in our_tasks and task.id in their_tasks]
     rows = [_compared(task, our_tasks[task.id], their_tasks[task.id]) for task in shared]
     for what in ("score", "samples"):
@@ -156,7 +157,17 @@ def against(
             least = smallest_p(*row["n"]) * len(rows)
             row[what]["p"] = p
             row[what]["verdict"] = verdict(row[what]["gain"], p, least)
-    return {"ours": ours, "theirs": theirs, "tasks": rows, "overall": _overall(rows)}
+    return {
+        "ours": ours, "theirs": theirs, "effort": [_effort(our_tasks), _effort(their_tasks)],
+        "tasks": rows, "overall": _overall(rows),
+    }
+
+
+def _effort(tasks: dict[str, list[Record]]) -> str:
+    """What was done to find an algorithm's settings."""
+    draws = {record.get("draws") for records in tasks.values() for record in records}
+    words = sorted("its defaults" if d is None else f"the best of {d} draws" for d in draws)
+    return " and ".join(words)
 
 
 def verdict(gain: float, p: float | None, least: float) -> str:

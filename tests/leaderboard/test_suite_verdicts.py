@@ -100,6 +100,14 @@ def test_the_report_names_every_task_seed_and_verdict(suite):
         assert f"{one['score']['seeds'][3]:.3f}" in text
 
 
+def test_unequal_effort_is_told(suite):
+    ours = [{**record, "draws": 16} for record in make_records(suite, "mine", 0.9)]
+    compared = against(suite, ours, make_records(suite, "mc", 0.3))
+    assert compared["effort"] == ["the best of 16 draws", "its defaults"]
+    assert "**Unequal effort**" in tables.effort(compared)
+    assert "Unequal" not in tables.effort(against(suite, ours, ours))
+
+
 def test_two_of_each_pair_are_compared_without_ours(suite):
     records = {name: make_records(suite, name, 0.5) for name in ("a", "b", "c")}
     assert len(verdicts.results(suite, records)["comparisons"]) == 3

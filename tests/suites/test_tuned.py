@@ -39,6 +39,14 @@ def test_settings_of_another_suite_are_refused(tmp_path, suite):
         read_tuned(tmp_path / "other.toml", suite)
 
 
+def test_settings_of_another_version_of_the_suite_are_refused(tmp_path, suite):
+    write_tuned(tmp_path / "mc.toml", suite, "mc", Chosen({"lr": 0.1}, "a search", 4), 0.5)
+    text = (tmp_path / "mc.toml").read_text().replace(suite.digest, "0123456789ab")
+    (tmp_path / "mc.toml").write_text(text)
+    with pytest.raises(ConfigError, match="was chosen for suite mine 0123456789ab"):
+        read_tuned(tmp_path / "mc.toml", suite)
+
+
 def test_edited_code_has_another_label(tmp_path):
     assert code_label("mc") == ""
     labels = []

@@ -59,7 +59,8 @@ def make_records(suite: Suite, algo: str, level: float, seeds: int = 5, soon: fl
             curve = [min(level, level * e / (2 * soon * task.episodes)) for e in episodes]
             records.append({
                 "suite": suite.name, "digest": suite.digest, "task": task.id, "algo": algo,
-                "seed": seed, "version": "0.0", "settings": {}, "score": sum(won) / 40,
+                "seed": seed, "version": "0.0", "settings": {}, "draws": None,
+                "score": sum(won) / 40,
                 "untrained": 0.1, "returns": won, "successes": [int(w) for w in won],
                 "range": [0.0, 1.0], "references": [[0.0] * 40, [1.0] * 40], "episodes": episodes,
                 "curve": [value + rng.gauss(0, 0.01) for value in curve], "agent_turns": 1,

@@ -18,6 +18,7 @@ function drawSuites(box) {
 function drawSuite(box, suite) {
   const pairs = suite.comparisons.map((one, i) => [String(i), `${one.ours} against ${one.theirs}`]);
   const chosen = suiteState.pair[suite.suite] ?? "0";
+  const pair = suite.comparisons[Number(chosen)];
   const id = `suite-${suite.suite}-pair`;
   const choose = select(id, "Compare", pairs, chosen, (value) => {
     suiteState.pair[suite.suite] = value;
@@ -27,10 +28,16 @@ function drawSuite(box, suite) {
   return put(
     box,
     el("h3", {}, `${suite.title} (${suite.suite}, digest ${suite.digest})`),
-    pairs.length ? [choose, verdictTable(suite.comparisons[Number(chosen)])] : null,
+    pairs.length ? [choose, effortLine(pair), verdictTable(pair)] : null,
     el("h4", {}, "Held-out score of every algorithm"),
     suiteScores(suite),
   );
+}
+
+function effortLine(pair) {
+  const [ours, theirs] = pair.effort;
+  const unequal = ours === theirs ? "" : " Unequal effort: read the verdicts with that in mind.";
+  return el("p", { class: "note" }, `Settings: ${pair.ours} has ${ours}, ${pair.theirs} ${theirs}.${unequal}`);
 }
 
 function plainTable(label, heads, rows) {
