@@ -173,7 +173,8 @@ def estimate(
     half = half_width(error, freedom, level)
     down, up = (max(half, far) for far in _unseen(strata, low, high, trimmed, level))
     ends = max(low, point - down), min(high, point + up)
-    result = Estimate(point, *(ends if ends[0] < ends[1] else ()), n=n)
+    rounding = 1e-12 * max(1.0, abs(point))  # how far equal floats may seem to differ
+    result = Estimate(point, *(ends if ends[1] - ends[0] > rounding else ()), n=n)
     return _gap(result) if aggregate == "optimality_gap" else result
 
 

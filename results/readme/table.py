@@ -1,9 +1,9 @@
-"""The README's table of results, between its markers, from the reference runs.
+"""The README's tables of results, between their markers, from the reference runs.
 
-    python results/readme/table.py            # writes the table into README.md
+    python results/readme/table.py            # writes both tables into README.md
 
-Each cell is the report's estimate (docs/statistics.md) of the mean held-out score over runs, on
-the tasks that they played.
+The first has the report's estimates (docs/statistics.md) of the mean held-out score over runs, on
+the tasks that they played; the second its comparisons of two algorithms.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ROWS = {
     "writing": "`writing`, 1 draft",
 }
 METHODS = ("mc", "dc", "cc", "central")
-BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->"
+PAIRS = (("mc", "dc"), ("mc", "cc"), ("dc", "cc"))
+THRESHOLD = 0.5
 
 
 def cell(group: dict[str, Any] | None) -> str:
@@ -35,12 +36,13 @@ def cell(group: dict[str, Any] | None) -> str:
     return f"{score['value']:.3f} ({low} to {high})"
 
 
-def table() -> str:
-    """The table in Markdown."""
-    groups = {
-        (group["env"], group["method"]): group
-        for group in build_data(read(REFERENCE))["groups"]
-    }
+def report() -> dict[str, Any]:
+    return build_data(read(REFERENCE), [THRESHOLD])
+
+
+def scores(data: dict[str, Any]) -> str:
+    """The table of scores in Markdown."""
+    groups = {(group["env"], group["method"]): group for group in data["groups"]}
     lines = [f"| | untrained team | {' | '.join(f'`{method}`' for method in METHODS)} |"]
     lines.append("|---" * (2 + len(METHODS)) + "|")
     for env, title in ROWS.items():
@@ -50,14 +52,60 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def difference(test: dict[str, Any], turned: bool) -> str:
+    """``+0.038 (-0.007 to 0.083)``, of the other order where ``turned``."""
+    value, low, high = test["value"], test["low"], test["high"]
+    value, low, high = (-value, -high, -low) if turned else (value, low, high)
+    # Rounded before it is printed, and + 0.0: no "-0.000".
+    return f"{round(value, 3) + 0.0:+.3f} ({low:.3f} to {high:.3f})".replace("+0.000", "0.000")
+
+
+def ratio(test: dict[str, Any], turned: bool) -> str:
+    value, low, high = test["value"], test["low"], test["high"]
+    value, low, high = (1 / value, 1 / high, 1 / low) if turned else (value, low, high)
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def comparisons(data: dict[str, Any]) -> str:
+    """The table of comparisons in Markdown."""
+    names = {group["id"]: (group["env"], group["method"]) for group in data["groups"]}
+    pairs = {}
+    for pair in data["comparisons"]:
+        (env, ours), (_, theirs) = names[pair["a"]], names[pair["b"]]
+        pairs[env, ours, theirs] = pair, False
+        pairs[env, theirs, ours] = pair, True
+    heads = [f"score, `{a}` less `{b}`" for a, b in PAIRS]
+    heads += [f"episodes to {THRESHOLD}, `{a}` over `{b}`" for a, b in PAIRS]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for env in ROWS:
+        found = [pairs[(env, *pair)] for pair in PAIRS]
+        cells = [difference(pair["difference"], turned) for pair, turned in found]
+        cells += [ratio(pair["sample_ratio"][f"{THRESHOLD:g}"], turned) for pair, turned in found]
+        lines.append(f"| `{env}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def blocks() -> dict[str, str]:
+    """Each table between its markers, by the name in them."""
+    data = report()
+    found = {"results": scores(data), "comparisons": comparisons(data)}
+    return {
+        name: f"<!-- {name}: begin -->\n{text}<!-- {name}: end -->" for name, text in found.items()
+    }
+
+
 def main() -> None:
     path = ROOT / "README.md"
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"error: README.md has no {BEGIN.strip()} and {END}; fix: add both lines")
-    path.write_text(before + BEGIN + table() + END + after)
-    print(table(), end="")
+    text = path.read_text()
+    for block in blocks().values():
+        begin, end = block.splitlines()[0], block.splitlines()[-1]
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise SystemExit(f"error: README.md has no {begin} and {end}; fix: add both lines")
+        text = before + block + after
+        print(block)
+    path.write_text(text)
 
 
 if __name__ == "__main__":
