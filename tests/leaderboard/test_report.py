@@ -10,12 +10,15 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import pytest
 from made_runs import make_run
 from paths import ROOT
 from PIL import Image
+from report_by_hand import episodes_to, noise_of, raw, score_of, student
+
+from colllm_bench.leaderboard.export.cells import interval
 
 
 def build(*argv):
@@ -58,61 +61,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-# -- independent recomputation: json, math and nothing of ours
-
-
-def raw(folder: Path):
-    summary = json.loads((folder / "summary.json").read_text())
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    timing = [json.loads(line) for line in (folder / "timing.jsonl").read_text().splitlines()]
-    return summary, rows, timing
-
-
-def score_of(summary, returns):
-    floor, ceiling = (fmean(summary["held_out"][t]["returns"]) for t in ("random", "scripted"))
-    return (fmean(returns) - floor) / (ceiling - floor)
-
-
-T = {1: 12.7062, 2: 4.30265, 3: 3.18245}
-"""Student's t, 97.5%, from a printed table."""
-
-
-def student(values, low=-math.inf, high=math.inf, noise=0.0):
-    """Mean and interval: Student's t, widened, or what runs that were not seen may do."""
-    n, mean = len(values), fmean(values)
-    half = T[n - 1] * (1 + 1.5 / (n + 2)) * max(stdev(values), noise) / math.sqrt(n)
-    share = 1 - 0.025 ** (1 / (n + 9)) if math.isfinite(high - low) else 0.0
-    down = max(half, share * (mean - low) if share else 0.0)
-    up = max(half, share * (high - mean) if share else 0.0)
-    return mean, max(low, mean - down), min(high, mean + up)
-
-
-def noise_of(rows):
-    """What neither the run nor the task explains, of a run's mean over its tasks."""
-    runs, tasks = len(rows), len(rows[0])
-    by_run, by_task = [fmean(row) for row in rows], [fmean(column) for column in zip(*rows)]
-    middle = fmean(by_run)
-    squares = sum(
-        (rows[i][k] - by_run[i] - by_task[k] + middle) ** 2
-        for i in range(runs) for k in range(tasks)
-    )
-    return math.sqrt(squares / ((runs - 1) * (tasks - 1)) / tasks)
-
-
-def episodes_to(summary, rows, threshold):
-    """Where the mean of the last three iterations (160 episodes are two and a half) comes to it,
-    by a straight line between iterations."""
-    scores = [score_of(summary, [row["return"]]) for row in rows]
-    before = None
-    for i in range(len(rows)):
-        level = fmean(scores[max(0, i - 2) : i + 1])
-        if level >= threshold:
-            if before is None:
-                return rows[i]["episodes"], True
-            part = (threshold - before) / (level - before)
-            return rows[i]["episodes"] - (1 - part) * 64, True
-        before = level
-    return rows[-1]["episodes"], False
+# -- independent recomputation
 
 
 CASES = [("cc", 2, 4), ("cc", 4, 4), ("mc", 2, 3), ("mc", 4, 3), ("dc", 2, 2)]
@@ -383,3 +332,14 @@ def test_a_report_is_quick(tmp_path):
     assert done.returncode == 0, done.stderr
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 11.2, f"{used:.1f} s of CPU"
+
+
+@pytest.mark.parametrize(("estimate", "said"), [
+    ({"value": 320.2, "low": 320.1, "high": 320.4}, "320.2 (320.1 to 320.4)"),
+    ({"value": 1.4004, "low": 1.4001, "high": 1.4009}, "1.400 (1.400 to 1.401)"),
+    ({"value": 1.40004, "low": 1.40001, "high": 1.40009}, "1.4000 (1.4000 to 1.4001)"),
+    ({"value": 0.95, "low": 0.7, "high": 1.0}, "0.950 (0.700 to 1.000)"),
+    ({"value": 0.5, "low": None, "high": None}, "0.500"),
+])
+def test_no_interval_is_printed_as_if_it_had_no_width(estimate, said):
+    assert interval(estimate) == said
