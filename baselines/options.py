@@ -57,6 +57,12 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
     critic_gae_lambda: float = option(
         0.95, "lambda of the critic's targets", low=0, high=1, time=False, was="critic_lam"
     )
+    critic: str = option(
+        "learned",
+        "learned, or true values where the environment knows them (credit): of all that the team "
+        "saw, of what each agent saw, or of nothing but the turn's number",
+        choices=("learned", "oracle:joint", "oracle:local", "oracle:none"), time=False,
+    )
 
 
 @dataclass(frozen=True)
