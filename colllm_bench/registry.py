@@ -146,6 +146,16 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
         "CoLLM-DC: each agent its own critic on its own history, GAE",
         options="colllm_bench.baselines.options:ActorCriticOptions",
     ),
+    "seq": AlgorithmSpec(
+        "seq", "colllm_bench.baselines.sequential:SequentialCredit",
+        "one joint critic read action by action: credit for each agent within a turn",
+        options="colllm_bench.baselines.options:SequentialOptions",
+    ),
+    "hier": AlgorithmSpec(
+        "hier", "colllm_bench.baselines.hierarchical:HierarchicalCritic",
+        "histories encoded apart and pooled, leave-one-out baselines: for large teams",
+        options="colllm_bench.baselines.options:HierarchicalOptions",
+    ),
     "central": AlgorithmSpec(
         "central", "colllm_bench.baselines.centralized:CentralizedExecution",
         "one master model writes every agent's action: centralized execution",
