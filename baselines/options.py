@@ -51,6 +51,9 @@ class CriticOptions:
         "mean", "hidden states read: mean over the tokens of an observation, or its last",
         choices=("mean", "last"), time=False,
     )
+    critic_embeddings: bool = option(
+        True, "read the tokens' embeddings, too", time=False
+    )
     critic_width: int = option(
         64, "width of the value head's layers; 0: linear in what is read", low=0, time=False
     )
