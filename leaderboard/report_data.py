@@ -46,7 +46,7 @@ from colllm_bench.leaderboard.statistics import (
     variability,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 THRESHOLDS = (0.5, 0.8)
 """Normalized scores that samples are counted to."""
 
