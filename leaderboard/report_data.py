@@ -16,7 +16,9 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``metrics`` (by id:
   :mod:`colllm_bench.leaderboard.metrics` has the list), ``finals`` (by measure: each seed's
   held-out result with the interval over its episodes, and the untrained team's), ``curves`` and
-  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures` and ``finals``), ``hardware``.
+  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures` and ``finals``), ``hardware``,
+  ``commits`` (the seeds of each commit that the runs were made at, ``+`` where files had been
+  changed since) and ``verified`` (seeds whose held-out results a verification recomputed).
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
 * **suites** (added by ``build``): :func:`colllm_bench.leaderboard.suite.verdicts.results` of each
@@ -108,6 +110,8 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         ),
         "profile": finals.profile(group),
         "hardware": variability.hardware(group),
+        "commits": group.commits,
+        "verified": [run.seed for run in group.runs if run.verified],
     }
 
 
@@ -196,6 +200,16 @@ def _notes(places: Sequence[comparisons.Place]) -> list[str]:
             "references differ between runs (another number of held-out tasks, or another "
             "environment): such groups are not compared"
         )
+    for described, _ in places:
+        if len(described["commits"]) > 1:
+            named = "; ".join(
+                f"{commit[:7]}{'+' * commit.endswith('+')} (seeds {', '.join(map(str, seeds))})"
+                for commit, seeds in described["commits"].items()
+            )
+            notes.append(f"{described['method']} averages runs of several commits: {named}")
+        if described["verified"]:
+            seeds = ", ".join(map(str, described["verified"]))
+            notes.append(f"{described['method']}: numbers of a verification, seeds {seeds}")
     few = [
         described["method"] for described, _ in places
         if len(described["seeds"]) < estimators.FEW

@@ -4,7 +4,8 @@
 
 Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every number, interval
 and curve is the report's (docs/statistics.md); a run that did not get to a score is marked with
-``>`` and its budget.
+``>`` and its budget. Commits that the runs were made at are named, and which
+seeds are of which where an algorithm's differ.
 """
 
 from __future__ import annotations
@@ -46,6 +47,27 @@ def table(data: dict[str, Any]) -> list[str]:
     return lines
 
 
+def commits(data: dict[str, Any]) -> str:
+    """One sentence: the commits that each group's runs were made at."""
+    parts = []
+    for group in sorted(data["groups"], key=lambda group: group["method"]):
+        named = [
+            commit[:7] if len(group["commits"]) == 1
+            else f"{commit[:7]} (seeds {', '.join(map(str, seeds))})"
+            for commit, seeds in group["commits"].items()
+        ]
+        several = ", several commits, averaged" if len(named) > 1 else ""
+        parts.append(f"{group['method']} {', '.join(named)}{several}")
+    return f"Made at these commits: {'; '.join(parts)}."
+
+
+def kept_lines(path: Path) -> list[str]:
+    """What a person wrote of lost commits in the file that is written anew: it stays."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [text for line in lines if line.startswith("Commits that no longer exist:")
+            for text in ("", line)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -67,6 +89,9 @@ def main() -> None:
         f"{fewest} runs do not exclude that up to {unseen_rate(fewest):.0%} of runs fail.",
         "",
         *table(data),
+        "",
+        commits(data),
+        *kept_lines(folder / "README.md"),
         "",
         "![learning curves](learning_curves.png)",
     ]

@@ -21,7 +21,7 @@ ABOVE = {
     "page": "metrics report_data palette",
     "submissions": "data statistics",
     "suite": "data statistics plots",
-    "build": "data statistics metrics report_data export plots page suite",
+    "build": "data statistics metrics report_data export plots page submissions suite",
     "submit": "submissions", "verify": "submissions",
     "__main__": "build submit verify", "": "",
 }
