@@ -119,7 +119,11 @@ class Run:
     @cached_property
     def references(self) -> tuple[float, float] | None:
         """(mean return of the random team, of the scripted expert) on the held-out tasks; None
-        where the environment lacks one, or the expert is no better."""
+        where the environment lacks one, or the expert is no better. Environments whose best
+        values are known have those in their place (``score_range`` of ``summary.json``)."""
+        if "score_range" in self.summary:
+            known = self.summary["score_range"]
+            return None if known is None else (float(known[0]), float(known[1]))
         floor, ceiling = (self.held_out(team) for team in ("random", "scripted"))
         if floor is None or ceiling is None or ceiling.mean() <= floor.mean():
             return None
