@@ -17,7 +17,7 @@ def test_references_of_a_suite_are_shown_first_and_their_teams_are_no_runs(tmp_p
     folder = reference_folder(tmp_path / "results" / "suite", suite)
     for algo, level in (("mc", 0.9), ("cc", 0.3)):
         write_records(folder / f"{algo}.jsonl", make_records(suite, algo, level))
-    make_run(folder / "teams", "x", "mc", "strategy-2", 0)
+    make_run(folder / "teams", "writing", "mc", "strategy-2", 0)
     make_run(tmp_path / "results", seed=0)
     words = [str(tmp_path / "results"), "--out", str(tmp_path / "site"), "--no-plots", "--quiet"]
     assert build.main(words) == 0
