@@ -44,6 +44,11 @@ def parser() -> cli.Parser:
     options.add_argument(
         "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
     )
+    options.add_argument(
+        "--verified", metavar="FILE", action="append",
+        help="a report of verify --report that you trust: its recomputed numbers are shown "
+             "(may be given several times)",
+    )
     options.add_argument("--no-plots", action="store_true", help="tables, data and page only")
     options.add_argument("--quiet", action="store_true", help="print nothing but errors")
     options.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -60,6 +65,10 @@ def main(argv: Sequence[str]) -> int:
     folders = options.get("folders") or ["results"]
     out = Path(options.get("out", "leaderboard/site"))
     collection = read(folders)
+    if "verified" in options:
+        from colllm_bench.leaderboard.submissions.verified import read_reports, with_verified
+
+        collection = with_verified(collection, read_reports(options["verified"]))
     tell: Callable[[str], None] = (lambda line: None) if "quiet" in options else cli.say
     for item in collection.excluded:
         tell(f"excluded: {item.path}: {item.reason}")
@@ -70,7 +79,14 @@ def main(argv: Sequence[str]) -> int:
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
-    write(collection, out, thresholds, formats)
+    suites, unread = suites_below(folders)
+    for reason in unread:
+        tell(f"excluded: {reason}")
+    data = write(collection, out, thresholds, formats, suites)
+    for setting in data["settings"]:
+        for note in setting["notes"]:
+            if "commit" in note:
+                tell(f"{setting['title']}: {note}")
     kinds = Counter(item.kind for item in collection.excluded)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     tell(f"{counted(len(collection.runs), 'run')} in {counted(len(collection.groups), 'group')}"
@@ -80,15 +96,34 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def suites_below(folders: Sequence[str | Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Results of the suites of which there are references below ``folders``, each with every two
+    algorithms compared; and why others are left out."""
+    from colllm_bench.leaderboard.suite.records import find_suites
+    from colllm_bench.leaderboard.suite.verdicts import results
+
+    found, faults = find_suites(folders)
+    suites = [results(suite, references) for suite, references in found]
+    for suite in suites:
+        for task in suite["tasks"]:
+            for one in task["algorithms"].values():
+                del one["curves"]  # a page of numbers; report.png of the suite has the curves
+    return suites, faults
+
+
 def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def write(
     collection: Any, out: Path, thresholds: Sequence[float] = (0.5, 0.8),
-    formats: Sequence[str] = ("png",),
+    formats: Sequence[str] = ("png",), suites: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The whole report into ``out``; its data."""
+    """The whole report into ``out``; its data.
+
+    Args:
+        suites: results of suites (:func:`suites_below`), which the page shows first.
+    """
     from colllm_bench.leaderboard.export.marl_eval import write_marl_eval
     from colllm_bench.leaderboard.export.tables import write_tables
     from colllm_bench.leaderboard.page import build_page
@@ -97,7 +132,7 @@ def write(
     with files.writing(out):
         for folder in (out, out / "tables", out / "plots"):
             folder.mkdir(parents=True, exist_ok=True)
-    data = build_data(collection, thresholds)
+    data = build_data(collection, thresholds) | {"suites": list(suites)}
     files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
     write_marl_eval(collection, out / "marl-eval.json")
     kept = {path.name for path in write_tables(data, out / "tables")}

@@ -13,6 +13,7 @@ from colllm_bench.envs.coding.grading import grader, parsing
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
 from colllm_bench.envs.coding.sandbox.shared_pool import RUNGS, shared_pool
 from colllm_bench.envs.spaces import TextSpace
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
 
@@ -80,7 +81,7 @@ class CodingEnv(TextEnv):
         data: a file in the format of HumanEval, EvalPlus, MBPP or CoopHumanEval, or a data set's id
             on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
-        split: ``"train"`` or ``"eval"``: programs that never meet.
+        split: ``"train"``, ``"dev"`` or ``"eval"``: programs that never meet.
         sandbox: the isolation level: ``"auto"`` (the strongest that works here) or a name.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
@@ -115,7 +116,7 @@ class CodingEnv(TextEnv):
         check_choice("reward", reward, ("sparse", "milestone", "dense"))
         check_choice("feedback", feedback, text.FEEDBACK)
         check_choice("style", style, text.STYLES)
-        check_choice("split", split, tasks.SPLITS)
+        check_choice("split", split, SPLITS)
         check_choice("sandbox", sandbox, RUNGS)
         self.source = tasks.source(task, data, agents, level)
         self.turns, self.level, self.reward, self.feedback = turns, level, reward, feedback

@@ -7,7 +7,6 @@ from colllm_bench.envs.coding.task_sources import Families, Listed, Published, S
 from colllm_bench.errors import ConfigError
 
 TASKS = ("families", "problems", "published")
-SPLITS = ("train", "eval")
 AGENTS = range(2, 17)
 LEVELS = {1: "easy", 2: "normal", 3: "hard"}
 

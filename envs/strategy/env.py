@@ -7,6 +7,7 @@ from typing import Any
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.spaces import TextSpace
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.strategy import render, rules, tasks, text
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import check_choice
@@ -80,7 +81,7 @@ class StrategyEnv(TextEnv):
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
         messages: whether orders may carry a message of up to 40 characters.
         style: ``"brief"`` or ``"full"``.
-        split: ``"train"`` or ``"eval"``: campaigns that never meet.
+        split: ``"train"``, ``"dev"`` or ``"eval"``: campaigns that never meet.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
 
@@ -110,7 +111,7 @@ class StrategyEnv(TextEnv):
         check_choice("reward", reward, REWARDS)
         check_choice("messages", messages, (False, True))
         check_choice("style", style, text.STYLES)
-        check_choice("split", split, tasks.SPLITS)
+        check_choice("split", split, SPLITS)
         self.turns = turns or self.settings.turns
         self.level, self.reward, self.messages = level, reward, messages
         self.style, self.split = style, split

@@ -1,28 +1,24 @@
-"""Procedural campaigns: endless, and split so that training never meets evaluation.
+"""Procedural campaigns: endless, in splits that never meet (:mod:`colllm_bench.envs.splits`).
 
 A layout's canonical form is text with the fronts sorted, so that swapping commanders does
-not make a new task. Its CRC-32 decides its split, and a layout that belongs to the other
-split is drawn again: the two never meet, by construction.
+not make a new task. It decides the layout's split, and a layout that belongs to another split is
+drawn again.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
 from functools import cache
 from pathlib import Path
 from random import Random
 
+from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.strategy.rules import Front, Settings, State
 from colllm_bench.errors import ConfigError
 
 LEVELS = {1: "easy", 2: "normal", 3: "hard"}
-SPLITS = ("train", "eval")
 AGENTS = range(2, 17)
 TURNS = range(16, 41)
-
-EVAL_SHARE = 5
-"""One layout in this many belongs to the evaluation split."""
 
 CALIBRATION = Path(__file__).with_name("calibration.json")
 
@@ -46,11 +42,6 @@ def settings(level: int, agents: int) -> Settings:
     return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
 
 
-def split_of(layout: str) -> str:
-    """The split that a canonical layout belongs to."""
-    return "eval" if zlib.crc32(layout.encode()) % EVAL_SHARE == 0 else "train"
-
-
 def canonical(state: State) -> str:
     """A state at day 0 as text that does not depend on the order of the fronts."""
     fronts = sorted(
@@ -70,7 +61,7 @@ def draw(
         settings: ranges to draw from.
         agents: number of fronts.
         rng: the episode's generator.
-        split: ``"train"`` or ``"eval"``.
+        split: of :data:`colllm_bench.envs.splits.SPLITS`.
         turns: days, instead of the calibrated number.
     """
     while True:

@@ -7,6 +7,7 @@ from typing import Any
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.spaces import TextSpace
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.envs.writing import datasets, render, tasks, text
 from colllm_bench.envs.writing.language import premises
@@ -79,7 +80,7 @@ class WritingEnv(TextEnv):
         data: a JSONL file with texts for ``summary`` (field ``prompt``) or ``introduction``
             (``abstract_text``), or ``"hub"`` for the published data sets; None: made-up texts.
         style: ``"brief"`` or ``"full"``.
-        split: ``"train"`` or ``"eval"``: tasks that never meet.
+        split: ``"train"``, ``"dev"`` or ``"eval"``: tasks that never meet.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many drafts (PettingZoo's convention); None: never.
 
@@ -111,7 +112,7 @@ class WritingEnv(TextEnv):
         check_choice("words", words, tasks.LENGTHS, "20 to 120")
         check_choice("reward", reward, REWARDS)
         check_choice("style", style, text.STYLES)
-        check_choice("split", split, tasks.SPLITS)
+        check_choice("split", split, SPLITS)
         fluencies.check(fluency)
         self.sources = datasets.sources(task, data, split)
         self.turns, self.task, self.words, self.reward = turns, task, words, reward

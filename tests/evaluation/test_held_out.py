@@ -141,7 +141,7 @@ def test_random_scores_0_and_scripted_1():
     assert means == {"trained": 0.5, "untrained": -0.1875, "random": 0.0, "scripted": 1.0}
     assert score["trained"]["n"] == 2
     # An interval is that of the episodes, in units of the distance from random to scripted.
-    _, low, high = mean_interval([0.25, 0.75])
+    _, low, high = mean_interval([0.25, 0.75], low=0.0, high=1.0)
     assert (score["trained"]["low"], score["trained"]["high"]) == pytest.approx((low, high))
 
 
@@ -185,3 +185,18 @@ def test_names_that_the_documentation_promises():
 
     assert evaluation.play_held_out is evaluate.play_held_out
     assert evaluation.results is evaluation.raw_results is evaluate.raw_results
+
+
+# -- the dev split
+
+
+def test_settings_are_chosen_on_other_tasks_than_those_reported():
+    starts = {}
+    for split in ("dev", "eval"):
+        config = game(eval_split=split)
+        episodes = evaluate.play_held_out(config, ScriptedTeam(Fixed), scripted=True)
+        starts[split] = {e.trajectories[0].turns[0].observation for e in episodes}
+        assert len({e.seed for e in episodes}) == 5
+        starts[f"{split} seeds"] = {e.seed for e in episodes}
+    assert not starts["dev seeds"] & starts["eval seeds"]
+    assert starts["dev"] != starts["eval"]

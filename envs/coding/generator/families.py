@@ -29,17 +29,11 @@ from colllm_bench.envs.coding.generator.program import (
     draw_args,
     namespace,
 )
+from colllm_bench.envs.splits import split_of
 
-EVAL_SHARE = 5
-"""One program in this many belongs to the evaluation split."""
 ENTRY = "solve"
 LONG = 6
 """Teams larger than this do no lossy operations: too few programs would be alive."""
-
-
-def split_of(canonical: str) -> str:
-    """The split that a program belongs to, by the CRC-32 of its canonical form."""
-    return "eval" if zlib.crc32(canonical.encode()) % EVAL_SHARE == 0 else "train"
 
 
 def tree(helpers: int) -> list[tuple[int, ...]]:

@@ -1,22 +1,19 @@
-"""Premises: endless, and split so that training never meets evaluation.
+"""Premises: endless, in splits that never meet (:mod:`colllm_bench.envs.splits`).
 
-A name, a place or a conflict belongs to one split, which the CRC-32 of its text decides; a
+A name, a place or a conflict belongs to one split, which its text decides; a
 premise of a split is made of that split's alone. So the splits share no character, no place and
 no conflict, by construction. Objects, tones and required words are everybody's.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from random import Random
 
+from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.writing.language import words
-
-EVAL_SHARE = 5
-"""One name, place, conflict (or text of a file) in this many belongs to the evaluation split."""
 
 SPEC_WORDS = ("hero", "friend", "place", "object", "villain", "deed")
 """What a story's plan can ask a section to speak of, beside its required word."""
@@ -85,11 +82,6 @@ class Premise:
         """The text of a field: a character's name, or the word itself."""
         value = getattr(self, field)
         return value.name if isinstance(value, Character) else value
-
-
-def split_of(text: str) -> str:
-    """The split that a name, a place, a conflict or a text of a file belongs to."""
-    return "eval" if zlib.crc32(text.encode("utf-8")) % EVAL_SHARE == 0 else "train"
 
 
 @cache

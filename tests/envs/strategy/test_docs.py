@@ -9,6 +9,7 @@ import re
 import pytest
 from paths import ROOT
 
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.strategy import rules, tasks, text
 from colllm_bench.envs.strategy.env import REWARDS, StrategyEnv
 from colllm_bench.evaluation.intervals import wilson
@@ -42,7 +43,7 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Orders": ", ".join(rules.ORDERS),
         "Rewards": f"{', '.join(REWARDS)}; default {env.reward}",
         "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(tasks.SPLITS)}; default {env.split}",
+        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
         "Render modes": ", ".join(env.metadata["render_modes"]),
     }
     assert env.metadata["name"] == "strategy_v0"

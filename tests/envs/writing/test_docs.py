@@ -8,6 +8,7 @@ from statistics import fmean
 
 from paths import ROOT
 
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
 from colllm_bench.envs.writing.language import words
@@ -41,7 +42,7 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Components": "ten and quality, each from 0 to 1",
         "Rewards": f"{', '.join(REWARDS)}; default {env.reward}",
         "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(tasks.SPLITS)}; default {env.split}",
+        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
         "Render modes": ", ".join(env.metadata["render_modes"]),
     }
     assert len(rewards.COMPONENTS) == 10 and env.metadata["name"] == "writing_v0"

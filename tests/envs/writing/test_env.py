@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import colllm_bench
-from colllm_bench.envs.writing import tasks, text
+from colllm_bench.envs.splits import SPLITS
+from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
 from colllm_bench.envs.writing.language import premises
 from colllm_bench.envs.writing.language import tokens as tk
@@ -238,7 +239,7 @@ def test_reset_without_a_seed_goes_on_with_the_same_stream():
 
 def test_splits_share_no_character_no_place_and_no_conflict():
     drawn = {}
-    for split in tasks.SPLITS:
+    for split in SPLITS:
         rng = random.Random(0)
         found = [premises.draw(4, rng, split) for _ in range(2000)]
         drawn[split] = {
@@ -248,18 +249,19 @@ def test_splits_share_no_character_no_place_and_no_conflict():
         }
         assert len({repr(p) for p in found}) == 2000
     for kind in ("characters", "places", "conflicts"):
-        train, held_out = drawn["train"][kind], drawn["eval"][kind]
-        assert not train & held_out and len(held_out) > 10 and len(train) > len(held_out)
+        train, dev, held_out = (drawn[split][kind] for split in ("train", "dev", "eval"))
+        assert not train & held_out and not dev & (train | held_out)
+        assert len(dev) > 5 and len(train) > len(held_out) > len(dev)
 
 
 @pytest.mark.parametrize("task", ["summary", "introduction"])
 def test_splits_of_made_up_texts_never_meet(task):
     texts = {}
-    for split in tasks.SPLITS:
+    for split in SPLITS:
         env = WritingEnv(agents=2, task=task, split=split)
         texts[split] = {env.source for seed in range(100) if env.reset(seed=seed)}
         assert len(texts[split]) > 90
-    assert not texts["train"] & texts["eval"]
+    assert len(set.union(*texts.values())) == sum(map(len, texts.values()))
 
 
 def test_premises_make_sense():
