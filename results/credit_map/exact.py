@@ -135,14 +135,14 @@ def estimators(
 
 
 def explained(oracle: Oracle, episodes: tuple[np.ndarray, ...]) -> dict[str, float]:
-    """Explained variance of the exact values at returns-to-go, pooled over turns."""
+    """Explained variance of the exact values at returns-to-go, all turns in one pool."""
     cues, answers, coins, noise = episodes
     rewards = oracle.rewards(cues, answers, coins) + noise
     to_go = rewards[:, ::-1].cumsum(1)[:, ::-1, None]
     found = {}
     for name in ("joint", "local"):
         left = to_go - oracle.values(cues, answers, coins, name)
-        found[name] = 1 - float(left.var(0).mean(-1).sum() / to_go.var(0).mean(-1).sum())
+        found[name] = 1 - float(left.var((0, 1)).mean() / to_go.var())
     return found
 
 
@@ -155,6 +155,7 @@ def predictions(own: Cell, p: float) -> dict[str, float] | None:
     for lam in LAMBDAS:
         found[f"dc {lam:g}"] = theory.gae_variance(own, p, theory.LOCAL, lam)
         found[f"cc {lam:g}"] = theory.gae_variance(own, p, theory.JOINT, lam)
+        found[f"hier {lam:g}"] = theory.others_variance(own, p, lam)
     return found
 
 

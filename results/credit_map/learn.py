@@ -42,7 +42,7 @@ LEARNERS = {
 SEEDS = (0, 1, 2, 3, 4)
 TUNING_SEEDS = (900, 901)
 RATES = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
-LR = 3e-3
+LR = 6e-3
 """Of all learners on all cells: see tune.jsonl and the page."""
 GAE_LAMBDA = 0.8
 EPISODES, BATCH, HELD_OUT = 512, 32, 128
@@ -74,11 +74,13 @@ def run(job: Job, episodes: int = EPISODES, held_out: int = HELD_OUT) -> dict[st
 
     torch.set_num_threads(1)
     curve: list[float] = []
+    bytes_exchanged: list[float] = []
     explained: list[float | None] = []
 
     class Curve(Callback):
         def on_iteration(self, row, episodes):
             curve.append(round(fmean(map(right, episodes)), 5))
+            bytes_exchanged.append(row["bytes_exchanged"])
             value = row.get("explained_variance")
             explained.append(None if value is None or value != value else round(value, 4))
 
@@ -92,6 +94,7 @@ def run(job: Job, episodes: int = EPISODES, held_out: int = HELD_OUT) -> dict[st
         "right": fmean(map(right, played)),
         "result": fmean(e.trajectories[0].turns[-1].info["score"]["result"] for e in played),
         "curve": curve, "explained_variance": explained,
+        "bytes_exchanged": round(sum(bytes_exchanged)),
         "seconds": round(time.perf_counter() - wall, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
     }

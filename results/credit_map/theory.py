@@ -83,9 +83,22 @@ def monte_carlo_variance(own: Any, p: float, group: int | None = None) -> float:
     return total * (1 - 1 / group)
 
 
+def others_variance(own: Any, p: float, lam: float) -> float:
+    """sum_t Var(A_t) of GAE with a perfect joint critic and, as the baseline, the value given
+    what all others did in the turn (``hier``): their answers of that turn are taken out."""
+    options, n = own.options, own.agents
+    one = p * (1 - p) / (n * options["turns"]) ** 2
+    return gae_variance(own, p, JOINT, lam) - options["turns"] * (n - 1) * one
+
+
 def explained(own: Any, p: float, knows: str) -> float:
-    """Explained variance of a perfect critic at returns-to-go, pooled over turns."""
-    return 1 - gae_variance(own, p, knows, 1.0) / monte_carlo_variance(own, p)
+    """Explained variance of a perfect critic at returns-to-go, all turns in one pool: what a
+    turn's number alone explains counts, as in training's metric."""
+    turns, paid = own.options["turns"], payments(own)
+    left, spread = gae_variance(own, p, knows, 1.0), monte_carlo_variance(own, p)
+    before = [max((after for after in paid if after <= t), default=0) for t in range(turns)]
+    means = p * (turns - np.array(before)) / turns
+    return 1 - left / (spread + turns * float(means.var()))
 
 
 def cold_efficiency(own: Any, lam: float) -> float:
