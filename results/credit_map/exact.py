@@ -99,18 +99,19 @@ def summary(
     advantages: np.ndarray, gradient: np.ndarray, truth: np.ndarray, group: int
 ) -> dict[str, float]:
     """What is kept of an estimator. A group's episodes are not independent: the variance is that
-    of a group's mean, times its size. ``bias``: distance of the mean gradient from the true one
-    over the latter's length, sampling error taken off; ``along``: its part along the true one."""
+    of a group's mean, times its size. ``along``: the mean gradient's part along the true one, over
+    the latter's length (1: no bias); ``bias``: their distance over that length, sampling error
+    taken off; ``snr``: the squared length of that part over the variance."""
     means = gradient.reshape(-1, group, gradient.shape[1]).mean(1)
     variance = float(means.var(0, ddof=1).sum() * group)
     mean, noise = means.mean(0), float(means.var(0, ddof=1).sum() / len(means))
     length = float(truth @ truth)
-    signal = max(float(mean @ mean) - noise, 0.0)
+    along = float(mean @ truth) / length
     gap = max(float(((mean - truth) ** 2).sum()) - noise, 0.0)
     return {
         "advantage_variance": float(advantages.var(0).mean(-1).sum()),
-        "gradient_variance": variance, "snr": signal / variance,
-        "along": float(mean @ truth) / length, "bias": (gap / length) ** 0.5,
+        "gradient_variance": variance, "snr": along**2 * length / variance,
+        "along": along, "bias": (gap / length) ** 0.5,
     }
 
 
