@@ -11,7 +11,6 @@ signal-to-noise ratio and bias of an episode's policy gradient. Theory stands be
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any

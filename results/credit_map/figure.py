@@ -37,7 +37,9 @@ def draw(own: Map, path: Path) -> None:
     keys = [f"{COUNTERPART[learner]} {GAE_LAMBDA:g}" for learner in EXACT]
     signal = [[own.signal(name, key) for key in keys] for name in cells]
     _panel(axes[1], signal, _times(signal), EXACT)
-    axes[1].set_title("exact: signal of the gradient,\nperfect critics, untrained policy", fontsize=9)
+    axes[1].set_title(
+        "exact: signal of the gradient,\nperfect critics, untrained policy", fontsize=9
+    )
     theory = [[own.predicted(name, key) for key in keys] for name in cells]
     image = _panel(axes[2], theory, _times(theory), EXACT)
     axes[2].set_title("theory: the same ratio\nin closed form", fontsize=9)
