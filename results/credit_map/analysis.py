@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import CELLS
-from learn import BATCH, EPISODES, LEARNERS, SEEDS, read
+from cells import ROWS, cell
+from learn import BATCH, EPISODES, SEEDS, read
 
 from colllm_bench.leaderboard.statistics import (
-    Comparison,
     Ratio,
-    compare,
     holm,
     restricted_mean_ratio,
 )
@@ -34,9 +32,6 @@ TESTS = (
 )
 """What is tested, named beforehand: the paper's three claims and theory's one large difference.
 Six tests are as many as five seeds a side can carry: the least p is 1/126."""
-COUNTERPART = {"cc": "cc", "dc": "dc", "hier": "hier", "cc oracle": "cc", "dc oracle": "dc"}
-"""The estimator of exact.json that a learner's updates are, once its critic is perfect."""
-
 
 class Map:
     """All rows of a folder.
@@ -45,7 +40,7 @@ class Map:
         folder: with ``learn.jsonl`` and ``exact.json``.
 
     Attributes:
-        names: cells of which every learner has every seed, in the map's order.
+        names: cells of which every learner has every seed, in the page's order.
         tests: of each of :data:`TESTS` whose cell is there, its ratio and the p of its
             permutation test after Holm's correction.
     """
@@ -56,8 +51,7 @@ class Map:
             self.rows.setdefault((row["cell"], row["learner"]), []).append(row)
         for rows in self.rows.values():
             rows.sort(key=lambda row: row["seed"])
-        self.names = [own.name for own in CELLS if all(map(self._whole, [own.name] * len(
-            LEARNERS), LEARNERS))]
+        self.names = [name for name in ROWS if self._whole(name)]
         report = json.loads((folder / "exact.json").read_text())
         self.exact = {(row["cell"], row["policy"]): row for row in report["rows"]}
         made = [test for test in TESTS if test[0] in self.names]
@@ -65,48 +59,62 @@ class Map:
         adjusted = holm([ratio.p_value for ratio in ratios])
         self.tests = dict(zip(made, zip(ratios, adjusted, strict=True), strict=True))
 
-    def _whole(self, name: str, learner: str) -> bool:
-        return {row["seed"] for row in self.rows.get((name, learner), [])} >= set(SEEDS)
+    def _whole(self, name: str) -> bool:
+        own = cell(name)
+        return (own.plain is None or self._whole(own.plain)) and all(
+            {row["seed"] for row in self.rows.get((name, learner), [])} >= set(SEEDS)
+            for learner in own.learners
+        )
+
+    def runs(self, name: str, learner: str) -> list[dict[str, Any]]:
+        """A learner's rows in a cell, by seed; none where it was not run."""
+        own = cell(name)
+        return self.rows.get((own.plain if learner == "mc" and own.plain else name, learner), [])
 
     def needed(self, name: str, learner: str) -> list[float]:
         """Training episodes of each seed until half of the answers are right; infinite where
         they never were."""
-        return [samples(row["curve"]) for row in self.rows[name, learner]]
+        return [samples(row["curve"]) for row in self.runs(name, learner)]
 
-    def ratio(self, name: str, ours: str, theirs: str) -> Ratio:
-        """Episodes to half right, ours over theirs."""
+    def ratio(self, name: str, ours: str, theirs: str) -> Ratio | None:
+        """Episodes to half right, ours over theirs; None where one was not run."""
         sides = self.needed(name, ours), self.needed(name, theirs)
+        if not all(sides):
+            return None
         return restricted_mean_ratio(*sides, EPISODES, grid=BATCH)
-
-    def final(self, name: str, ours: str, theirs: str) -> Comparison:
-        """Held-out share of right answers after all episodes, ours less theirs."""
-        sides = ([row["right"] for row in self.rows[name, own]] for own in (ours, theirs))
-        return compare(*sides)
 
     def mean(self, name: str, learner: str, key: str) -> float:
         """Mean over seeds of a number of the rows."""
-        return float(np.mean([row[key] for row in self.rows[name, learner]]))
+        return float(np.mean([row[key] for row in self.runs(name, learner)]))
 
-    def signal(self, name: str, estimator: str, policy: str = "untrained") -> float:
-        """Signal-to-noise ratio of the policy gradient over that of Monte-Carlo (group of 8), at a
-        frozen policy with exact values."""
-        rows = self.exact[name, policy]["estimators"]
-        return rows[estimator]["snr"] / rows["mc group"]["snr"]
+    def signal(self, name: str, learner: str) -> float:
+        """Signal-to-noise ratio of the policy gradient over Monte-Carlo's (group of 8), at the
+        untrained policy with exact values."""
+        rows = self._frozen(name)["estimators"]
+        return rows[estimator(name, learner)]["snr"] / rows["mc group"]["snr"]
 
-    def predicted(self, name: str, estimator: str, policy: str = "untrained") -> float | None:
+    def predicted(self, name: str, learner: str) -> float | None:
         """Theory's ratio of the variances of the advantage, Monte-Carlo's (group of 8, its
-        scale of 7/8 taken off) over the estimator's; None where there is no closed form."""
-        theory = self.exact[name, policy]["theory"]
+        scale of 7/8 taken off) over the learner's; None where there is no closed form."""
+        theory = self._frozen(name)["theory"]
         if theory is None:
             return None
-        return theory["mc group"] / (7 / 8) ** 2 / theory[estimator]
+        return theory["mc group"] / (7 / 8) ** 2 / theory[estimator(name, learner)]
+
+    def _frozen(self, name: str) -> dict[str, Any]:
+        return self.exact[cell(name).plain or name, "untrained"]
 
     def explained(self, name: str, learner: str, iterations: Sequence[int]) -> float | None:
         """Mean over seeds and iterations of a run's explained variance."""
         found = [
-            row["explained_variance"][k] for row in self.rows[name, learner] for k in iterations
+            row["explained_variance"][k] for row in self.runs(name, learner) for k in iterations
         ]
         return float(np.mean(found)) if found and None not in found else None
+
+
+def estimator(name: str, learner: str) -> str:
+    """The estimator of exact.json that a learner's updates are, once its critic is perfect."""
+    return f"{learner.removesuffix(' oracle')} {cell(name).gae_lambda:g}"
 
 
 def samples(curve: Sequence[float]) -> float:

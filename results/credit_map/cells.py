@@ -13,13 +13,30 @@ CENTRE = {"turns": 8, "reward": "sparse", "sees": "own", "luck": 0.0, "noise": 0
 """Options of the centre, which has three agents."""
 
 
+GAE_LAMBDA = 0.8
+"""Lambda of all learners but Monte-Carlo, unless a cell says otherwise."""
+LEARNERS = ("mc", "dc", "cc", "hier", "dc oracle", "cc oracle")
+"""What is run in a cell, unless the cell says otherwise; ``learn.py`` says what each is."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A setting of ``credit_v0``: its name, its agents, and how it differs from the centre."""
+    """A setting of ``credit_v0`` and of lambda.
+
+    Attributes:
+        name: of its row.
+        changed: options of the environment that differ from the centre's.
+        gae_lambda: of the learners that have one.
+        learners: that are run.
+        plain: the cell whose Monte-Carlo runs serve this one, too; None: it has its own.
+    """
 
     name: str
     agents: int = 3
     changed: dict[str, Any] = field(default_factory=dict)
+    gae_lambda: float = GAE_LAMBDA
+    learners: tuple[str, ...] = LEARNERS
+    plain: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -33,29 +50,33 @@ CELLS = (
     Cell("luck 3", changed={"luck": 3.0}),
     Cell("dense", changed={"reward": "dense"}),
     Cell("agents 8", agents=8),
+    Cell("turns 32, lambda 0.95", changed={"turns": 32}, gae_lambda=0.95,
+         learners=("dc", "cc"), plain="turns 32"),
+    Cell("team all", changed={"team": "all"}),
     Cell("turns 4", changed={"turns": 4}),
     Cell("luck 1", changed={"luck": 1.0}),
+    Cell("noise 0.3", changed={"noise": 0.3}),
+    Cell("delayed 4", changed={"reward": "delayed", "delay": 4}),
     Cell("agents 2", agents=2),
-    Cell("turns 16", changed={"turns": 16}),
     Cell("sees all", changed={"sees": "all"}),
     Cell("sees none", changed={"sees": "none"}),
-    Cell("delayed 4", changed={"reward": "delayed", "delay": 4}),
-    Cell("noise 0.3", changed={"noise": 0.3}),
-    Cell("team all", changed={"team": "all"}),
+    Cell("turns 16", changed={"turns": 16}),
 )
+"""In the order of the runs."""
 
-AXES = {
-    "turns": ("turns 4", "centre", "turns 16", "turns 32"),
-    "delay": ("dense", "delayed 4", "centre"),
-    "agents": ("agents 2", "centre", "agents 8"),
-    "luck": ("centre", "luck 1", "luck 3"),
-    "sees": ("sees none", "centre", "sees all"),
-    "noise": ("centre", "noise 0.3"),
-    "team": ("centre", "team all"),
-}
-"""The cells along each axis of the map."""
+ROWS = (
+    "turns 4", "centre", "turns 16", "turns 32", "turns 32, lambda 0.95", "dense", "delayed 4",
+    "agents 2", "agents 8", "luck 1", "luck 3", "noise 0.3", "sees none", "sees all", "team all",
+)
+"""In the order of the page: along each axis."""
 
 
 def cell(name: str) -> Cell:
     """The cell of a name."""
     return next(own for own in CELLS if own.name == name)
+
+
+def frozen() -> list[Cell]:
+    """The cells that differ at a frozen policy: all that are not another one's with another
+    lambda."""
+    return [own for own in CELLS if own.plain is None]

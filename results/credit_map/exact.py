@@ -18,20 +18,21 @@ from typing import Any
 import learn
 import numpy as np
 import theory
-from cells import CELLS, Cell
+from cells import Cell, frozen
 
 from colllm_bench.envs.credit.env import CreditEnv
 from colllm_bench.envs.credit.oracle import Oracle
 from colllm_bench.runs.files import write_json
 from colllm_bench.runs.provenance import environment
+from colllm_bench.seeding import derive
 
 HERE = Path(__file__).parent
 LAMBDAS = (0.0, 0.8, 0.95, 1.0)
 GROUP = 8
 """Episodes of a Monte-Carlo group, as in training."""
-NUMBERS = 1_200_000
-"""Episodes x agents x agents x turns x turns is about this, between these:"""
-FEWEST, MOST = 4_000, 20_000
+NUMBERS = 120_000_000
+"""Episodes x (agents x turns)^2 is about this: time and memory; but no more episodes than:"""
+MOST = 20_000
 
 
 def untrained_table(own: Cell) -> np.ndarray:
@@ -163,8 +164,7 @@ def measure(own: Cell, policy: str, table: np.ndarray, seed: int) -> dict[str, A
     """All of one cell at one policy."""
     game = CreditEnv(agents=own.agents, **own.options).game
     rng = np.random.default_rng(seed)
-    size = NUMBERS * 100 // (game.agents * game.turns) ** 2
-    count = min(max(size, FEWEST), MOST) // GROUP * GROUP
+    count = min(NUMBERS // (game.agents * game.turns) ** 2, MOST) // GROUP * GROUP
     oracle, episodes = Oracle(game, table), draw(game, table, count, 1, rng)
     found = estimators(oracle, episodes)
     gradients = {key: scores_times(a, table, *episodes[:2]) for key, a in found.items()}
@@ -201,10 +201,10 @@ def rounded(value: Any) -> Any:
 
 def main() -> None:
     began, rows = time.process_time(), []
-    for number, own in enumerate(CELLS):
+    for own in frozen():
         game = CreditEnv(agents=own.agents, **own.options).game
         for policy, table in (("untrained", untrained_table(own)), ("half", half_table(game))):
-            rows.append(rounded(measure(own, policy, table, seed=number)))
+            rows.append(rounded(measure(own, policy, table, derive(0, own.name, policy))))
         print(own.name, round(time.process_time() - began), "s", flush=True)
     about = environment()
     report = {

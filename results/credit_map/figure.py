@@ -7,13 +7,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from analysis import COUNTERPART, Map
-from learn import EPISODES, GAE_LAMBDA
+from analysis import Map
+from cells import LEARNERS
+from learn import EPISODES
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-MEASURED = ("mc", "dc", "cc", "hier", "dc oracle", "cc oracle")
 EXACT = ("dc", "cc", "hier")
 RANGE = 4.0
 """Ratios beyond this are drawn in the last colour."""
@@ -25,22 +25,22 @@ def draw(own: Map, path: Path) -> None:
     cells = own.names
     figure, axes = plt.subplots(
         1, 3, figsize=(13, 0.42 * len(cells) + 2.4), layout="constrained", sharey=True,
-        width_ratios=(len(MEASURED) * 1.25, len(EXACT), len(EXACT)),
+        width_ratios=(len(LEARNERS) * 1.25, len(EXACT), len(EXACT)),
     )
-    gains = [[1 / own.ratio(name, learner, "mc").value for learner in MEASURED] for name in cells]
-    labels = [[_samples(own, name, learner) for learner in MEASURED] for name in cells]
-    _panel(axes[0], gains, labels, MEASURED)
+    ratios = [[own.ratio(name, learner, "mc") for learner in LEARNERS] for name in cells]
+    gains = [[ratio and 1 / ratio.value for ratio in row] for row in ratios]
+    labels = [[_samples(own, name, learner) for learner in LEARNERS] for name in cells]
+    _panel(axes[0], gains, labels, LEARNERS)
     axes[0].set_title(
         "learning: episodes until half of the answers are right\n"
         "(mean of 5 seeds; [seeds that got there] if not all)", fontsize=9,
     )
-    keys = [f"{COUNTERPART[learner]} {GAE_LAMBDA:g}" for learner in EXACT]
-    signal = [[own.signal(name, key) for key in keys] for name in cells]
+    signal = [[own.signal(name, learner) for learner in EXACT] for name in cells]
     _panel(axes[1], signal, _times(signal), EXACT)
     axes[1].set_title(
         "exact: signal of the gradient,\nperfect critics, untrained policy", fontsize=9
     )
-    theory = [[own.predicted(name, key) for key in keys] for name in cells]
+    theory = [[own.predicted(name, learner) for learner in EXACT] for name in cells]
     image = _panel(axes[2], theory, _times(theory), EXACT)
     axes[2].set_title("theory: the same ratio\nin closed form", fontsize=9)
     axes[0].set_yticks(range(len(cells)), cells)
@@ -71,6 +71,8 @@ def _panel(axes, ratios, labels, columns):
 
 def _samples(own: Map, name: str, learner: str) -> str:
     needed = own.needed(name, learner)
+    if not needed:
+        return ""
     mean = math.exp(np.mean(np.log(np.minimum(needed, EPISODES))))
     reached = sum(map(math.isfinite, needed))
     if not reached:

@@ -3,8 +3,8 @@
     python results/credit_map/learn.py --jobs 2     # runs what is missing, in the map's order
     python results/credit_map/learn.py --tune       # the learning rates, on seeds 900 and 901
 
-All learners have the same learning rate, lambda, batch and number of episodes, and the defaults
-for everything else. A run appends one row to ``learn.jsonl`` (``tune.jsonl``) and is not run
+All learners of a cell have the same learning rate, lambda, batch and number of episodes, and the
+defaults for everything else. A run appends one row to ``learn.jsonl`` (``tune.jsonl``) and is not run
 again while the row is there: stop and go on at any time. Rows are whole runs; a curve is the
 share of right answers in each iteration's training episodes, which no cell's rewards, coin or
 noise change.
@@ -26,13 +26,13 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from cells import CELLS, cell  # noqa: E402
+from cells import CELLS, LEARNERS, cell  # noqa: E402
 
 from colllm_bench.config import RunConfig  # noqa: E402
 from colllm_bench.runs.provenance import environment  # noqa: E402
 
 HERE = Path(__file__).parent
-LEARNERS = {
+SETTINGS = {
     "mc": ("mc", {}), "dc": ("dc", {}), "cc": ("cc", {}),
     "cc oracle": ("cc", {"critic": "oracle:joint"}),
     "dc oracle": ("dc", {"critic": "oracle:local"}),
@@ -44,7 +44,6 @@ TUNING_SEEDS = (900, 901)
 RATES = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
 LR = 6e-3
 """Of all learners on all cells: see tune.jsonl and the page."""
-GAE_LAMBDA = 0.8
 EPISODES, BATCH, HELD_OUT = 512, 32, 128
 
 Job = tuple[str, str, float, int]
@@ -54,9 +53,9 @@ Job = tuple[str, str, float, int]
 def config_of(job: Job, episodes: int = EPISODES, held_out: int = HELD_OUT) -> RunConfig:
     """What a job runs."""
     name, learner, lr, seed = job
-    own, (algo, options) = cell(name), LEARNERS[learner]
+    own, (algo, options) = cell(name), SETTINGS[learner]
     if algo != "mc":
-        options = {**options, "gae_lambda": GAE_LAMBDA}
+        options = {**options, "gae_lambda": own.gae_lambda}
     return RunConfig(
         env="credit", agents=own.agents, env_options=own.options, algo=algo, algo_options=options,
         lr=lr, seed=seed, episodes=episodes, batch=BATCH, eval_episodes=held_out, threads=1,
@@ -115,7 +114,7 @@ def jobs(tune: bool) -> Iterator[Job]:
         return
     for own in CELLS:
         for seed in SEEDS:
-            for learner in LEARNERS:
+            for learner in own.learners:
                 yield own.name, learner, LR, seed
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import theory
 from analysis import LEVEL, TESTS, Map
-from cells import CELLS, CENTRE, cell
+from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, cell
 from claims import spread, verdicts
-from learn import BATCH, EPISODES, GAE_LAMBDA, HELD_OUT, LEARNERS, LR, SEEDS, read
+from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
 from colllm_bench.runs.files import write_text
 
@@ -77,13 +77,15 @@ def samples_table(own: Map) -> list[str]:
               "", "| setting | " + " | ".join(f"`{x}`" for x in LEARNERS) + " |",
               "|---|" + "---|" * len(LEARNERS)]
     for name in own.names:
-        finals = [[row["right"] for row in own.rows[name, x]] for x in LEARNERS]
+        finals = [[row["right"] for row in own.runs(name, x)] for x in LEARNERS]
         lines.append(f"| {name} | " + " | ".join(
-            f"{np.mean(f):.3f} ({min(f):.2f})" for f in finals) + " |")
+            f"{np.mean(f):.3f} ({min(f):.2f})" if f else "" for f in finals) + " |")
     return lines
 
 
 def bold(ratio: object) -> str:
+    if ratio is None:
+        return ""
     text = spread(ratio)
     return f"**{text}**" if ratio.low > 1 or ratio.high < 1 else text
 
@@ -99,8 +101,8 @@ def exact_table(own: Map) -> list[str]:
     ]
     keys = [f"{x} {lam}" for x in ("dc", "cc") for lam in ("0", "0.8", "0.95", "1")]
     gaps = []
-    for own_cell in CELLS:
-        row = own.exact[own_cell.name, "untrained"]
+    for name in (name for name in ROWS if cell(name).plain is None):
+        row = own.exact[name, "untrained"]
         rows, closed = row["estimators"], row["theory"]
         cells = []
         for key in keys:
@@ -112,7 +114,7 @@ def exact_table(own: Map) -> list[str]:
             wanted = closed["mc constant"] / closed[key]
             gaps.append(abs(math.log(seen / wanted)))
             cells.append(f"{seen:.3g} / {wanted:.3g}")
-        lines.append(f"| {own_cell.name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", f"Largest gap between the two: {math.expm1(max(gaps)):.1%}. The true signal is "
               "the same for all perfect critics, so the ratio of the gradient's variance is what "
               "the middle of the picture shows."]
@@ -150,18 +152,18 @@ def explained_table(own: Map) -> list[str]:
         "| setting | joint: theory | exact | run | learned (`cc`) | local: theory | exact | run | "
         "learned (`dc`) |", "|---|" + "---|" * 8,
     ]
-    for own_cell in CELLS:
-        row, cells = own.exact[own_cell.name, "untrained"], []
+    for name in (name for name in ROWS if cell(name).plain is None):
+        row, cells = own.exact[name, "untrained"], []
         for knows, learner in (("joint", "cc"), ("local", "dc")):
             closed = row["theory_explained"]
             values = [closed and closed[knows], row["explained_variance"][knows]]
-            if own_cell.name in own.names:
-                values += [own.explained(own_cell.name, f"{learner} oracle", (0,)),
-                           own.explained(own_cell.name, learner, EARLY)]
+            if name in own.names:
+                values += [own.explained(name, f"{learner} oracle", (0,)),
+                           own.explained(name, learner, EARLY)]
             else:
                 values += [None, None]
             cells += ["none" if v is None else f"{v + 0.0:.2f}" for v in values]
-        lines.append(f"| {own_cell.name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -191,11 +193,12 @@ def how(own: Map) -> list[str]:
     rows = [row for rows in own.rows.values() for row in rows]
     machine = rows[0]["machine"]
     commits = sorted({row["machine"]["commit"][:12] for row in rows})
-    left = [own_cell.name for own_cell in CELLS if own_cell.name not in own.names]
+    left = [name for name in ROWS if name not in own.names]
     lines = [
         "## How it was made", "",
         f"{len(rows)} runs of {EPISODES} episodes, {BATCH} an iteration, seeds "
-        f"{SEEDS[0]} to {SEEDS[-1]}, lambda {GAE_LAMBDA:g}, everything else at its default; "
+        f"{SEEDS[0]} to {SEEDS[-1]}, lambda {GAE_LAMBDA:g} where no row says otherwise, "
+        "everything else at its default; "
         f"{HELD_OUT} held-out episodes. `learn.jsonl` has every run's curve. One thread each on "
         f"{machine['cpu']} ({machine['cores']} cores, shared with other work, so that times are "
         f"rough); {sum(row['cpu_seconds'] for row in rows) / 60:.0f} CPU minutes; commits "
