@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 EXACT = ("dc", "cc", "hier")
-RANGE = 4.0
+RANGE = 8.0
 """Ratios beyond this are drawn in the last colour."""
 
 
@@ -44,8 +44,8 @@ def draw(own: Map, path: Path) -> None:
     image = _panel(axes[2], theory, _times(theory), EXACT)
     axes[2].set_title("theory: the same ratio\nin closed form", fontsize=9)
     axes[0].set_yticks(range(len(cells)), cells)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.01, ticks=[-2, -1, 0, 1, 2])
-    bar.ax.set_yticklabels(["1/4", "1/2", "1", "2", "4 or more"])
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.01, ticks=range(-3, 4))
+    bar.ax.set_yticklabels(["1/8", "1/4", "1/2", "1", "2", "4", "8 or more"])
     bar.set_label("times better than Monte-Carlo")
     # No version in the file: the same rows give the same picture wherever the fonts are the same.
     figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -4,8 +4,8 @@
     python results/credit_map/learn.py --tune       # the learning rates, on seeds 900 and 901
 
 All learners of a cell have the same learning rate, lambda, batch and number of episodes, and the
-defaults for everything else. A run appends one row to ``learn.jsonl`` (``tune.jsonl``) and is not run
-again while the row is there: stop and go on at any time. Rows are whole runs; a curve is the
+defaults for everything else. A run appends one row to ``learn.jsonl`` (``tune.jsonl``) and is not
+run again while the row is there: stop and go on at any time. Rows are whole runs; a curve is the
 share of right answers in each iteration's training episodes, which no cell's rewards, coin or
 noise change.
 """

@@ -114,7 +114,7 @@ def a_map(scripts, tmp_path, needs: dict[str, float], **more: float):
     ({}, ["shown", "undecided", "refuted", "refuted", "undecided"]),
     ({"mc": 420.0, "cc": 140.0, "dc": math.inf},
      ["refuted", "shown", "shown", "shown", "undecided"]),
-    ({"mc": 150.0, "cc": 300.0}, ["refuted", "refuted", "refuted", "refuted", "undecided"]),
+    ({"mc": 150.0, "cc": 300.0}, ["refuted", "refuted", "refuted", "undecided", "undecided"]),
 ])
 def test_verdicts_follow_their_rules(scripts, tmp_path, needs, wanted):
     own = a_map(scripts, tmp_path, needs)
