@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import ROWS, cell
+from cells import CORE, ROWS, cell
 from learn import BATCH, EPISODES, SEEDS, read
 
 from colllm_bench.leaderboard.statistics import (
@@ -40,7 +40,8 @@ class Map:
         folder: with ``learn.jsonl`` and ``exact.json``.
 
     Attributes:
-        names: cells of which every learner has every seed, in the page's order.
+        names: cells of which the learners that every cell needs have every seed, in the page's
+            order.
         tests: of each of :data:`TESTS` whose cell is there, its ratio and the p of its
             permutation test after Holm's correction.
     """
@@ -60,16 +61,14 @@ class Map:
         self.tests = dict(zip(made, zip(ratios, adjusted, strict=True), strict=True))
 
     def _whole(self, name: str) -> bool:
-        own = cell(name)
-        return (own.plain is None or self._whole(own.plain)) and all(
-            {row["seed"] for row in self.rows.get((name, learner), [])} >= set(SEEDS)
-            for learner in own.learners
-        )
+        return all(self.runs(name, learner) for learner in CORE)
 
     def runs(self, name: str, learner: str) -> list[dict[str, Any]]:
-        """A learner's rows in a cell, by seed; none where it was not run."""
+        """A learner's rows in a cell, by seed; none where it was not run with every seed."""
         own = cell(name)
-        return self.rows.get((own.plain if learner == "mc" and own.plain else name, learner), [])
+        home = own.plain if learner == "mc" and own.plain else name
+        rows = self.rows.get((home, learner), [])
+        return rows if {row["seed"] for row in rows} >= set(SEEDS) else []
 
     def needed(self, name: str, learner: str) -> list[float]:
         """Training episodes of each seed until half of the answers are right; infinite where

@@ -13,6 +13,7 @@ noise change.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -26,7 +27,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from cells import CELLS, LEARNERS, cell  # noqa: E402
+from cells import CELLS, CORE, LEARNERS, TESTED, cell  # noqa: E402
 
 from colllm_bench.config import RunConfig  # noqa: E402
 from colllm_bench.runs.provenance import environment  # noqa: E402
@@ -105,17 +106,23 @@ def right(episode: Any) -> float:
 
 
 def jobs(tune: bool) -> Iterator[Job]:
-    """All jobs in order: cell by cell and, within a cell, all learners of a seed together."""
+    """All jobs, what tells most first: the cells that are tested, with the learners that every
+    cell needs, with perfect critics; the other cells; all that is left."""
     if tune:
-        for seed in TUNING_SEEDS:
-            for lr in RATES:
-                for learner in LEARNERS:
-                    yield "centre", learner, lr, seed
+        for seed, lr, learner in itertools.product(TUNING_SEEDS, RATES, LEARNERS):
+            yield "centre", learner, lr, seed
         return
-    for own in CELLS:
-        for seed in SEEDS:
-            for learner in own.learners:
-                yield own.name, learner, LR, seed
+    oracles = tuple(learner for learner in LEARNERS if learner.endswith("oracle"))
+    parts = ((TESTED, CORE), (TESTED, oracles), (CELLS, CORE), (CELLS, LEARNERS))
+    done: set[Job] = set()
+    for cells, learners in parts:
+        for own in cells:
+            wanted = [learner for learner in own.learners if learner in learners]
+            for seed, learner in itertools.product(SEEDS, wanted):
+                job = own.name, learner, LR, seed
+                if job not in done:
+                    done.add(job)
+                    yield job
 
 
 def read(path: Path) -> list[dict[str, Any]]:
