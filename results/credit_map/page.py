@@ -17,9 +17,12 @@ from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, cell
 from claims import spread, verdicts
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
+from colllm_bench.baselines.options import CriticOptions
 from colllm_bench.runs.files import write_text
 
 HERE = Path(__file__).parent
+WARM_UP = CriticOptions.critic_warmup * BATCH
+"""Episodes in which learned critics train alone."""
 EARLY = (2, 3, 4)
 """Iterations after the warm-up in which policies are still near the untrained one."""
 HEAD = """# When which critic wins: a map of `credit_v0`
@@ -58,13 +61,44 @@ def claims_table(own: Map) -> list[str]:
     return lines
 
 
+def in_short(own: Map) -> list[str]:
+    """What the picture says, in sentences; of the cells that have what a sentence needs."""
+    lines = ["## In short", ""]
+    pairs = [(name, own.ratio(name, "cc", "cc oracle")) for name in own.names]
+    gaps = [ratio.value for _, ratio in pairs if ratio]
+    if gaps:
+        lines.append(
+            f"- **Learning the critic costs more than what it reads decides.** `cc` takes "
+            f"{min(gaps):.2f} to {max(gaps):.2f} times the episodes of `cc` with a perfect "
+            f"critic, over {len(gaps)} settings. {WARM_UP} episodes of that are the default "
+            "warm-up."
+        )
+    pairs = [(name, own.ratio(name, "cc oracle", "dc oracle")) for name in own.names]
+    gaps = [(ratio.value, name) for name, ratio in pairs if ratio]
+    if gaps:
+        low, high = min(gaps), max(gaps)
+        lines.append(
+            f"- **What the critic reads.** Perfect joint against perfect local critics: "
+            f"{low[0]:.2f} ({low[1]}) to {high[0]:.2f} ({high[1]}) times the episodes."
+        )
+    if ratio := own.ratio("centre", "mc", "cc oracle"):
+        lines.append(
+            f"- **Signal is not speed.** On the centre a perfect joint critic has "
+            f"{own.signal('centre', 'cc'):.1f} times Monte-Carlo's signal and needs "
+            f"{1 / ratio.value:.2f} times its episodes: steps have a length of their own "
+            "(normalized advantages, Adam, clipped ratios), and a constant factor of noise "
+            "matters less than it looks."
+        )
+    return lines
+
+
 def samples_table(own: Map) -> list[str]:
     lines = [
         "## Learning", "",
         f"Ratios of episodes to {LEVEL:.0%} right, with 95% intervals over runs (restricted to the "
         f"budget of {EPISODES}); below 1 the first is earlier. Where the interval excludes 1 it is "
         "bold; apart from the tests above, nothing is corrected for their number. Learned critics "
-        f"train alone for their first {2 * BATCH} episodes, which count.", "",
+        f"train alone for their first {WARM_UP} episodes, which count.", "",
         "| setting | `cc` / `mc` | `dc` / `mc` | `cc` / `dc` | `hier` / `cc` | "
         "`cc` / `cc oracle` | `dc` / `dc oracle` |", "|---|---|---|---|---|---|---|",
     ]
@@ -221,8 +255,10 @@ def text_of(folder: Path) -> str:
     centre = "three agents, " + ", ".join(f"{key} {value:g}" if isinstance(value, float)
                                           else f"{key} {value}" for key, value in CENTRE.items())
     parts = [
-        [HEAD.format(centre=centre).rstrip("\n")], claims_table(own), samples_table(own),
-        exact_table(own), cold_table(own), explained_table(own), tuning_table(folder), how(own),
+        [HEAD.format(centre=centre).rstrip("\n")], in_short(own), claims_table(own),
+        samples_table(own),
+        exact_table(own), cold_table(own), explained_table(own),
+        tuning_table(folder), how(own),
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
