@@ -26,6 +26,7 @@ class Cell:
     """A setting of ``credit_v0`` and of lambda.
 
     Attributes:
+        number: seeds the draws of ``exact.py``, whatever the order of the cells.
         name: of its row.
         changed: options of the environment that differ from the centre's.
         gae_lambda: of the learners that have one.
@@ -33,6 +34,7 @@ class Cell:
         plain: the cell whose Monte-Carlo runs serve this one, too; None: it has its own.
     """
 
+    number: int
     name: str
     agents: int = 3
     changed: dict[str, Any] = field(default_factory=dict)
@@ -47,22 +49,22 @@ class Cell:
 
 
 CELLS = (
-    Cell("centre"),
-    Cell("dense", changed={"reward": "dense"}),
-    Cell("luck 3", changed={"luck": 3.0}),
-    Cell("turns 32", changed={"turns": 32}),
-    Cell("agents 8", agents=8),
-    Cell("turns 32, lambda 0.95", changed={"turns": 32}, gae_lambda=0.95,
+    Cell(0, "centre"),
+    Cell(3, "dense", changed={"reward": "dense"}),
+    Cell(2, "luck 3", changed={"luck": 3.0}),
+    Cell(1, "turns 32", changed={"turns": 32}),
+    Cell(4, "agents 8", agents=8),
+    Cell(14, "turns 32, lambda 0.95", changed={"turns": 32}, gae_lambda=0.95,
          learners=("dc", "cc"), plain="turns 32"),
-    Cell("team all", changed={"team": "all"}),
-    Cell("turns 4", changed={"turns": 4}),
-    Cell("luck 1", changed={"luck": 1.0}),
-    Cell("noise 0.3", changed={"noise": 0.3}),
-    Cell("delayed 4", changed={"reward": "delayed", "delay": 4}),
-    Cell("agents 2", agents=2),
-    Cell("sees all", changed={"sees": "all"}),
-    Cell("sees none", changed={"sees": "none"}),
-    Cell("turns 16", changed={"turns": 16}),
+    Cell(13, "team all", changed={"team": "all"}),
+    Cell(5, "turns 4", changed={"turns": 4}),
+    Cell(6, "luck 1", changed={"luck": 1.0}),
+    Cell(12, "noise 0.3", changed={"noise": 0.3}),
+    Cell(11, "delayed 4", changed={"reward": "delayed", "delay": 4}),
+    Cell(7, "agents 2", agents=2),
+    Cell(9, "sees all", changed={"sees": "all"}),
+    Cell(10, "sees none", changed={"sees": "none"}),
+    Cell(8, "turns 16", changed={"turns": 16}),
 )
 """In the order of the runs: first those of the tests that ``analysis.py`` names."""
 TESTED = CELLS[:5]

@@ -24,7 +24,6 @@ from colllm_bench.envs.credit.env import CreditEnv
 from colllm_bench.envs.credit.oracle import Oracle
 from colllm_bench.runs.files import write_json
 from colllm_bench.runs.provenance import environment
-from colllm_bench.seeding import derive
 
 HERE = Path(__file__).parent
 LAMBDAS = (0.0, 0.8, 0.95, 1.0)
@@ -160,10 +159,10 @@ def predictions(own: Cell, p: float) -> dict[str, float] | None:
     return found
 
 
-def measure(own: Cell, policy: str, table: np.ndarray, seed: int) -> dict[str, Any]:
+def measure(own: Cell, policy: str, table: np.ndarray) -> dict[str, Any]:
     """All of one cell at one policy."""
     game = CreditEnv(agents=own.agents, **own.options).game
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(own.number)
     count = min(NUMBERS // (game.agents * game.turns) ** 2, MOST) // GROUP * GROUP
     oracle, episodes = Oracle(game, table), draw(game, table, count, 1, rng)
     found = estimators(oracle, episodes)
@@ -204,7 +203,7 @@ def main() -> None:
     for own in frozen():
         game = CreditEnv(agents=own.agents, **own.options).game
         for policy, table in (("untrained", untrained_table(own)), ("half", half_table(game))):
-            rows.append(rounded(measure(own, policy, table, derive(0, own.name, policy))))
+            rows.append(rounded(measure(own, policy, table)))
         print(own.name, round(time.process_time() - began), "s", flush=True)
     about = environment()
     report = {

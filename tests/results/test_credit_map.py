@@ -66,9 +66,9 @@ def test_a_run_is_repeated_by_its_seed(scripts):
 ])
 def test_closed_forms_are_what_exact_values_give(scripts, name, changed):
     cells, exact = scripts("cells"), scripts("exact")
-    own = cells.Cell(name, agents=2, changed={"turns": 4, **changed})
+    own = cells.Cell(3, name, agents=2, changed={"turns": 4, **changed})
     game = exact.CreditEnv(agents=2, **own.options).game
-    row = exact.measure(own, "half", exact.half_table(game), seed=3)
+    row = exact.measure(own, "half", exact.half_table(game))
     for key, wanted in row["theory"].items():
         seen = row["estimators"][key]["advantage_variance"]
         assert seen == pytest.approx(wanted, rel=0.06), key
@@ -80,9 +80,9 @@ def test_closed_forms_are_what_exact_values_give(scripts, name, changed):
 
 def test_a_cold_critic_shortens_the_gradient_as_the_closed_form_says(scripts):
     cells, exact, theory = (scripts(name) for name in ("cells", "exact", "theory"))
-    own = cells.Cell("short", agents=2, changed={"turns": 4})
+    own = cells.Cell(4, "short", agents=2, changed={"turns": 4})
     game = exact.CreditEnv(agents=2, **own.options).game
-    rows = exact.measure(own, "half", exact.half_table(game), seed=4)["estimators"]
+    rows = exact.measure(own, "half", exact.half_table(game))["estimators"]
     assert rows["cold 0"]["along"] == pytest.approx(1 / 4, abs=0.03)
     assert rows["cold 0.8"]["along"] == pytest.approx(np.mean(0.8 ** np.arange(4)), abs=0.04)
     efficiency = rows["cold 0.8"]["snr"] / rows["mc constant"]["snr"]
