@@ -13,6 +13,7 @@ import numpy as np
 from cells import CORE, ROWS, cell
 from learn import BATCH, EPISODES, SEEDS, read
 
+from colllm_bench.baselines.options import CriticOptions
 from colllm_bench.leaderboard.statistics import (
     Ratio,
     holm,
@@ -22,6 +23,8 @@ from colllm_bench.leaderboard.statistics.samples import crossing
 
 LEVEL = 0.5
 """Share of right answers that samples are counted to."""
+WARM_UP = CriticOptions.critic_warmup * BATCH
+"""Episodes in which learned critics train alone."""
 LOOK_BACK = 2 * BATCH
 """Episodes that a point of the curve looks back on."""
 TESTS = (
@@ -42,7 +45,7 @@ class Map:
     Attributes:
         names: cells of which the learners that every cell needs have every seed, in the page's
             order.
-        tests: of each of :data:`TESTS` whose cell is there, its ratio and the p of its
+        tests: of each of :data:`TESTS` whose runs are there, its ratio and the p of its
             permutation test after Holm's correction.
     """
 
@@ -55,7 +58,7 @@ class Map:
         self.names = [name for name in ROWS if self._whole(name)]
         report = json.loads((folder / "exact.json").read_text())
         self.exact = {(row["cell"], row["policy"]): row for row in report["rows"]}
-        made = [test for test in TESTS if test[0] in self.names]
+        made = [test for test in TESTS if all(self.runs(test[0], x) for x in test[1:])]
         ratios = [self.ratio(*test) for test in made]
         adjusted = holm([ratio.p_value for ratio in ratios])
         self.tests = dict(zip(made, zip(ratios, adjusted, strict=True), strict=True))
@@ -75,12 +78,16 @@ class Map:
         they never were."""
         return [samples(row["curve"]) for row in self.runs(name, learner)]
 
-    def ratio(self, name: str, ours: str, theirs: str) -> Ratio | None:
-        """Episodes to half right, ours over theirs; None where one was not run."""
-        sides = self.needed(name, ours), self.needed(name, theirs)
+    def ratio(self, name: str, ours: str, theirs: str, less: float = 0.0) -> Ratio | None:
+        """Episodes to half right, ours over theirs; None where one was not run.
+
+        Args:
+            less: episodes that are taken off ours first, and off the budget that both have.
+        """
+        sides = [[n - less for n in self.needed(name, ours)], self.needed(name, theirs)]
         if not all(sides):
             return None
-        return restricted_mean_ratio(*sides, EPISODES, grid=BATCH)
+        return restricted_mean_ratio(*sides, EPISODES - less, grid=BATCH)
 
     def mean(self, name: str, learner: str, key: str) -> float:
         """Mean over seeds of a number of the rows."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from analysis import Map
+from analysis import WARM_UP, Map
 
 MARGIN = 1.4
 """Samples that differ by less than this factor are comparable."""
@@ -58,7 +58,11 @@ def ahead(own: Map, name: str) -> Verdict:
     if name not in own.names:
         return Verdict(claim, NOT_RUN, "")
     ratio, p = own.tests[name, "cc", "mc"]
-    reason = f"`cc` needs {spread(ratio)} times `mc`'s episodes (p {p:.2g})"
+    net = own.ratio(name, "cc", "mc", less=WARM_UP)
+    reason = (
+        f"`cc` needs {spread(ratio)} times `mc`'s episodes (p {p:.2g}); {spread(net)} times, if "
+        f"the {WARM_UP} of its critic's warm-up are not counted"
+    )
     if p > 0.05:
         return Verdict(claim, UNDECIDED, reason)
     return Verdict(claim, SHOWN if ratio.value < 1 else REFUTED, reason)
@@ -100,7 +104,7 @@ def unreliable(own: Map, name: str) -> Verdict:
 def cheaper(own: Map, name: str) -> Verdict:
     """Shown if ``dc`` computes less and sends less, and is not significantly behind."""
     claim = "Many agents: `dc` is cheaper than `cc`"
-    if name not in own.names:
+    if (name, "cc", "dc") not in own.tests:
         return Verdict(claim, NOT_RUN, "")
     ratio, p = own.tests[name, "cc", "dc"]
     seconds = {x: own.mean(name, x, "cpu_seconds") for x in ("dc", "cc")}

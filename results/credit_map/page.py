@@ -12,17 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import theory
-from analysis import LEVEL, TESTS, Map
+from analysis import LEVEL, TESTS, WARM_UP, Map
 from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, cell
 from claims import spread, verdicts
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
-from colllm_bench.baselines.options import CriticOptions
 from colllm_bench.runs.files import write_text
 
 HERE = Path(__file__).parent
-WARM_UP = CriticOptions.critic_warmup * BATCH
-"""Episodes in which learned critics train alone."""
 EARLY = (2, 3, 4)
 """Iterations after the warm-up in which policies are still near the untrained one."""
 HEAD = """# When which critic wins: a map of `credit_v0`
