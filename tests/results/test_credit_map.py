@@ -127,10 +127,24 @@ def test_cost_is_judged_by_seconds_and_bytes(scripts, tmp_path, seconds, wanted)
     assert scripts("claims").verdicts(own)[-1].verdict == wanted
 
 
-def test_cells_that_lack_a_run_are_named_and_not_shown(scripts, tmp_path):
+@pytest.mark.parametrize("learner, shown", [("cc", False), ("cc oracle", True)])
+def test_a_learner_that_lacks_a_run_is_blank_and_a_cell_that_needs_it_not_shown(
+    scripts, tmp_path, learner, shown
+):
     whole = a_map(scripts, tmp_path, {})
     path = tmp_path / "learn.jsonl"
-    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    rows = map(json.loads, path.read_text().splitlines())
+    kept = [row for row in rows if (row["cell"], row["learner"], row["seed"]) != (
+        "turns 16", learner, 3)]
+    path.write_text("\n".join(map(json.dumps, kept)) + "\n")
     partly = scripts("analysis").Map(tmp_path)
-    last = scripts("cells").CELLS[-1].name
-    assert partly.names == [name for name in whole.names if name != last]
+    assert partly.runs("turns 16", learner) == [] and whole.runs("turns 16", learner)
+    assert partly.ratio("turns 16", learner, "mc") is None
+    assert ("turns 16" in partly.names) == shown
+    assert set(whole.names) - set(partly.names) <= {"turns 16"}
+
+
+def test_monte_carlo_serves_a_cell_with_another_lambda_too(scripts, tmp_path):
+    own = a_map(scripts, tmp_path, {})
+    assert own.runs("turns 32, lambda 0.95", "mc") == own.runs("turns 32", "mc") != []
+    assert own.predicted("turns 32, lambda 0.95", "cc") < own.predicted("turns 32", "cc")
