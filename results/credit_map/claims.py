@@ -1,4 +1,4 @@
-"""The seed paper's three claims, each judged by rules that were written before the runs.
+"""The seed paper's three claims, each judged by rules written before its runs.
 
 arXiv 2601.21972: (1) short tasks with dense rewards: Monte-Carlo and both critics are comparable;
 (2) long tasks with sparse rewards: the centralized critic is ahead, Monte-Carlo needs about three

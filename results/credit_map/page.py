@@ -56,7 +56,8 @@ def claims_table(own: Map) -> list[str]:
                   "critic."]
     lines += ["", f"p: permutation tests of five runs a side, after Holm's correction for "
               f"{len(own.tests)} tests named beforehand ({len(TESTS)} are as many as five seeds "
-              "can carry). Rules of the verdicts: `claims.py`, written before the runs. They hold "
+              "can carry). The rules of the verdicts (`claims.py`) were written before the runs of the tested "
+              "settings. They hold "
               "for this task, this model of 37,024 parameters and these settings."]
     return lines
 
@@ -240,7 +241,7 @@ def how(own: Map) -> list[str]:
     rows = [row for rows in own.rows.values() for row in rows]
     machine = rows[0]["machine"]
     commits = sorted({row["machine"]["commit"][:12] for row in rows})
-    left = [name for name in ROWS if name not in own.names]
+    left = [name for name in ROWS if any(not own.runs(name, x) for x in cell(name).learners)]
     lines = [
         "## How it was made", "",
         f"{len(rows)} runs of {EPISODES} episodes, {BATCH} an iteration, seeds "
@@ -256,7 +257,8 @@ def how(own: Map) -> list[str]:
         "    python results/credit_map/page.py             # this page",
     ]
     if left:
-        lines += ["", f"Not run (or not in full): {', '.join(left)}."]
+        lines += ["", f"Not run, or not all learners with all seeds: {', '.join(left)}. Runs "
+                  "of another commit should not stand beside these: critics may have changed."]
     return lines
 
 
