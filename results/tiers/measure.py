@@ -1,0 +1,104 @@
+"""The untrained built-in model in the tiers that leave room: wins and scores on held-out tasks.
+
+    OMP_NUM_THREADS=1 python results/tiers/measure.py                 # all of TIERS, half an hour
+    OMP_NUM_THREADS=1 python results/tiers/measure.py strategy-hard   # one or more of them
+
+Writes ``NAME.json`` (every episode's return and outcome, and the scripted teams' means) and, from
+all of these files, ``measured.md``, with Clopper-Pearson intervals for wins and Student's for scores.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from statistics import fmean
+
+from scipy.stats import beta
+
+from colllm_bench.config import RunConfig
+from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
+from colllm_bench.evaluation.intervals import mean_interval
+from colllm_bench.models.team_policy import TeamPolicy
+from colllm_bench.seeding import torch_generator
+from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.resolve import resolve
+
+HERE = Path(__file__).parent
+TIERS = {
+    "strategy-hard": ("strategy", 3, {"level": "hard"}, 2000),
+    "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 10_000),
+    "coding": ("coding", 8, {"level": 3, "split_by": "behaviour"}, 400),
+    "writing": ("writing", 3, {"turns": 2, "premises": "wide"}, 400),
+}
+"""(environment, agents, options, held-out episodes)"""
+SCRIPTED = 200
+"""Episodes of the scripted teams, at most."""
+
+
+def measure(env: str, agents: int, options: dict, episodes: int) -> dict:
+    started = time.perf_counter()
+    config = resolve(RunConfig(
+        env=env, algo="mc", agents=agents, env_options=options, eval_episodes=episodes, batch=40,
+        group=8, threads=1,
+    ))
+    names = make_env(config, split="eval").possible_agents
+    team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
+    untrained = raw_results(evaluate_team(config, team))
+    few = config.replace(eval_episodes=min(episodes, SCRIPTED))
+    ends = {name: raw_results(found) for name, found in reference_teams(few).items()}
+    return {
+        "env": env, "agents": agents, "env_options": options,
+        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "seconds": round(time.perf_counter() - started, 1),
+        "successes": untrained["successes"],
+        "returns": [round(value, 6) for value in untrained["returns"]],
+        "invalid": untrained["invalid"],
+        **{f"{name}_return": fmean(found["returns"]) for name, found in ends.items()},
+        **{f"{name}_successes": found["successes"] for name, found in ends.items()},
+    }
+
+
+def clopper_pearson(outcomes: list[int]) -> tuple[float, float, float]:
+    """(share, low, high) with the exact 95% interval of a binomial share."""
+    wins, n = sum(outcomes), len(outcomes)
+    low = beta.ppf(0.025, wins, n - wins + 1) if wins else 0.0
+    high = beta.ppf(0.975, wins + 1, n - wins) if wins < n else 1.0
+    return wins / n, float(low), float(high)
+
+
+def line(name: str, row: dict) -> str:
+    span = row["scripted_return"] - row["random_return"]
+    scores = [(value - row["random_return"]) / span for value in row["returns"]]
+    win, score = clopper_pearson(row["successes"]), mean_interval(scores)
+    options = " ".join(f"{key}={value}" for key, value in row["env_options"].items())
+    cells = [
+        name, row["env"], row["agents"], options, len(scores),
+        "{:.4f} ({:.4f} to {:.4f})".format(*win), "{:.3f} ({:.3f} to {:.3f})".format(*score),
+        "{:.3f} ({:.3f} to {:.3f})".format(*clopper_pearson(row["scripted_successes"])),
+        f"{row['random_return']:.3f}", f"{row['scripted_return']:.3f}", f"{row['invalid']:.4f}",
+    ]
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+HEAD = (
+    "| tier | environment | agents | options | episodes | win rate (95% interval) "
+    "| score (95% interval) | expert's win rate | random's return | expert's return | invalid |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def main(chosen: list[str]) -> None:
+    for name in chosen or TIERS:
+        row = measure(*TIERS[name])
+        (HERE / f"{name}.json").write_text(json.dumps(row) + "\n")
+        print(line(name, row), flush=True)
+    found = [name for name in TIERS if (HERE / f"{name}.json").exists()]
+    rows = [line(name, json.loads((HERE / f"{name}.json").read_text())) for name in found]
+    (HERE / "measured.md").write_text(HEAD + "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
