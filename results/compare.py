@@ -5,6 +5,7 @@
 
 Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every seed is shown;
 the interval over seeds is Student's t, and with fewer than five seeds it is wide for a reason.
+The training column is the mean over the last five iterations, on the training tasks.
 Episodes to a level count to the first iteration whose mean over five iterations reaches it;
 a run that never does counts as "more than" what it played. The explained variance is the median
 over iterations in which the win rate (or the return) was 0.2 to 0.8.
@@ -75,7 +76,7 @@ def explained(rows: list[dict], metric: str) -> list[float]:
 def table(runs: dict[str, list[dict]], metric: str) -> list[str]:
     heads = [
         "algorithm", "n", "untrained", f"held-out {METRICS[metric]}, each seed",
-        "mean (95% interval)",
+        "mean (95% interval)", f"training {METRICS[metric]} at the end, each seed",
         *(f"episodes to {threshold:.0%}, each seed" for threshold in THRESHOLDS),
         "explained variance (median)",
     ]
@@ -89,6 +90,7 @@ def table(runs: dict[str, list[dict]], metric: str) -> list[str]:
         cells = [
             algo, str(len(own)), f"{before:.3f}", ", ".join(f"{final:.3f}" for final in finals),
             f"{mean:.3f} ({spread})",
+            ", ".join(f"{smoothed(run['metrics'], metric)[-1]:.3f}" for run in own),
             *(", ".join(episodes_to(run["metrics"], t, metric) for run in own)
               for t in THRESHOLDS),
             f"{round(median(known), 2) + 0.0:.2f}" if known else "no critic",

@@ -155,9 +155,9 @@ class CodingEnv(TextEnv):
         Args:
             seed: names the program and its hidden tests, given the split; None goes on with
                 the environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         self.program = self.source.draw(self._rng, self.split)
         self._examples = hidden_tests.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)

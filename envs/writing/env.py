@@ -148,9 +148,9 @@ class WritingEnv(TextEnv):
         Args:
             seed: names the task, given the split; None goes on with the environment's own
                 generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         n = len(self.possible_agents)
         if self.task == "story":
             self.premise = story_premises.draw(

@@ -3,7 +3,8 @@
     python results/readme/table.py            # writes the table into README.md
 
 Each cell is the mean held-out score over runs with the leaderboard's 95% interval, cut to what a
-score can be (0 to 1).
+score can be (0 to 1); in the line below it the mean score of the last five iterations, on the
+training tasks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ROWS = {
     "strategy": "`strategy`, level 1", "coding": "`coding`, level 1, 2 turns",
     "writing": "`writing`, 1 draft",
 }
+LAST = 5
+"""Iterations of the training score."""
 METHODS = ("mc", "dc", "cc", "central")
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->"
 
@@ -30,6 +33,18 @@ def scores(env: str, method: str, team: str) -> list[float]:
     """The held-out score of each reference run; empty without runs."""
     paths = sorted((REFERENCE / env / method).glob("default/seed*/summary.json"))
     return [json.loads(path.read_text())["score"][team]["mean"] for path in paths]
+
+
+def training_scores(env: str, method: str) -> list[float]:
+    """Each reference run's return over its last five iterations, as a score: 0 and 1 are the random
+    team's and the expert's held-out return."""
+    found = []
+    for path in sorted((REFERENCE / env / method).glob("default/seed*/summary.json")):
+        lines = path.with_name("metrics.jsonl").read_text().splitlines()[-LAST:]
+        ends = json.loads(path.read_text())["return"]
+        low, high = (ends[team]["mean"] for team in ("random", "scripted"))
+        found.append((fmean(json.loads(line)["return"] for line in lines) - low) / (high - low))
+    return found
 
 
 def cell(values: list[float]) -> str:
@@ -49,6 +64,9 @@ def table() -> str:
         untrained = f"{fmean(scores(env, 'cc', 'untrained')):.3f}"
         cells = [cell(scores(env, method, "trained")) for method in METHODS]
         lines.append(f"| {title} | {untrained} | {' | '.join(cells)} |")
+        trained = [training_scores(env, method) for method in METHODS]
+        cells = [f"{fmean(values):.3f}" if values else "" for values in trained]
+        lines.append(f"| ... on the training tasks | | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python results/tiers/measure.py strategy-hard   # one or more of them
 
 Writes ``NAME.json`` (every episode's return and outcome, and the scripted teams' means) and, from
-all of these files, ``measured.md``, with Clopper-Pearson intervals for wins and Student's for scores.
+all of these files, ``measured.md``: Clopper-Pearson intervals for wins, Student's for scores.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from colllm_bench.setup.resolve import resolve
 HERE = Path(__file__).parent
 TIERS = {
     "strategy-hard": ("strategy", 3, {"level": "hard"}, 2000),
-    "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 10_000),
-    "coding": ("coding", 8, {"level": 3, "split_by": "behaviour"}, 400),
+    "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 5000),
+    "coding": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
     "writing": ("writing", 3, {"turns": 2, "premises": "wide"}, 400),
 }
 """(environment, agents, options, held-out episodes)"""

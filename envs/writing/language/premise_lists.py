@@ -1,9 +1,9 @@
 """What premises are made of: two sets of lists.
 
 ``narrow`` is what ``writing_v0`` began with: some 350 names and 430 places to train on. Teams learn
-some of them by heart, so that their scores in training are higher than on held-out premises. ``wide``
-has several times as many of each, so that what is learned must be copying. It contains ``narrow``,
-and every text has the same split in both.
+some of them by heart, so that their scores in training are higher than on held-out premises.
+``wide`` has several times as many of each, so that what is learned must be copying. It contains
+``narrow``, and every text has the same split in both.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ def _more(first: tuple[str, ...], further: str) -> tuple[str, ...]:
 
 WIDE = Lists(
     stems=_more(
-        words.STEMS, "He Mo So Ca Fa Ha In Ja La Ma Na Pa Ra Va Wa Bo Co Do Fo Go Ho Ko Lo Po Vo Wi "
-        "Bi Di Fi Gi Hi Ki Li Ni Pi Si Ti De Ge Ke Me Re Se Te Ve",
+        words.STEMS, "He Mo So Ca Fa Ha In Ja La Ma Na Pa Ra Va Wa Bo Co Do Fo Go Ho Ko Lo Po Vo "
+        "Wi Bi Di Fi Gi Hi Ki Li Ni Pi Si Ti De Ge Ke Me Re Se Te Ve",
     ),
     she_ends=_more(words.SHE_ENDS, "rina tia dia mia mira sia ria"),
     he_ends=_more(words.HE_ENDS, "kel vel son ton lin rin dor vin"),
     place_stems=_more(
-        words.PLACE_STEMS, "Alder Bell Bright Burn Dark Glen Green Hall High Horn King Lake Lin Mar "
-        "Nor Old Red River Rose Sand Star Toll West Winter Wren",
+        words.PLACE_STEMS, "Alder Bell Bright Burn Dark Glen Green Hall High Horn King Lake Lin "
+        "Mar Nor Old Red River Rose Sand Star Toll West Winter Wren",
     ),
     place_ends=_more(words.PLACE_ENDS, "land wold wood den fell ham lock ley side ridge"),
     villains=_more(
-        words.VILLAINS, "knight king miller hunter rider raven rat bear badger weasel tailor wizard "
-        "dragon sailor captain",
+        words.VILLAINS, "knight king miller hunter rider raven rat bear badger weasel tailor "
+        "wizard dragon sailor captain",
     ),
     deeds=_more(words.DEEDS, "pinched lifted nabbed captured"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -211,6 +212,16 @@ def test_splits_share_no_program_whoever_writes_which_helper(agents, level):
         assert all(families.split_of(canonical) == split for canonical in found[split])
         assert len(found[split]) > 30
     assert not found["train"] & found["eval"]
+
+
+def test_programs_split_by_form_are_those_of_the_version():
+    from random import Random
+
+    drawn = [
+        families.canonical(families.draw(3, 3, Random(seed), split))
+        for seed in range(20) for split in ("train", "eval")
+    ]
+    assert zlib.crc32(repr(drawn).encode()) == 202474214
 
 
 def test_scripted_teams_are_as_good_as_they_should_be():
