@@ -35,7 +35,7 @@ class StrategyEnv(TextEnv):
     Forms             parallel (simultaneous orders), AEC
     Agents            2 to 16, default 3: front_1 to front_16
     Levels            1 easy, 2 normal, 3 breaches, hard, brutal; default 1
-    Turns             16 to 40; default by level and agents: 19, 25, 34 for three
+    Turns             16 to 40; default by level and agents: 19, 25, 34, 26, 28 for three
     Action            TextSpace(max_length=4096)
     Observation       Dict(text: TextSpace(max_length=2048))
     Orders            march, scout, train, strike, hold, send

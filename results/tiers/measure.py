@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python results/tiers/measure.py                 # all of TIERS, half an hour
     OMP_NUM_THREADS=1 python results/tiers/measure.py strategy-hard   # one or more of them
+    python results/tiers/measure.py --tables                            # measured.md again
 
 Writes ``NAME.json`` (every episode's return and outcome, and the scripted teams' means) and, from
 all of these files, ``measured.md``: Clopper-Pearson intervals for wins, Student's for scores.
@@ -12,19 +13,21 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
 from pathlib import Path
 from statistics import fmean
 
 from scipy.stats import beta
 
 from colllm_bench.config import RunConfig
-from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
+from colllm_bench.evaluation.held_out import raw_results, reference_teams
 from colllm_bench.evaluation.intervals import mean_interval
 from colllm_bench.models.team_policy import TeamPolicy
-from colllm_bench.seeding import torch_generator
+from colllm_bench.rollout import rollout
+from colllm_bench.runs.files import write_text
+from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import resolve
+from colllm_bench.teams.language_model import LanguageModelTeam
 
 HERE = Path(__file__).parent
 TIERS = {
@@ -35,30 +38,41 @@ TIERS = {
 }
 """(environment, agents, options, held-out episodes)"""
 SCRIPTED = 200
-"""Episodes of the scripted teams, at most."""
+"""Episodes of the scripted teams."""
+BLOCK = 200
+"""Episodes that are played side by side."""
 
 
-def measure(env: str, agents: int, options: dict, episodes: int) -> dict:
-    started = time.perf_counter()
+def measure(name: str, env: str, agents: int, options: dict, episodes: int) -> dict:
+    """Play the tier's held-out tasks in order, and write its file after every block of them."""
     config = resolve(RunConfig(
-        env=env, algo="mc", agents=agents, env_options=options, eval_episodes=episodes, batch=40,
-        group=8, threads=1,
+        env=env, algo="mc", agents=agents, env_options=options, eval_episodes=SCRIPTED, threads=1,
     ))
-    names = make_env(config, split="eval").possible_agents
-    team = TeamPolicy.build(config, names, generator=torch_generator(0, "adapters"))
-    untrained = raw_results(evaluate_team(config, team))
-    few = config.replace(eval_episodes=min(episodes, SCRIPTED))
-    ends = {name: raw_results(found) for name, found in reference_teams(few).items()}
-    return {
-        "env": env, "agents": agents, "env_options": options,
+    ends = {team: raw_results(found) for team, found in reference_teams(config).items()}
+    row = {
+        "env": env, "agents": agents, "env_options": options, "successes": [], "returns": [],
+        "invalid": [],
         "machine": {"python": platform.python_version(), "processor": platform.machine()},
-        "seconds": round(time.perf_counter() - started, 1),
-        "successes": untrained["successes"],
-        "returns": [round(value, 6) for value in untrained["returns"]],
-        "invalid": untrained["invalid"],
-        **{f"{name}_return": fmean(found["returns"]) for name, found in ends.items()},
-        **{f"{name}_successes": found["successes"] for name, found in ends.items()},
+        **{f"{team}_return": fmean(found["returns"]) for team, found in ends.items()},
+        **{f"{team}_successes": found["successes"] for team, found in ends.items()},
     }
+    envs = [make_env(config, split="eval") for _ in range(min(BLOCK, episodes))]
+    policy = TeamPolicy.build(
+        config, envs[0].possible_agents, generator=torch_generator(0, "adapters")
+    )
+    team = LanguageModelTeam(
+        policy, generator=torch_generator(0, "evaluation"), temperature=config.temperature,
+        max_action_tokens=config.max_action_tokens,
+    )
+    for first in range(0, episodes, BLOCK):
+        tasks = range(first, min(first + BLOCK, episodes))
+        seeds = [derive(0, "held-out", task) for task in tasks]
+        found = raw_results(rollout(envs[: len(seeds)], seeds, list(tasks), team))
+        row["successes"] += found["successes"]
+        row["returns"] += [round(value, 6) for value in found["returns"]]
+        row["invalid"].append(found["invalid"])
+        write_text(HERE / f"{name}.json", json.dumps(row) + "\n")
+    return row
 
 
 def clopper_pearson(outcomes: list[int]) -> tuple[float, float, float]:
@@ -78,7 +92,8 @@ def line(name: str, row: dict) -> str:
         name, row["env"], row["agents"], options, len(scores),
         "{:.4f} ({:.4f} to {:.4f})".format(*win), "{:.3f} ({:.3f} to {:.3f})".format(*score),
         "{:.3f} ({:.3f} to {:.3f})".format(*clopper_pearson(row["scripted_successes"])),
-        f"{row['random_return']:.3f}", f"{row['scripted_return']:.3f}", f"{row['invalid']:.4f}",
+        f"{row['random_return']:.3f}", f"{row['scripted_return']:.3f}",
+        f"{fmean(row['invalid']):.4f}",
     ]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -91,13 +106,12 @@ HEAD = (
 
 
 def main(chosen: list[str]) -> None:
-    for name in chosen or TIERS:
-        row = measure(*TIERS[name])
-        (HERE / f"{name}.json").write_text(json.dumps(row) + "\n")
+    for name in () if chosen == ["--tables"] else chosen or TIERS:
+        row = measure(name, *TIERS[name])
         print(line(name, row), flush=True)
     found = [name for name in TIERS if (HERE / f"{name}.json").exists()]
     rows = [line(name, json.loads((HERE / f"{name}.json").read_text())) for name in found]
-    (HERE / "measured.md").write_text(HEAD + "\n".join(rows) + "\n")
+    write_text(HERE / "measured.md", HEAD + "\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
     env = StrategyEnv()
     agents, levels = list(tasks.AGENTS), tasks.LEVELS
     days = ", ".join(str(tasks.settings(level, 3).turns) for level in levels)
-    names = ", ".join(f"{k} {v}" for k, v in levels.items())
+    names = ", ".join(f"{k} {v}" for k, v in levels.items() if k not in tasks.TIERS)
+    names += f", {', '.join(tasks.TIERS)}"
     assert SPEC == {
         "Id": 'strategy_v0 (``pettingzoo.make("parallel", "colllm/strategy-v0")``)',
         "Import": "from colllm_bench.envs.strategy.env import parallel_env",
