@@ -94,9 +94,9 @@ def length(days: list[int], level: tasks.Level) -> int:
     if target >= 0.05:
         return min(turns, key=lambda t: abs(rate(days, t) - target))
     seen = [t for t in turns if max(0.002, 4.5 / len(days)) <= rate(days, t) <= 0.2]
-    if len(seen) < 2:
-        return LONGEST[level]
     probits = [NormalDist().inv_cdf(rate(days, t)) for t in seen]
+    if len(set(probits)) < 2:
+        return LONGEST[level]
     slope, at_zero = linear_regression(seen, probits)
     return max(4, round((NormalDist().inv_cdf(target) - at_zero) / slope))
 

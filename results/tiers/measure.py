@@ -33,8 +33,9 @@ HERE = Path(__file__).parent
 TIERS = {
     "strategy-hard": ("strategy", 3, {"level": "hard"}, 2000),
     "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 5000),
-    "coding": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
-    "writing": ("writing", 3, {"turns": 2, "premises": "wide"}, 400),
+    "coding-8": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
+    "coding-16": ("coding", 16, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
+    "writing-wide": ("writing", 3, {"turns": 2, "premises": "wide"}, 400),
 }
 """(environment, agents, options, held-out episodes)"""
 SCRIPTED = 200

@@ -110,6 +110,8 @@ def test_the_reports_numbers_follow_from_the_raw_files(results, report, algo, ag
 
     scores = [score_of(s, s["held_out"]["trained"]["returns"]) for s, _, _ in runs]
     agree("score_mean", student(scores))
+    ends = [score_of(s, [row["return"] for row in rows[-5:]]) for s, rows, _ in runs]
+    assert float(row["training_end"]) == pytest.approx(fmean(ends), rel=1e-5)
     ordered = sorted(scores)
     middle = ordered[1:3] if n == 4 else ordered
     assert float(row["score_iqm"]) == pytest.approx(fmean(middle))
@@ -208,6 +210,7 @@ def test_tables_say_what_is_censored(report):
     row = next(line for line in text.splitlines() if "| dc |" in line)
     assert "| >1920 [no run] |" in row and "| 2* |" in row
     assert "fewer than 5 seeds: cc, dc, mc" in text
+    assert "| at the end of training |" in text.splitlines()[0]
     tex = (report[0] / "tables" / "strategy.tex").read_text()
     assert tex.count("\\\\") == 1 + 5 and "\\textgreater{}1920" in tex and "\\toprule" in tex
     compared = (report[0] / "tables" / "comparisons.md").read_text()
