@@ -76,9 +76,15 @@ class Algorithm:
         raise TypeError(f"{type(self).__name__} must define compute_advantages(episodes)")
 
     @classmethod
-    def critic_slots(cls, agents: int) -> int:
-        """How many critics share the team's base model, each with adapters of its own."""
-        return cls.critic_input.critics(agents) if cls.critic_input else 0
+    def critic_slots(cls, agents: int, options: Any) -> int:
+        """How many critics have adapters of their own on the team's base model.
+
+        Args:
+            options: an instance of ``Options``.
+        """
+        if cls.critic_input is None or options.critic_backbone != "adapters":
+            return 0
+        return cls.critic_input.critics(agents)
 
     def build_critic(self, policy: Any, env: Any) -> CriticProtocol | None:
         """The critic, or None for an algorithm without one.

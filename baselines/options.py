@@ -33,17 +33,39 @@ class ClippedLossOptions:
 
 @dataclass(frozen=True)
 class CriticOptions:
-    """What the critics of ``training.critic_learner`` read."""
+    """What the critics of ``learners.critic_learner`` read."""
 
     critic_lr: float = option(3e-3, "critic's learning rate", above=0, time=False)
-    critic_epochs: int = option(1, "critic's passes over a batch", low=1)
+    critic_epochs: int = option(4, "critic's passes over a batch", low=1)
     critic_minibatches: int = option(4, "optimizer steps per pass of the critic", low=1)
     critic_warmup: int = option(
         2, "first iterations that train the critic alone (fewer in a shorter run)", low=0,
         time=False,
     )
+    critic_backbone: str = option(
+        "frozen",
+        "what reads: the base as it is, with adapters of the critic's own, or a whole copy",
+        choices=("frozen", "adapters", "full"),
+    )
+    critic_readout: str = option(
+        "mean", "hidden states read: mean over the tokens of an observation, or its last",
+        choices=("mean", "last"), time=False,
+    )
+    critic_embeddings: bool = option(
+        True, "read the tokens' embeddings, too", time=False
+    )
+    critic_width: int = option(
+        64, "width of the value head's layers; 0: linear in what is read", low=0, time=False
+    )
+    critic_history: bool = option(
+        True, "pool the turns before into the value head, too", time=False
+    )
+    critic_average: float = option(
+        0.95, "values come from the heads averaged over steps, the old average weighing this much",
+        low=0, high=0.999, time=False,
+    )
     critic_model: str | None = option(
-        None, "a separate backbone for the critic (default: adapters on the actors' base)"
+        None, "a separate backbone for the critic (default: the actors' base)"
     )
 
 
@@ -56,6 +78,31 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
     )
     critic_gae_lambda: float = option(
         0.95, "lambda of the critic's targets", low=0, high=1, time=False, was="critic_lam"
+    )
+    critic: str = option(
+        "learned",
+        "learned, or true values where the environment knows them (credit): of all that the team "
+        "saw, of what each agent saw, or of nothing but the turn's number",
+        choices=("learned", "oracle:joint", "oracle:local", "oracle:none"), time=False,
+    )
+
+
+@dataclass(frozen=True)
+class SequentialOptions(ActorCriticOptions):
+    """GAE from agent to agent within a turn, and over turns."""
+
+    agent_lambda: float = option(
+        0.9, "lambda from one agent's action to the next within a turn", low=0, high=1, time=False
+    )
+
+
+@dataclass(frozen=True)
+class HierarchicalOptions(ActorCriticOptions):
+    """GAE with a pooled critic, and what its baseline knows."""
+
+    credit: str = option(
+        "others", "baseline: what the others did is known (others), or not (team)",
+        choices=("others", "team"), time=False,
     )
 
 

@@ -95,40 +95,41 @@ class ModelSpec:
         return folder if (folder / "config.json").is_file() else root / self.general
 
 
-ENVS: dict[str, EnvSpec] = {
-    "strategy": EnvSpec(
-        name="strategy",
-        entry="colllm_bench.envs.strategy.env:StrategyEnv",
-        summary="a siege under fog, one front per agent; won only when every fort falls",
-        scripted="colllm_bench.envs.strategy.scripted:Expert",
-        random="colllm_bench.envs.strategy.scripted:Random",
-        demonstrations="colllm_bench.envs.strategy.scripted:demonstrations",
+def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
+    """An environment of this package, its scripted teams and demonstrations where all have them."""
+    scripted = f"colllm_bench.envs.{name}.scripted"
+    return EnvSpec(
+        name, f"colllm_bench.envs.{name}.env:{cls}", summary, scripted=f"{scripted}:Expert",
+        random=f"{scripted}:Random", demonstrations=f"{scripted}:demonstrations", **fields,
+    )
+
+
+ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
+    _built_in(
+        "strategy", "StrategyEnv",
+        "a siege under fog, one front per agent; won only when every fort falls",
     ),
-    "writing": EnvSpec(
-        name="writing",
-        entry="colllm_bench.envs.writing.env:WritingEnv",
-        summary="one text by many authors, a section each, in drafts: a story, or a published task",
-        scripted="colllm_bench.envs.writing.scripted:Expert",
-        random="colllm_bench.envs.writing.scripted:Random",
-        demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
+    _built_in(
+        "writing", "WritingEnv",
+        "one text by many authors, a section each, in drafts: a story, or a published task",
         pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
                   "batch": 8, "longest": 400},
-        action_tokens=48,
-        full_action_tokens=256,
+        action_tokens=48, full_action_tokens=256,
     ),
-    "coding": EnvSpec(
-        name="coding",
-        entry="colllm_bench.envs.coding.env:CodingEnv",
-        summary="one program, a function per agent; unit tests judge the whole in a jail",
-        scripted="colllm_bench.envs.coding.scripted:Expert",
-        random="colllm_bench.envs.coding.scripted:Random",
-        demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
+    _built_in(
+        "coding", "CodingEnv",
+        "one program, a function per agent; unit tests judge the whole in a jail",
         pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
                   "longest": 640, "observation_weight": 0.03},
-        action_tokens=64,
-        full_action_tokens=256,
+        action_tokens=64, full_action_tokens=256,
     ),
-}
+    _built_in(
+        "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",
+        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1000, "lr": 6e-3,
+                  "longest": 320, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
+)}
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(
         "mc", "colllm_bench.baselines.monte_carlo:MonteCarlo",
@@ -144,6 +145,16 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
         "dc", "colllm_bench.baselines.collm_dc:DecentralizedCritics",
         "CoLLM-DC: each agent its own critic on its own history, GAE",
         options="colllm_bench.baselines.options:ActorCriticOptions",
+    ),
+    "seq": AlgorithmSpec(
+        "seq", "colllm_bench.baselines.sequential:SequentialCredit",
+        "one joint critic read action by action: credit for each agent within a turn",
+        options="colllm_bench.baselines.options:SequentialOptions",
+    ),
+    "hier": AlgorithmSpec(
+        "hier", "colllm_bench.baselines.hierarchical:HierarchicalCritic",
+        "histories encoded apart and pooled, leave-one-out baselines: for large teams",
+        options="colllm_bench.baselines.options:HierarchicalOptions",
     ),
     "central": AlgorithmSpec(
         "central", "colllm_bench.baselines.centralized:CentralizedExecution",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,31 +13,16 @@ import torch
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.learners.value_metrics import SilenceWatch, fit_metrics
 from colllm_bench.models.critic import Critic
 from colllm_bench.models.loading import context_length
+from colllm_bench.models.value_head import ValueTable
 from colllm_bench.objectives import critic_inputs, losses
-from colllm_bench.objectives.batches import ValueBatch, padded_tokens
-from colllm_bench.types import Episode
+from colllm_bench.objectives.batches import padded_tokens
+from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
+from colllm_bench.types import Episode, written
 
-
-@dataclass
-class _ValueStep:
-    """A micro-batch of a critic's step: V places that are regressed, of those that are position.
-
-    Attributes:
-        batch: the sequences.
-        positions: [V] where the values are read, see
-            :class:`colllm_bench.objectives.critic_inputs.ValuePosition`.
-        kept: [V] their numbers among all positions (bootstrap values have no target).
-        targets: [V].
-        owner: [V] whose value it is.
-    """
-
-    batch: ValueBatch
-    positions: list[critic_inputs.ValuePosition]
-    kept: torch.Tensor
-    targets: torch.Tensor
-    owner: torch.Tensor
+Features = tuple[torch.Tensor, torch.Tensor]
 
 
 class CriticProtocol(Protocol):
@@ -56,8 +42,32 @@ class CriticProtocol(Protocol):
         """Take up what :meth:`state_dict` gave."""
 
 
+@dataclass
+class _Part:
+    """A micro-batch of a critic's step.
+
+    Attributes:
+        readings: what is read of its episodes.
+        features: the cells' hidden states; None where the backbone learns, too.
+        tables: of each critic.
+        kept: [K] the positions that have a target, of all V.
+        targets: [K].
+        owner: [K] whose value it is.
+    """
+
+    readings: list[CriticReading]
+    features: Features | None
+    tables: list[ValueTable]
+    kept: torch.Tensor
+    targets: torch.Tensor
+    owner: torch.Tensor
+
+
 class CriticLearner:
     """Value heads on a transformer: writes values into episodes, and learns from their returns.
+
+    Values are those of the heads averaged over their last steps (Polyak and Juditsky 1992),
+    which takes the optimizer's noise out of them.
 
     Args:
         critic: a :class:`colllm_bench.models.critic.Critic`.
@@ -68,65 +78,108 @@ class CriticLearner:
     """
 
     def __init__(
-        self, critic: Any, critic_input: critic_inputs.CriticInput, team: Any, config: RunConfig,
-        options: Any,
+        self, critic: Critic, critic_input: CriticInput, team: Any, config: RunConfig, options: Any
     ):
         self.critic, self.critic_input, self.team = critic, critic_input, team
         self.config, self.options = config, options
         self.micro_batch = MicroBatchSizer.for_model(critic.models[0], config, team.device)
         self.context = context_length(critic.models[0].config)
+        self.averaged = copy.deepcopy(critic.heads)
+        self.steps = 0
+        self.silence = SilenceWatch()
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=options.critic_lr)
+        self._cache: dict[int, tuple[Episode, CriticReading, Features | None]] = {}
 
     @classmethod
     def build(
-        cls, critic_input: critic_inputs.CriticInput, team: Any, config: RunConfig, options: Any
+        cls, critic_input: CriticInput, team: Any, config: RunConfig, options: Any
     ) -> CriticLearner:
         """Critics on the team's base, or on the backbone ``options.critic_model``."""
-        count = critic_input.critics(len(team.agents))
-        critic = Critic.build(config, team, count, backbone=options.critic_model)
+        critic = Critic.build(config, team, critic_input.critics(len(team.agents)), options)
         return cls(critic, critic_input, team, config, options)
 
-    def _batches(self, episodes: Sequence[Episode]):
-        """(sequences, their ValueBatch) for each micro-batch."""
-        size = self.micro_batch.episodes(padded_tokens(episodes))
+    # -- reading
+
+    def _read(self, episodes: Sequence[Episode]) -> None:
+        """Read episodes that were not read yet; a frozen backbone's hidden states are kept."""
+        new = [e for e in episodes if id(e) not in self._cache]
+        size = self.micro_batch.episodes(padded_tokens(new)) if new else 1
+        for i in range(0, len(new), size):
+            part = new[i : i + size]
+            readings = [self._within_context(self.critic_input.read(e)) for e in part]
+            features: list[Features | None] = [None] * len(part)
+            if not self.critic.trained:
+                counts = [len(reading.cells) for reading in readings]
+                observed, acted = self.critic.features(readings)
+                features = list(zip(observed.split(counts), acted.split(counts), strict=True))
+            for episode, reading, own in zip(part, readings, features, strict=True):
+                self._cache[id(episode)] = (episode, reading, own)
+
+    def _within_context(self, reading: CriticReading) -> CriticReading:
+        fitting = critic_inputs.within_context(reading, self.context)
+        if fitting is not reading:
+            warnings.warn(
+                f"a critic's history is longer than its model's context of {self.context} "
+                "tokens: values of later turns are read from the last tokens only; fewer "
+                "agents or turns, style=brief, algorithm dc or hier or a --critic-model with a "
+                "longer context avoid it",
+                stacklevel=2,
+            )
+        return fitting
+
+    def _parts(self, episodes: Sequence[Episode]) -> list[tuple[list[CriticReading], Any]]:
+        """(readings, their features) of micro-batches; one for all where hidden states are kept."""
+        self._read(episodes)
+        size = len(episodes)
+        if self.critic.trained:
+            size = self.micro_batch.episodes(padded_tokens(episodes))
+        parts = []
         for i in range(0, len(episodes), size):
-            whole = self.critic_input.sequences(episodes[i : i + size])
-            sequences = critic_inputs.within_context(whole, self.context)
-            if len(sequences) > len(whole):
-                warnings.warn(
-                    f"a critic's history is longer than its model's context of {self.context} "
-                    "tokens: values of later turns are read from the last tokens only; fewer "
-                    "agents or turns, style=brief, algorithm dc or a --critic-model with a longer "
-                    "context avoid it",
-                    stacklevel=2,
-                )
-            batch = critic_inputs.collate(sequences, self.team.prompts.pad_id, self.team.device)
-            yield sequences, batch
+            _, readings, kept = zip(*(self._cache[id(e)] for e in episodes[i : i + size]))
+            features = None
+            if not self.critic.trained:
+                features = tuple(torch.cat(each) for each in zip(*kept))
+            parts.append((list(readings), features))
+        return parts
 
     @torch.no_grad()
     def write_values(self, episodes: Sequence[Episode]) -> None:
         """Write V(h_t) into every turn, and the bootstrap value of every cut transcript."""
-        for sequences, batch in self._batches(episodes):
-            positions = [position for history in sequences for position in history.positions]
-            values = self.critic.values(batch).tolist()
+        self._cache = {k: v for k, v in self._cache.items() if any(v[0] is e for e in episodes)}
+        for episode in episodes:
+            for trajectory in episode.trajectories:
+                for turn in trajectory.turns:
+                    turn.values = None
+        for readings, kept in self._parts(episodes):
+            features = kept or self.critic.features(readings)
+            self._fit_inputs(readings, features)
+            tables = self.critic.tables(readings)
+            values = self.critic.values(features, tables, self.averaged).tolist()
+            positions = [position for reading in readings for position in reading.positions]
             for position, value in zip(positions, values, strict=True):
-                for turn in position.turns:
-                    turn.value = value
-                for trajectory in position.finals:
-                    trajectory.final_value = value
+                _write(position, value)
+
+    def _fit_inputs(self, readings: list[CriticReading], features: Features) -> None:
+        tables = self.critic.tables(readings)
+        for k, table in enumerate(tables):
+            for head in (self.critic.heads[k], self.averaged[k]):
+                head.fit_inputs(*(x.detach()[table.cells] for x in features))
+
+    # -- learning
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """Regress V(h_t) on ``Turn.return_``: ``options.critic_epochs`` passes over the episodes,
-        each of ``options.critic_minibatches`` optimizer steps.
+        """Regress every value on its turn's ``return_``: ``options.critic_epochs`` passes over
+        the episodes, each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
-            Metrics. ``explained_variance`` and ``value_loss`` are those of the values that
-            credit was given by, from before any step: the honest, out-of-sample fit.
+            Metrics; those of :func:`fit_metrics` are of the values that credit was given by,
+            from before any step: the honest, out-of-sample fit.
         """
         parts = min(self.options.critic_minibatches, len(episodes))
         steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
+        self._fit_targets(steps)
         norms, last = [], []
         for _ in range(self.options.critic_epochs):
             last = []
@@ -134,52 +187,95 @@ class CriticLearner:
                 loss, norm = self._step(step)
                 last.append(loss)
                 norms.append(norm)
-        positions = [position for step in steps for micro in step for position in micro.positions]
-        values = torch.tensor([position.turns[0].value for position in positions])
-        targets = torch.tensor([position.turns[0].return_ for position in positions])
-        return {
-            "explained_variance": losses.explained_variance(values, targets),
-            "value_loss": float(((values - targets) ** 2).mean()),
+        positions = [p for step in steps for part in step for r in part.readings
+                     for p in r.positions if p.turns]
+        turns = [position.turns[0] for position in positions]
+        metrics = fit_metrics(turns, episodes, self.options.gamma)
+        self.silence.note(metrics["explained_variance"])
+        return metrics | {
             "value_loss_last": sum(last) / len(last),
             "critic_grad_norm": sum(norms) / len(norms),
         }
 
-    def _prepare(self, episodes: Sequence[Episode]) -> list[_ValueStep]:
+    def _fit_targets(self, steps: list[list[_Part]]) -> None:
+        parts = [part for step in steps for part in step]
+        targets = torch.cat([part.targets for part in parts])
+        owner = torch.cat([part.owner for part in parts])
+        for k in range(len(self.critic.heads)):
+            for head in (self.critic.heads[k], self.averaged[k]):
+                head.fit_targets(targets[owner == k])
+
+    def _prepare(self, episodes: Sequence[Episode]) -> list[_Part]:
         """The micro-batches of one optimizer step."""
         prepared = []
-        for sequences, batch in self._batches(episodes):
-            positions = [(s.critic, position) for s in sequences for position in s.positions]
-            kept = [i for i, (_, position) in enumerate(positions) if position.turns]
-            device = batch.ids.device
-            prepared.append(_ValueStep(
-                batch=batch,
-                positions=[positions[i][1] for i in kept],
+        for readings, features in self._parts(episodes):
+            positions = [position for reading in readings for position in reading.positions]
+            kept = [i for i, position in enumerate(positions) if position.target is not None]
+            device = self.team.device
+            targets = [written(written(positions[i].target).return_) for i in kept]
+            prepared.append(_Part(
+                readings, features, self.critic.tables(readings),
                 kept=torch.tensor(kept, device=device),
-                targets=torch.tensor(
-                    [positions[i][1].turns[0].return_ for i in kept], device=device
-                ),
-                owner=torch.tensor([positions[i][0] for i in kept], device=device),
+                targets=torch.tensor(targets, dtype=torch.float32, device=device),
+                owner=torch.tensor([positions[i].critic for i in kept], device=device),
             ))
         return prepared
 
-    def _step(self, micro: list[_ValueStep]) -> tuple[float, float]:
+    def _step(self, parts: list[_Part]) -> tuple[float, float]:
         """One optimizer step; (mean loss of the critics, mean norm of their gradients)."""
         critics = len(self.groups)
-        totals = sum(torch.bincount(m.owner, minlength=critics) for m in micro)
+        counts = [torch.bincount(part.owner, minlength=critics) for part in parts]
+        totals = torch.stack(counts).sum(0)
+        scale = torch.cat([head.target_std for head in self.critic.heads])  # [critics]
         self.optimizer.zero_grad(set_to_none=True)
-        loss = 0.0
-        for m in micro:
-            values = self.critic.values(m.batch)[m.kept]
-            part = losses.value_loss(values, m.targets, per_owner_weights(m.owner, totals))
-            part.backward()
-            loss += float(part.detach()) / critics
+        total = 0.0
+        for part in parts:
+            features = part.features or self.critic.features(part.readings)
+            values = self.critic.values(features, part.tables)[part.kept]
+            weight = per_owner_weights(part.owner, totals)
+            # In units of the targets' deviation, so that clipping means the same everywhere.
+            loss = losses.value_loss(values, part.targets, weight / scale[part.owner] ** 2)
+            loss.backward()
+            with torch.no_grad():
+                total += float(losses.value_loss(values, part.targets, weight)) / critics
         norm = clip_gradients(self.groups, self.config.max_grad_norm)
         self.optimizer.step()
-        return loss, norm
+        self._average()
+        return total, norm
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged heads towards the present ones; the first steps at once."""
+        self.steps += 1
+        keep = min(self.options.critic_average, self.steps / (10.0 + self.steps))
+        for mean, head in zip(self.averaged, self.critic.heads, strict=True):
+            for old, new in zip(mean.parameters(), head.parameters(), strict=True):
+                old.lerp_(new, 1.0 - keep)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict()}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "critic": self.critic.state_dict(),
+            "averaged": [
+                {name: x.detach().clone() for name, x in head.state_dict().items()}
+                for head in self.averaged
+            ],
+            "steps": self.steps,
+            "silent": self.silence.iterations,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.critic.load_state_dict(state["critic"])
+        for head, own in zip(self.averaged, state["averaged"], strict=True):
+            head.load_state_dict(own)
         self.optimizer.load_state_dict(state["optimizer"])
+        self.steps, self.silence.iterations = state["steps"], state["silent"]
+
+
+def _write(position: ValuePosition, value: float) -> None:
+    for turn in position.turns:
+        turn.value = value
+    for turn in position.also:
+        turn.values = [*(turn.values or ()), value]
+    for trajectory in position.finals:
+        trajectory.final_value = value

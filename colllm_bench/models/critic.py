@@ -1,13 +1,14 @@
-"""Critics: a value head on any Hugging Face transformer.
+"""Critics: a transformer that reads histories, and a head that values what it read.
 
-The head reads the last hidden state (after the final norm) at the last token of an
-observation. By default the transformer is the team's own frozen base with adapters of the
-critic's, so a critic costs kilobytes; a separate backbone is an option.
+By default the transformer is the team's own base, frozen: its hidden states are computed once
+an iteration, and only the heads learn, so a critic costs kilobytes and can make many passes.
+Adapters of the critic's own on that base, a whole copy, or a separate backbone are options.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,16 +20,24 @@ from colllm_bench.models.activation_checkpointing import enable_checkpointing, t
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
-from colllm_bench.objectives.batches import ValueBatch
+from colllm_bench.models.value_head import ValueHead, ValueTable
+from colllm_bench.objectives.batches import pad
+from colllm_bench.objectives.critic_inputs import CriticReading, Span
+from colllm_bench.seeding import torch_generator
 
 
 class Critic:
-    """One or several value functions V(history). Build with :meth:`build`.
+    """One or several value functions. Build with :meth:`build`.
 
     Args:
-        models: the backbone of each critic; a single one serves all through ``adapters``.
-        adapters: its adapters, or None when whole models are trained.
-        slots: the adapter slot of each critic.
+        models: the backbone of each critic, or a single one that serves all.
+        adapters: the adapters of a single backbone, or None.
+        slots: the adapter slot of each critic; None: the backbones are read as they are.
+        trained: whether backbones (or their adapters) learn.
+        heads: one for each critic.
+        last_token: read a span at its last token, not at the mean of its tokens.
+        embeddings: read the tokens' embeddings beside the hidden states: words that a small
+            base no longer tells apart in a context that it has never seen.
         checkpointing: recompute activations in the backward pass.
     """
 
@@ -36,111 +45,187 @@ class Critic:
         self,
         models: list[nn.Module],
         adapters: LoRAAdapters | None,
-        slots: list[int],
-        device: torch.device,
+        slots: list[int] | None,
+        heads: Sequence[ValueHead],
+        *,
+        trained: bool,
+        last_token: bool = False,
+        embeddings: bool = False,
         checkpointing: bool = False,
+        pad_id: int = 0,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
-        self.checkpointing = checkpointing
-        width = models[0].get_output_embeddings().weight.shape[1]
-        # Zero: the first values are 0 everywhere, and the first advantages plain returns.
-        self.weights = [nn.Parameter(torch.zeros(width, device=device)) for _ in slots]
-        self.biases = [nn.Parameter(torch.zeros(1, device=device)) for _ in slots]
-        self._slots = torch.tensor(slots, device=device)
+        self.heads, self.trained, self.last_token = list(heads), trained, last_token
+        self.embeddings = embeddings
+        self.checkpointing, self.pad_id = checkpointing, pad_id
 
     @classmethod
-    def build(
-        cls, config: RunConfig, team: Any, slots: int, *, backbone: str | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Critic:
-        """``slots`` critics, as ``config`` asks.
+    def build(cls, config: RunConfig, team: Any, critics: int, options: Any) -> Critic:
+        """``critics`` critics, as ``options``
+        (:class:`colllm_bench.baselines.options.CriticOptions`) ask.
 
         Args:
-            team: lends its base, when it was built with that many ``critic_slots``.
-            backbone: a model of the critics' own, by name or folder; None: the team's base.
-            generator: draws the adapters of a separate backbone.
+            team: lends its base, and adapter slots when it was built with ``critic_slots``.
         """
-        again = config.gradient_checkpointing
-        if backbone is None and len(team.critic_slots) >= slots:
-            shared = team.critic_slots[:slots]
-            return cls([team.model], team.adapters, shared, team.device, again)
-        loaded = load_base(
-            backbone or config.model,
-            device=str(team.device),
-            dtype=team.model.dtype,
-            chat_template=config.chat_template,
-            gradient_checkpointing=config.gradient_checkpointing,
-            env=config.env,
-            trust_remote_code=config.trust_remote_code,
+        kind, again = options.critic_backbone, config.gradient_checkpointing
+        models, adapters, slots = [team.model], team.adapters, None
+        if options.critic_model is not None or kind == "full" or (
+            kind == "adapters" and len(team.critic_slots) < critics
+        ):
+            loaded = _load(config, team, options.critic_model)
+            models, adapters = [loaded.model.requires_grad_(kind == "full")], None
+        if kind == "adapters" and adapters is None:
+            generator = torch_generator(config.seed, "critic adapters", device=team.device)
+            adapters = add_adapters(
+                models[0], critics, config.lora_rank, config.lora_alpha, generator
+            )
+            slots = list(range(critics))
+        elif kind == "adapters":
+            slots = team.critic_slots[:critics]
+        if kind == "full":
+            models = [models[0], *(copy.deepcopy(models[0]) for _ in range(critics - 1))]
+        if again and models[0] is not team.model:
+            for model in models:
+                enable_checkpointing(model, adapters)
+        width = models[0].get_output_embeddings().weight.shape[1]
+        if options.critic_embeddings:
+            width += models[0].get_input_embeddings().weight.shape[1]
+        heads = [
+            ValueHead(
+                width, options.critic_width, options.critic_history,
+                torch_generator(config.seed, "critic head", i), team.device,
+            )
+            for i in range(critics)
+        ]
+        return cls(
+            models, adapters, slots, heads, trained=kind != "frozen",
+            last_token=options.critic_readout == "last", embeddings=options.critic_embeddings,
+            checkpointing=again, pad_id=team.prompts.pad_id,
         )
-        require_same_vocabulary(team, loaded)
-        if config.tuning == "full":
-            models = [loaded.model, *(copy.deepcopy(loaded.model) for _ in range(slots - 1))]
-            for model in models if again else ():
-                enable_checkpointing(model, None)
-            return cls(models, None, list(range(slots)), team.device, again)
-        if generator is None:
-            generator = torch.Generator(device=team.device).manual_seed(config.seed)
-        adapters = add_adapters(loaded.model, slots, config.lora_rank, config.lora_alpha, generator)
-        if again:
-            enable_checkpointing(loaded.model, adapters)
-        return cls([loaded.model], adapters, list(range(slots)), team.device, again)
 
-    def values(self, batch: ValueBatch) -> torch.Tensor:
-        """[V] float32: V(history) at the batch's places, in their order."""
-        # R rows of L tokens; V places (row, column) at which values are read
-        if self.adapters is not None:
-            with self.adapters.use(self._slots[batch.slot]):
-                hidden = self._hidden(self.models[0], batch.ids)  # [R, L, width]
-            hidden = hidden[batch.row, batch.column]  # [V, width]
-        else:
-            hidden = None
-            for slot, model in enumerate(self.models):
-                rows = (batch.slot == slot).nonzero()[:, 0]  # of the batch, this critic's
-                if not len(rows):
-                    continue
-                places = (batch.slot[batch.row] == slot).nonzero()[:, 0]  # of the V, this critic's
-                row_of = torch.zeros_like(batch.slot)  # [R] from a row to its place in ``rows``
-                row_of[rows] = torch.arange(len(rows), device=rows.device)
-                part = self._hidden(model, batch.ids[rows])  # [rows, L, width]
-                part = part[row_of[batch.row[places]], batch.column[places]]  # [places, width]
-                if hidden is None:
-                    hidden = part.new_zeros(len(batch.row), part.shape[-1])
-                hidden = hidden.index_copy(0, places, part)
-        head = batch.slot[batch.row]  # [V] which critic's head reads the place
-        weights, biases = torch.stack(self.weights), torch.cat(self.biases)
-        return (hidden.float() * weights[head]).sum(-1) + biases[head]
+    def features(self, readings: Sequence[CriticReading]) -> tuple[torch.Tensor, torch.Tensor]:
+        """([C, width], [C, width]) float32: what was read of each cell's observation and action
+        (zero where no action is read), the cells of all readings one after the other."""
+        rows = [(row.critic, r, k) for r, reading in enumerate(readings)
+                for k, row in enumerate(reading.rows)]
+        rows.sort(key=lambda row: row[0])  # the rows of one critic together
+        place = {(r, k): i for i, (_, r, k) in enumerate(rows)}
+        ids = [readings[r].rows[k].ids for _, r, k in rows]
+        critic = torch.tensor([row[0] for row in rows])
+        hidden = self._hidden(ids, critic)
+        pooled = []
+        for name in ("observed", "acted"):
+            spans = [
+                (place[r, span.row], span) if (span := getattr(cell, name)) else (0, Span(0, 0, 0))
+                for r, reading in enumerate(readings) for cell in reading.cells
+            ]
+            pooled.append(_pool(hidden, spans, self.last_token))
+        return pooled[0], pooled[1]
 
-    def _hidden(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    def _hidden(self, ids: list[list[int]], critic: torch.Tensor) -> torch.Tensor:
+        """[R, L, width] what is read of rows, each by its critic's backbone."""
+        device = next(self.models[0].parameters()).device
+        tokens, _ = pad(ids, self.pad_id, device)
+        critic = critic.to(device)
+        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+            if len(self.models) == 1:
+                slots = None if self.slots is None else torch.tensor(self.slots, device=device)
+                if self.adapters is None:
+                    return self._forward(self.models[0], tokens)
+                with self.adapters.use(None if slots is None else slots[critic]):
+                    return self._forward(self.models[0], tokens)
+            parts = [
+                self._forward(model, tokens[critic == c])
+                for c, model in enumerate(self.models) if bool((critic == c).any())
+            ]
+            return torch.cat(parts)  # rows stand critic by critic
+
+    def _forward(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
-        with training_mode(model, self.checkpointing):
-            return hidden_states(model, ids)
+        with training_mode(model, self.checkpointing and self.trained):
+            hidden = hidden_states(model, ids)
+        if self.embeddings:
+            words = model.get_input_embeddings()(ids)
+            hidden = torch.cat([words.to(hidden.dtype), hidden], -1)
+        return hidden
+
+    def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
+        """Of each critic, which cells its positions read."""
+        device = next(self.models[0].parameters()).device
+        return [ValueTable.of(readings, c, device) for c in range(len(self.heads))]
+
+    def values(
+        self,
+        features: tuple[torch.Tensor, torch.Tensor],
+        tables: Sequence[ValueTable],
+        heads: Sequence[ValueHead] | None = None,
+    ) -> torch.Tensor:
+        """[V] float32: the values of all positions, in their order. ``heads``: others than the
+        critic's own."""
+        total = sum(len(table.index) for table in tables)
+        values = features[0].new_zeros(total)
+        for head, table in zip(heads or self.heads, tables, strict=True):
+            if len(table.index):
+                values = values.index_copy(0, table.index, head(*features, table))
+        return values
 
     def parameters(self) -> dict[int, list[nn.Parameter]]:
         """The trainable tensors of each critic."""
         groups = {}
-        for i, slot in enumerate(self.slots):
-            if self.adapters is not None:
-                backbone = self.adapters.parameters(slot)
-            else:
+        for i, head in enumerate(self.heads):
+            backbone: list[nn.Parameter] = []
+            if self.trained and self.adapters is not None and self.slots is not None:
+                backbone = self.adapters.parameters(self.slots[i])
+            elif self.trained:
                 backbone = backbone_parameters(self.models[i])
-            groups[i] = [*backbone, self.weights[i], self.biases[i]]
+            groups[i] = [*backbone, *head.parameters()]
         return groups
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Every trainable tensor by critic and place."""
-        return {
+        """Every trainable tensor by critic and place, and the heads' units."""
+        state = {
             f"{i}.{k}": tensor.detach().clone()
             for i, tensors in self.parameters().items()
             for k, tensor in enumerate(tensors)
         }
+        for i, head in enumerate(self.heads):
+            state |= {f"{i}.{name}": x.detach().clone() for name, x in head.named_buffers()}
+        return state
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Copy a state of :meth:`state_dict`."""
+        """Copy a state of :meth:`state_dict`.
+
+        Raises:
+            ConfigError: it is of another kind of critic.
+        """
+        here = self.state_dict()
+        if here.keys() != state.keys() or any(here[k].shape != state[k].shape for k in here):
+            raise ConfigError(
+                "the saved critic has other parameters than this run's",
+                allowed="the same critics, backbone, width and history",
+                fix="the --critic-* options that it was trained with",
+            )
         for i, tensors in self.parameters().items():
             for k, tensor in enumerate(tensors):
                 tensor.copy_(state[f"{i}.{k}"])
+            for name, buffer in self.heads[i].named_buffers():
+                buffer.copy_(state[f"{i}.{name}"])
+
+
+def _pool(hidden: torch.Tensor, spans: list[tuple[int, Span]], last: bool) -> torch.Tensor:
+    """[C, width] float32: the mean over each span's tokens, or its last; 0 for an empty one."""
+    if last:
+        spans = [(row, Span(0, max(s.start, s.stop - 1), s.stop)) for row, s in spans]
+    device = hidden.device
+    length = torch.tensor([span.stop - span.start for _, span in spans], device=device)
+    start = torch.tensor([span.start for _, span in spans], device=device)
+    row = torch.tensor([row for row, _ in spans], device=device)
+    first = length.cumsum(0) - length  # of each span's tokens among all K
+    within = torch.arange(int(length.sum()), device=device) - first.repeat_interleave(length)
+    tokens = hidden[row.repeat_interleave(length), start.repeat_interleave(length) + within]
+    sums = torch.segment_reduce(tokens.float(), "sum", lengths=length, unsafe=True)
+    return sums / length.clamp(min=1)[:, None]
 
 
 def backbone_parameters(model: Any) -> list[nn.Parameter]:
@@ -150,11 +235,21 @@ def backbone_parameters(model: Any) -> list[nn.Parameter]:
     return [p for p in model.parameters() if all(p is not other for other in unused)]
 
 
-def require_same_vocabulary(team: Any, loaded: LoadedModel) -> None:
-    """Critics read the actors' token ids: a backbone with another tokenizer cannot."""
+def _load(config: RunConfig, team: Any, backbone: str | None) -> LoadedModel:
+    loaded = load_base(
+        backbone or config.model,
+        device=str(team.device),
+        dtype=team.model.dtype,
+        chat_template=config.chat_template,
+        gradient_checkpointing=config.gradient_checkpointing,
+        env=config.env,
+        trust_remote_code=config.trust_remote_code,
+    )
+    # Critics read the actors' token ids: a backbone with another tokenizer cannot.
     if team.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
         raise ConfigError(
             f"critic model {loaded.name!r} has another vocabulary than {team.loaded.name!r}",
             allowed="a model with the actors' tokenizer",
             fix="leave out --critic-model, or choose one of the same family",
         )
+    return loaded

@@ -55,26 +55,6 @@ class TokenBatch:
         return self.per_token([turn.advantage for turn in self.turns])
 
 
-@dataclass
-class ValueBatch:
-    """Histories that a critic reads, right-padded.
-
-    Attributes:
-        ids: [R, L] token ids.
-        mask: [R, L] bool.
-        row, column: [V] where values are read: at the last token of an observation, before
-            any action of that turn.
-        slot: [R] which critic reads the row (0 for a centralized one, the agent's index for
-            decentralized ones). Rows of one slot are contiguous and equally many.
-    """
-
-    ids: torch.Tensor
-    mask: torch.Tensor
-    row: torch.Tensor
-    column: torch.Tensor
-    slot: torch.Tensor
-
-
 def trajectory_ids(trajectory: Trajectory) -> tuple[list[int], list[bool]]:
     """All ids of a transcript in order, and whether the agent wrote each."""
     ids: list[int] = []

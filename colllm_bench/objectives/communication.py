@@ -49,27 +49,18 @@ def with_critics(critic_input: CriticInput, episodes: Sequence[Episode]) -> int:
     """
     agents = len(episodes[0].trajectories)
     central = critic_input.critics(agents) == 1 and agents > 1
-    home = {}  # of every turn: its transcript, and its number there
-    for episode in episodes:
-        for trajectory in episode.trajectories:
-            for t, turn in enumerate(trajectory.turns):
-                home[id(turn)] = (trajectory, t)
     tokens = numbers = 0
-    for sequence in critic_input.sequences(episodes):
-        own = None if central else sequence.critic
-        tokens += len(sequence.ids)
-        known = 0  # tokens that the critic's own agent wrote or was shown, up to its last read
-        for position in sequence.positions:
-            for turn in position.turns:
-                trajectory, t = home[id(turn)]
-                if trajectory.index == own:
-                    known = _tokens(trajectory.turns[:t]) + len(turn.prompt_ids)
-                else:
-                    numbers += 1
-            for trajectory in position.finals:
-                if trajectory.index == own:
-                    known = _tokens(trajectory.turns) + len(trajectory.final_prompt_ids)
-        tokens -= min(known, len(sequence.ids))
+    for episode in episodes:
+        owner = {id(turn): x.index for x in episode.trajectories for turn in x.turns}
+        reading = critic_input.read(episode)
+        tokens += sum(len(row.ids) for row in reading.rows)
+        for cell in reading.cells:
+            critic = reading.rows[cell.observed.row].critic
+            if not central and cell.agent == critic:  # its own agent's: they are there already
+                tokens -= sum(s.stop - s.start for s in (cell.observed, cell.acted) if s)
+        for position in reading.positions:
+            judged = {id(turn): turn for turn in [*position.turns, *position.also]}
+            numbers += sum(central or owner[turn] != position.critic for turn in judged)
     return TOKEN * tokens + NUMBER * numbers
 
 

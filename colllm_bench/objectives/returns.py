@@ -72,3 +72,41 @@ def group_baselines(returns: Sequence[float], kind: str) -> list[float]:
     if kind == "max":
         return [max(r for j, r in enumerate(returns) if j != i) for i in range(n)]
     raise ValueError(f"unknown baseline {kind!r}: group, loo, max or none")
+
+
+def sequential_gae(
+    rewards: Sequence[float],
+    values: Sequence[Sequence[float]],
+    gamma: float,
+    lam: float,
+    agent_lam: float,
+    bootstrap: float = 0.0,
+) -> list[list[float]]:
+    """GAE along the micro-steps of T turns, in each of which the agents present act in an order.
+
+    ``delta_{t,k} = [k last] r_t + gamma_k v_next - v_{t,k}`` (k from 0) and ``A_{t,k} = delta_{t,k} +
+    gamma_k lambda_k A_next``, with gamma_k, lambda_k = 1, ``agent_lam`` within a turn and ``gamma``,
+    ``lam`` at its end.
+
+    Args:
+        rewards: [T].
+        values: of each turn v_{t,0}, ..., one for each agent: before its action and after those
+            of the agents before it.
+        bootstrap: the value after the last turn; 0 after a termination.
+
+    Returns:
+        The advantages, shaped as ``values``.
+    """
+    out: list[list[float]] = [[] for _ in rewards]
+    running, following = 0.0, bootstrap
+    for t in range(len(rewards) - 1, -1, -1):
+        found = []
+        for k in range(len(values[t]) - 1, -1, -1):
+            last = k == len(values[t]) - 1
+            step, keep = (gamma, gamma * lam) if last else (1.0, agent_lam)
+            delta = last * rewards[t] + step * following - values[t][k]
+            running = delta + keep * running
+            following = values[t][k]
+            found.append(running)
+        out[t] = found[::-1]
+    return out

@@ -175,7 +175,9 @@ def finished(run: Path) -> bool:
 def _policy_of_state(config: RunConfig, state: dict[str, Any]) -> Any:
     """A checkpoint's policy: with the slots that the trainer gave it, critics' included."""
     env = make_env(config, split="train")
-    slots = load_algorithm(config.algo).critic_slots(len(env.possible_agents))
-    policy = build_policy(config, env, critic_slots=slots)
+    policy = build_policy(config, env)
+    stacks = [tensor for name, tensor in state.items() if name.endswith(".lora_A")]
+    if stacks and len(stacks[0]) > policy.slots:
+        policy = build_policy(config, env, critic_slots=len(stacks[0]) - policy.slots)
     policy.load_state_dict(state)
     return policy

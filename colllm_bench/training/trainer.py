@@ -35,9 +35,10 @@ class Trainer:
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
-        slots = algorithm.critic_slots(len(self.envs[0].possible_agents))
-        self.team = build_policy(config, self.envs[0], critic_slots=slots, date=date)
         self.algorithm = algorithm(config)
+        agents = len(self.envs[0].possible_agents)
+        slots = self.algorithm.critic_slots(agents, self.algorithm.options)
+        self.team = build_policy(config, self.envs[0], critic_slots=slots, date=date)
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
