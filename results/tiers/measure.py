@@ -31,20 +31,19 @@ from colllm_bench.teams.language_model import LanguageModelTeam
 
 HERE = Path(__file__).parent
 TIERS = {
-    "strategy-hard": ("strategy", 3, {"level": "hard"}, 2000),
-    "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 5000),
-    "coding-8": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
-    "coding-16": ("coding", 16, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200),
-    "writing-wide": ("writing", 3, {"turns": 2, "premises": "wide"}, 400),
+    "strategy-hard": ("strategy", 3, {"level": "hard"}, 2000, 200),
+    "strategy-brutal": ("strategy", 3, {"level": "brutal"}, 5000, 200),
+    "coding-8": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200, 100),
+    "coding-16": (
+        "coding", 16, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 100, 100),
+    "writing-wide": ("writing", 3, {"turns": 2, "premises": "wide"}, 400, 100),
 }
-"""(environment, agents, options, held-out episodes)"""
+"""(environment, agents, options, held-out episodes, episodes side by side)"""
 SCRIPTED = 200
 """Episodes of the scripted teams."""
-BLOCK = 200
-"""Episodes that are played side by side."""
 
 
-def measure(name: str, env: str, agents: int, options: dict, episodes: int) -> dict:
+def measure(name: str, env: str, agents: int, options: dict, episodes: int, block: int) -> dict:
     """Play the tier's held-out tasks in order, and write its file after every block of them."""
     config = resolve(RunConfig(
         env=env, algo="mc", agents=agents, env_options=options, eval_episodes=SCRIPTED, threads=1,
@@ -57,7 +56,7 @@ def measure(name: str, env: str, agents: int, options: dict, episodes: int) -> d
         **{f"{team}_return": fmean(found["returns"]) for team, found in ends.items()},
         **{f"{team}_successes": found["successes"] for team, found in ends.items()},
     }
-    envs = [make_env(config, split="eval") for _ in range(min(BLOCK, episodes))]
+    envs = [make_env(config, split="eval") for _ in range(min(block, episodes))]
     policy = TeamPolicy.build(
         config, envs[0].possible_agents, generator=torch_generator(0, "adapters")
     )
@@ -65,8 +64,8 @@ def measure(name: str, env: str, agents: int, options: dict, episodes: int) -> d
         policy, generator=torch_generator(0, "evaluation"), temperature=config.temperature,
         max_action_tokens=config.max_action_tokens,
     )
-    for first in range(0, episodes, BLOCK):
-        tasks = range(first, min(first + BLOCK, episodes))
+    for first in range(0, episodes, block):
+        tasks = range(first, min(first + block, episodes))
         seeds = [derive(0, "held-out", task) for task in tasks]
         found = raw_results(rollout(envs[: len(seeds)], seeds, list(tasks), team))
         row["successes"] += found["successes"]

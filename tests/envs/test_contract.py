@@ -381,7 +381,7 @@ def test_an_environment_without_starts_along_an_experts_play_refuses_them_in_wor
     assert not contract.takes_progress(Relay())
 
 
-@pytest.mark.parametrize("name", ["coding", "writing"])
+@pytest.mark.parametrize("name", ["coding", "credit", "writing"])
 def test_the_environments_that_have_none_refuse_them_themselves(name):
     env = make(name)
     with pytest.raises(ConfigError, match="starts at the beginning only"):
