@@ -1,7 +1,7 @@
 """Choose each level's settings for every number of fronts, so that a novice team wins 11%, or at
 ``hard`` 1% and at ``brutal`` 0.1%.
 
-    python -m colllm_bench.envs.strategy.calibrate --levels hard,brutal
+    python -m colllm_bench.envs.strategy.calibrate --levels hard,brutal --episodes 3000
 
 writes these levels' rows of ``calibration.json`` beside this file and prints a table. Winning all
 fronts gets exponentially harder with their number: a front must succeed in 33% of the campaigns for
