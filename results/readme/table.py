@@ -20,8 +20,6 @@ ROWS = {
     "strategy": "`strategy`, level 1", "coding": "`coding`, level 1, 2 turns",
     "writing": "`writing`, 1 draft",
 }
-LAST = 5
-"""Iterations of the training score."""
 METHODS = ("mc", "dc", "cc", "central")
 PAIRS = (("mc", "dc"), ("mc", "cc"), ("dc", "cc"))
 THRESHOLD = 0.5
@@ -51,9 +49,6 @@ def scores(data: dict[str, Any]) -> str:
         untrained = f"{groups[env, 'cc']['finals']['score']['untrained']:.3f}"
         cells = [cell(groups.get((env, method))) for method in METHODS]
         lines.append(f"| {title} | {untrained} | {' | '.join(cells)} |")
-        trained = [training_scores(env, method) for method in METHODS]
-        cells = [f"{fmean(values):.3f}" if values else "" for values in trained]
-        lines.append(f"| ... on the training tasks | | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
