@@ -87,6 +87,8 @@ EXPLAINED = [
     "held-out tasks, normalized: 0 is the random team, 1 the scripted expert. Its interval is for "
     "other runs on these tasks; the one on such tasks holds for other tasks as well. Both allow "
     "for runs that fail though none did here, at a prior of one run in ten (docs/statistics.md).",
+    "At the end of training: the same measure over the last 320 training episodes, on the training "
+    "tasks; above the held-out one where teams learn their training tasks by heart.",
     "Episodes to a score: geometric mean over seeds, of the training score smoothed over "
     f"{LOOK_BACK} episodes; a seed with `>` did not get there within its budget, and counts as its "
     "budget in the mean (a restricted mean).",
