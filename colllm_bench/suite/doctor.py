@@ -16,7 +16,8 @@ DESCRIPTION = """Play the fixed teams of every task, and compare them with what 
   python -m colllm_bench.suite doctor v1-mini
 
 Random team and expert, a team that sees only the clock (the environment's best such team where it
-has one), and the untrained model, on the held-out tasks. Exit code 1 where one is not as stated. Trains nothing.
+has one), and the untrained model, on the held-out tasks. Exit code 1 where one is not as stated.
+Trains nothing.
 """
 EXACT = 1e-6
 """Scripted teams play the same episodes everywhere: their returns may differ by rounding only."""
