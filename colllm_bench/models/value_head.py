@@ -131,11 +131,11 @@ class ValueHead(nn.Module):
         super().__init__()
         self.width, self.history = width, history
         if width:
-            self.observation = nn.Linear(inputs, width)
-            self.turn = nn.Linear(2 * inputs, width)
+            self.observation = _linear(inputs, width)
+            self.turn = _linear(2 * inputs, width)
         pooled = (width or inputs) + (1 + history) * (width or 2 * inputs) + 2
-        layers = [nn.Linear(pooled, width), nn.GELU()] if width else []
-        self.value = nn.Sequential(*layers, nn.Linear(width or pooled, 1))
+        layers = [_linear(pooled, width), nn.GELU()] if width else []
+        self.value = nn.Sequential(*layers, _linear(width or pooled, 1))
         self.to(device)
         self._draw(generator)
         # Inputs and targets are standardized by the first batch's: Adam then meets units of 1.
@@ -200,6 +200,11 @@ class ValueHead(nn.Module):
              table.acted.sizes / size], 1
         )
         return self.value(pooled)[:, 0] * self.target_std + self.target_mean
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """A layer without weights yet: torch's own would come from the global generator."""
+    return nn.utils.skip_init(nn.Linear, inputs, outputs)
 
 
 def _past(turns: torch.Tensor, chains: torch.Tensor) -> torch.Tensor:
