@@ -3,7 +3,8 @@
 Cells and positions: see :mod:`colllm_bench.objectives.critic_inputs`. With o_{t,i} and a_{t,i}
 the mean hidden states of an agent's observation and action,
 
-    z = [ mean_i f(o_{t,i}),  mean_i mean_{s<t} g(o_{s,i}, a_{s,i}),  1/N sum_{acted} g(o_{t,i}, a_{t,i}) ]
+    z = [ mean_i f(o_{t,i}),  mean_i mean_{s<t} g(o_{s,i}, a_{s,i}),
+          1/N sum_{acted} g(o_{t,i}, a_{t,i}),  log(1 + t),  acted / N ]
 
 and V = head(z): a deep set over agents (Zaheer et al. 2017, arXiv 1703.06114, eq. 2), so that
 neither their order nor their number matters.

@@ -7,17 +7,13 @@ installed package (groups ``colllm_bench.envs`` and ``colllm_bench.algorithms``)
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from colllm_bench.errors import ConfigError, unknown_name
+from colllm_bench.registry.loading import load
 
 if TYPE_CHECKING:  # pettingzoo is no part of start-up
     from pettingzoo import AECEnv, ParallelEnv
@@ -33,6 +29,10 @@ class EnvSpec:
         summary: one line for ``--list``.
         scripted: ``"module:Class"`` of its scripted expert, or None.
         random: ``"module:Class"`` of its random team, or None.
+        blind: ``"module:Class"`` of the best team that looks at nothing but the clock, or None.
+        score_range: ``"module:function"`` of the returns of scores 0 and 1 where they are known:
+            called with the environment's options, it gives the pair, or None where there is no
+            score. Without it they are measured: the random and the scripted team's.
         demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
             built-in model for this environment, or None.
         pretrain: settings that its built-in model is made with, where they differ from the
@@ -49,6 +49,8 @@ class EnvSpec:
     summary: str = ""
     scripted: str | None = None
     random: str | None = None
+    blind: str | None = None
+    score_range: str | None = None
     demonstrations: str | None = None
     pretrain: dict[str, Any] = field(default_factory=dict)
     action_tokens: int | None = None
@@ -90,45 +92,55 @@ class ModelSpec:
 
     def folder(self, env: str | None = None) -> Path:
         """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one."""
-        root = Path(__file__).parent / self.path
+        root = Path(__file__).parents[1] / self.path
         folder = root / (env or self.general)
         return folder if (folder / "config.json").is_file() else root / self.general
 
 
-ENVS: dict[str, EnvSpec] = {
-    "strategy": EnvSpec(
-        name="strategy",
-        entry="colllm_bench.envs.strategy.env:StrategyEnv",
-        summary="a siege under fog, one front per agent; won only when every fort falls",
-        scripted="colllm_bench.envs.strategy.scripted:Expert",
-        random="colllm_bench.envs.strategy.scripted:Random",
-        demonstrations="colllm_bench.envs.strategy.scripted:demonstrations",
+def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
+    """An environment of this package, its scripted teams and demonstrations where all have them."""
+    scripted = f"colllm_bench.envs.{name}.scripted"
+    return EnvSpec(
+        name, f"colllm_bench.envs.{name}.env:{cls}", summary, scripted=f"{scripted}:Expert",
+        random=f"{scripted}:Random", demonstrations=f"{scripted}:demonstrations", **fields,
+    )
+
+
+ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
+    _built_in(
+        "strategy", "StrategyEnv",
+        "a siege under fog, one front per agent; won only when every fort falls",
     ),
-    "writing": EnvSpec(
-        name="writing",
-        entry="colllm_bench.envs.writing.env:WritingEnv",
-        summary="one text by many authors, a section each, in drafts: a story, or a published task",
-        scripted="colllm_bench.envs.writing.scripted:Expert",
-        random="colllm_bench.envs.writing.scripted:Random",
-        demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
+    _built_in(
+        "writing", "WritingEnv",
+        "one text by many authors, a section each, in drafts: a story, or a published task",
         pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
                   "batch": 8, "longest": 400},
-        action_tokens=48,
-        full_action_tokens=256,
+        action_tokens=48, full_action_tokens=256,
     ),
-    "coding": EnvSpec(
-        name="coding",
-        entry="colllm_bench.envs.coding.env:CodingEnv",
-        summary="one program, a function per agent; unit tests judge the whole in a jail",
-        scripted="colllm_bench.envs.coding.scripted:Expert",
-        random="colllm_bench.envs.coding.scripted:Random",
-        demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
+    _built_in(
+        "coding", "CodingEnv",
+        "one program, a function per agent; unit tests judge the whole in a jail",
         pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
                   "longest": 640, "observation_weight": 0.03},
-        action_tokens=64,
-        full_action_tokens=256,
+        action_tokens=64, full_action_tokens=256,
     ),
-}
+    _built_in(
+        "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",
+        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1000, "lr": 6e-3,
+                  "longest": 320, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
+    _built_in(
+        "classic", "ClassicEnv",
+        "the small Dec-POMDPs of the literature (Dec-Tiger, climb, ...), optima known",
+        blind="colllm_bench.envs.classic.scripted:Blind",
+        score_range="colllm_bench.envs.classic.known:anchors",
+        pretrain={"vocab": 768, "hidden": 48, "intermediate": 96, "steps": 1500, "batch": 32,
+                  "longest": 256, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
+)}
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(
         "mc", "colllm_bench.baselines.monte_carlo:MonteCarlo",
@@ -234,53 +246,6 @@ def _from_elsewhere(
     if ":" in name:
         return spec_type(name=name.rpartition(":")[2].lower(), entry=name)
     raise unknown_name(kind, name, [*known, *points])
-
-
-def load(entry: str, kind: str) -> Any:
-    """The object behind ``"module:Name"`` or ``"./file.py:Name"``.
-
-    Raises:
-        ConfigError: the module, the file or the name is not there.
-    """
-    where, _, attribute = entry.rpartition(":")
-    if where.endswith(".py"):
-        module = _load_file(Path(where), kind)
-    else:
-        try:
-            module = importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{kind} {entry!r}: no module {error.name!r}",
-                fix="install it, run from its folder, or give './file.py:Class'",
-            ) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        names = [n for n, v in vars(module).items() if isinstance(v, type) and n[0] != "_"]
-        kind = f"class in {where}"
-        raise unknown_name(kind, attribute, names, "name a class of that file") from None
-
-
-def _load_file(path: Path, kind: str) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"{kind} file {str(path)!r} does not exist", fix="check the path")
-    digest = hashlib.sha1(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"_colllm_bench_file_{path.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{kind} file {str(path)!r} is no Python module", fix="name a .py file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise ConfigError(
-            f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it"
-        ) from error
-    return module
 
 
 def env_class(name: str) -> Callable[..., Any]:
