@@ -20,11 +20,13 @@ from colllm_bench.baselines.sequential import order_of
 
 ALGORITHMS = ["cc", "dc", "seq", "hier"]
 CRITICS = {
-    "frozen": dict(critic_backbone="frozen"),
-    "frozen last linear": dict(critic_backbone="frozen", critic_readout="last", critic_width=0),
+    "frozen": dict(critic_backbone="frozen", critic_embeddings=True),
+    "frozen last linear": dict(
+        critic_backbone="frozen", critic_readout="last", critic_width=0, critic_embeddings=False
+    ),
     "frozen no history": dict(critic_backbone="frozen", critic_history=False),
     "adapters": dict(critic_backbone="adapters", critic_width=16),
-    "full": dict(critic_backbone="full", critic_readout="last"),
+    "full": dict(critic_backbone="full", critic_readout="last", critic_embeddings=False),
 }
 every_algorithm = pytest.mark.parametrize("algo", ALGORITHMS)
 

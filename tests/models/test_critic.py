@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from helpers import build_team, config_for, play
@@ -26,10 +28,12 @@ TRAINED = [case for case in CASES if not case.startswith("frozen")]
 every_case = pytest.mark.parametrize("case", CASES)
 
 
-def options_of(backbone, *, readout="mean", width=8, history=True, model=None):
+def options_of(
+    backbone, *, readout="mean", width=8, history=True, embeddings=False, model=None
+):
     return ActorCriticOptions(
         critic_backbone=backbone, critic_readout=readout, critic_width=width,
-        critic_history=history, critic_model=model,
+        critic_history=history, critic_embeddings=embeddings, critic_model=model,
     )
 
 
@@ -69,12 +73,13 @@ def test_first_values_are_zero_and_then_differ(model_folder, case):
     assert values_of(critic, readings).std() > 1e-3
 
 
-@pytest.mark.parametrize("readout", ["mean", "last"])
+@pytest.mark.parametrize(("readout", "embeddings"), [("mean", False), ("mean", True),
+                                                    ("last", True)])
 @pytest.mark.parametrize("view", ["local", "joint"])
 @every_case
-def test_features_equal_a_plain_reading(model_folder, case, view, readout):
+def test_features_equal_a_plain_reading(model_folder, case, view, readout, embeddings):
     """Row by row, unpadded, cut off after the span that is read."""
-    team, critic = built(model_folder, case, readout=readout)
+    team, critic = built(model_folder, case, readout=readout, embeddings=embeddings)
     shake(critic)
     readings = readings_of(team, view=getattr(critic_inputs, view), drop={0: [2, 0]})
     found = [x.detach() for x in critic.features(readings)]
@@ -95,14 +100,14 @@ def test_features_equal_a_plain_reading(model_folder, case, view, readout):
 
 @torch.no_grad()
 def plain(critic, owner, ids):
-    """[tokens, width] hidden states of one row, as transformers gives them."""
+    """[tokens, width] what is read of one row, as transformers gives it."""
     tokens = torch.tensor([ids])
     model = critic.models[owner if len(critic.models) > 1 else 0]
-    if critic.adapters is None:
-        return model(input_ids=tokens, output_hidden_states=True).hidden_states[-1][0]
     slot = None if critic.slots is None else torch.tensor([critic.slots[owner]])
-    with critic.adapters.use(slot):
-        return model(input_ids=tokens, output_hidden_states=True).hidden_states[-1][0]
+    with critic.adapters.use(slot) if critic.adapters is not None else nullcontext():
+        states = model(input_ids=tokens, output_hidden_states=True).hidden_states
+    words = [model.get_input_embeddings()(tokens)[0]] if critic.embeddings else []
+    return torch.cat([*words, states[-1][0]], 1)
 
 
 def test_a_frozen_critic_reads_the_base_and_not_the_actors(model_folder):
@@ -186,7 +191,7 @@ def test_state_moves_to_another_critic(model_folder, case):
     assert torch.equal(values_of(other, readings).detach(), expected)
 
 
-@pytest.mark.parametrize("other", [dict(width=4), dict(width=0), dict(history=False)])
+@pytest.mark.parametrize("other", [dict(width=4), dict(width=0), dict(history=False), dict(embeddings=True)])
 def test_a_state_of_another_kind_is_refused(model_folder, other):
     _, critic = built(model_folder, "frozen")
     _, unlike = built(model_folder, "frozen", **other)
