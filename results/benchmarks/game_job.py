@@ -89,7 +89,6 @@ class Job:
             critic_lr=1e-4,
             epochs=1,
             critic_epochs=1,
-            critic_minibatches=1,
             critic_warmup=0,
             critic_backbone="adapters",  # the peer's critic is a whole model: ours reads anew, too
             group=1,
