@@ -191,7 +191,9 @@ def test_state_moves_to_another_critic(model_folder, case):
     assert torch.equal(values_of(other, readings).detach(), expected)
 
 
-@pytest.mark.parametrize("other", [dict(width=4), dict(width=0), dict(history=False), dict(embeddings=True)])
+@pytest.mark.parametrize("other", [
+    dict(width=4), dict(width=0), dict(history=False), dict(embeddings=True),
+])
 def test_a_state_of_another_kind_is_refused(model_folder, other):
     _, critic = built(model_folder, "frozen")
     _, unlike = built(model_folder, "frozen", **other)

@@ -23,7 +23,7 @@ def case(seed):
 
 
 def slowly(rewards, values, gamma, lam, agent_lam, bootstrap):
-    """A_m = sum_n (prod_{m <= i < n} gamma_i lambda_i) delta_n over the micro-steps of all turns."""
+    """A_m = sum_n (prod_{m <= i < n} gamma_i lambda_i) delta_n over all micro-steps."""
     steps = [(t, k) for t, own in enumerate(values) for k in range(len(own))]
     value = [values[t][k] for t, k in steps] + [bootstrap]
     ends = [k == len(values[t]) - 1 for t, k in steps]
@@ -72,7 +72,8 @@ def test_it_equals_the_sum(seed, agent_lam):
 def test_at_one_it_is_the_teams_return_minus_what_was_known_before_the_action(seed):
     rewards, values, gamma, lam, bootstrap = case(seed)
     start = [own[0] for own in values]
-    targets = [v + e for v, e in zip(start, gae(rewards, start, gamma, lam, bootstrap), strict=True)]
+    errors = gae(rewards, start, gamma, lam, bootstrap)
+    targets = [v + e for v, e in zip(start, errors, strict=True)]
     found = sequential_gae(rewards, values, gamma, lam, 1.0, bootstrap)
     expected = [g - v for g, own in zip(targets, values, strict=True) for v in own]
     assert flat(found) == pytest.approx(expected, abs=1e-12)
