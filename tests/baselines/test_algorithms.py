@@ -184,6 +184,8 @@ def test_only_critics_with_adapters_take_room_on_the_base(algo, critics):
     slots = {backbone: algorithm.critic_slots(3, algorithm.Options(critic_backbone=backbone))
              for backbone in ("frozen", "adapters", "full")}
     assert slots == {"frozen": 0, "adapters": critics, "full": 0}
+    elsewhere = algorithm.Options(critic_backbone="adapters", critic_model="some/model")
+    assert algorithm.critic_slots(3, elsewhere) == 0
     assert MonteCarlo.critic_slots(3, MonteCarlo.Options()) == 0
 
 
