@@ -46,7 +46,10 @@ class HierarchicalCritic(ActorCritic):
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         metrics = super().compute_advantages(episodes)
         if self.options.credit == "others":
-            for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
+            turns = [(e, x, t) for e in episodes for x in e.trajectories for t in range(len(x.turns))]
+            for episode, trajectory, t in turns:
+                turn = trajectory.turns[t]
                 (baseline,) = turn.values
-                turn.advantage += turn.value - baseline
+                weight = self.weight_of_others(episode, trajectory, t)
+                turn.advantage += weight * (turn.value - baseline)
         return metrics

@@ -76,6 +76,12 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
     critic_gae_lambda: float = option(
         0.95, "lambda of the critic's targets", low=0, high=1, time=False, was="critic_lam"
     )
+    replay: int = option(
+        1, "learn from the episodes of so many iterations, older ones corrected by V-trace", low=1
+    )
+    rho_bar: float = option(
+        1.0, "largest importance ratio of a replayed turn in V-trace", above=0, time=False
+    )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.learners import gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
+from colllm_bench.learners.critic_learner import CriticLearner
+from colllm_bench.learners.replay import ReplayBuffer
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
@@ -42,6 +44,7 @@ class Trainer:
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
+        self.replay = _replay_buffer(self.algorithm, self.critic)
 
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
@@ -59,7 +62,21 @@ class Trainer:
         return rollout(self.envs, seeds, groups, player, frames=frames)
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
-        """Values, advantages, the critic's update, the actors' update; their metrics."""
+        """Values, advantages, the critic's update, the actors' update; their metrics.
+
+        With ``replay`` actors and critic learn from the iterations before, too: as many optimizer
+        steps as without, each from more episodes.
+        """
+        fresh = episodes
+        if self.replay is not None:
+            self.actor.write_log_ratios(self.replay.episodes)
+            episodes = [*self.replay.episodes, *fresh]
+        metrics = self._learn(episodes, iteration)
+        if self.replay is not None:
+            self.replay.add(fresh)
+        return metrics
+
+    def _learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         if self.critic is not None:
             self.critic.write_values(episodes)
         metrics = dict(self.algorithm.compute_advantages(episodes) or {})
@@ -92,6 +109,7 @@ class Trainer:
             "algorithm": self.algorithm.state_dict(),
             "actor": self.actor.state_dict(),
             "critic": self.critic.state_dict() if self.critic else None,
+            **({"replay": self.replay.state_dict()} if self.replay is not None else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -100,6 +118,27 @@ class Trainer:
         self.actor.load_state_dict(state["actor"])
         if self.critic:
             self.critic.load_state_dict(state["critic"])
+        if self.replay is not None:
+            self.replay.load_state_dict(state["replay"])
+            self.critic.recall(self.replay.groups)
+
+
+def _replay_buffer(algorithm: Any, critic: Any) -> ReplayBuffer | None:
+    """Where the last iterations' episodes are kept; None where each is learned from once.
+
+    Raises:
+        ConfigError: the critic reads more of an episode than a checkpoint keeps.
+    """
+    iterations = getattr(algorithm.options, "replay", 1)
+    if iterations == 1:
+        return None
+    if not isinstance(critic, CriticLearner):
+        raise ConfigError(
+            f"replay {iterations} with the critic of {type(algorithm).__name__}'s own",
+            allowed="1; more with critics that read token ids alone (critic_input)",
+            fix="leave out --replay",
+        )
+    return ReplayBuffer(iterations)
 
 
 def _require_critic(algorithm: Any, critic: Any) -> None:
