@@ -17,6 +17,8 @@ from typing import Any
 
 from colllm_bench.baselines.algorithm import Algorithm
 from colllm_bench.baselines.options import ActorCriticOptions
+from colllm_bench.learners.critic_learner import CriticProtocol
+from colllm_bench.learners.oracle_critic import OracleCritic
 from colllm_bench.objectives import vtrace
 from colllm_bench.objectives.returns import discounted_returns, gae
 from colllm_bench.types import Episode, Trajectory, Turn
@@ -80,9 +82,18 @@ class ActorCritic(Algorithm):
             "replayed": len(old), "effective_sample_size": vtrace.effective_sample_size(logs),
         }
 
+    def build_critic(self, policy: Any, env: Any) -> CriticProtocol | None:
+        """As the option ``critic`` says: learned, or the environment's own true values."""
+        kind, _, knows = self.options.critic.partition(":")
+        if kind == "oracle":
+            return OracleCritic.build(knows, policy, env, self.config, self.options.gamma)
+        return super().build_critic(policy, env)
+
     def trains_actors(self, iteration: int) -> bool:
         """Not while the critic warms up: one that knows nothing yet must not steer them.
         A short trial still trains its actors, in its last iteration at least."""
+        if self.options.critic != "learned":
+            return True
         return iteration >= min(self.options.critic_warmup, self.config.iterations - 1)
 
     def _line(self, episode: Episode, trajectory: Trajectory) -> tuple[list[Turn], float]:

@@ -51,6 +51,9 @@ class CriticOptions:
         "mean", "hidden states read: mean over the tokens of an observation, or its last",
         choices=("mean", "last"), time=False,
     )
+    critic_embeddings: bool = option(
+        True, "read the tokens' embeddings, too", time=False
+    )
     critic_width: int = option(
         64, "width of the value head's layers; 0: linear in what is read", low=0, time=False
     )
@@ -81,6 +84,12 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
     )
     rho_bar: float = option(
         1.0, "largest importance ratio of a replayed turn in V-trace", above=0, time=False
+    )
+    critic: str = option(
+        "learned",
+        "learned, or true values where the environment knows them (credit): of all that the team "
+        "saw, of what each agent saw, or of nothing but the turn's number",
+        choices=("learned", "oracle:joint", "oracle:local", "oracle:none"), time=False,
     )
 
 

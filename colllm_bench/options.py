@@ -83,7 +83,7 @@ class Option:
         """Whether ``value`` (not None) is in range; NaN, infinity, and what neither an int64
         nor a float32 holds never are."""
         if self.choices:
-            return str(value).partition(":")[0] in self.choices
+            return value in self.choices or str(value).partition(":")[0] in self.choices
         if isinstance(value, float) and not math.isfinite(value):
             return False
         if type(value) in LARGEST and abs(value) > LARGEST[type(value)]:

@@ -111,43 +111,44 @@ class ModelSpec:
         return next(iter(whole), folders[-1])
 
 
-ENVS: dict[str, EnvSpec] = {
-    "strategy": EnvSpec(
-        name="strategy",
-        entry="colllm_bench.envs.strategy.env:StrategyEnv",
-        summary="a siege under fog, one front per agent; won only when every fort falls",
-        scripted="colllm_bench.envs.strategy.scripted:Expert",
-        random="colllm_bench.envs.strategy.scripted:Random",
-        demonstrations="colllm_bench.envs.strategy.scripted:demonstrations",
+def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
+    """An environment of this package, its scripted teams and demonstrations where all have them."""
+    scripted = f"colllm_bench.envs.{name}.scripted"
+    return EnvSpec(
+        name, f"colllm_bench.envs.{name}.env:{cls}", summary, scripted=f"{scripted}:Expert",
+        random=f"{scripted}:Random", demonstrations=f"{scripted}:demonstrations", **fields,
+    )
+
+
+ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
+    _built_in(
+        "strategy", "StrategyEnv",
+        "a siege under fog, one front per agent; won only when every fort falls",
         masters="colllm_bench.envs.strategy.scripted:masters",
         pretrain_masters={"tokenizer_chats": 300, "steps": 700, "batch": 6, "longest": 768,
                           "observation_weight": 0.03},
     ),
-    "writing": EnvSpec(
-        name="writing",
-        entry="colllm_bench.envs.writing.env:WritingEnv",
-        summary="one text by many authors, a section each, in drafts: a story, or a published task",
-        scripted="colllm_bench.envs.writing.scripted:Expert",
-        random="colllm_bench.envs.writing.scripted:Random",
-        demonstrations="colllm_bench.envs.writing.scripted:demonstrations",
+    _built_in(
+        "writing", "WritingEnv",
+        "one text by many authors, a section each, in drafts: a story, or a published task",
         pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
                   "batch": 8, "longest": 400},
-        action_tokens=48,
-        full_action_tokens=256,
+        action_tokens=48, full_action_tokens=256,
     ),
-    "coding": EnvSpec(
-        name="coding",
-        entry="colllm_bench.envs.coding.env:CodingEnv",
-        summary="one program, a function per agent; unit tests judge the whole in a jail",
-        scripted="colllm_bench.envs.coding.scripted:Expert",
-        random="colllm_bench.envs.coding.scripted:Random",
-        demonstrations="colllm_bench.envs.coding.scripted:demonstrations",
+    _built_in(
+        "coding", "CodingEnv",
+        "one program, a function per agent; unit tests judge the whole in a jail",
         pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
                   "longest": 640, "observation_weight": 0.03},
-        action_tokens=64,
-        full_action_tokens=256,
+        action_tokens=64, full_action_tokens=256,
     ),
-}
+    _built_in(
+        "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",
+        pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1000, "lr": 6e-3,
+                  "longest": 320, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
+)}
 ALGORITHMS: dict[str, AlgorithmSpec] = {
     "mc": AlgorithmSpec(
         "mc", "colllm_bench.baselines.monte_carlo:MonteCarlo",

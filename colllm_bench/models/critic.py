@@ -36,6 +36,8 @@ class Critic:
         trained: whether backbones (or their adapters) learn.
         heads: one for each critic.
         last_token: read a span at its last token, not at the mean of its tokens.
+        embeddings: read the tokens' embeddings beside the hidden states: words that a small
+            base no longer tells apart in a context that it has never seen.
         checkpointing: recompute activations in the backward pass.
     """
 
@@ -48,11 +50,13 @@ class Critic:
         *,
         trained: bool,
         last_token: bool = False,
+        embeddings: bool = False,
         checkpointing: bool = False,
         pad_id: int = 0,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
         self.heads, self.trained, self.last_token = list(heads), trained, last_token
+        self.embeddings = embeddings
         self.checkpointing, self.pad_id = checkpointing, pad_id
 
     @classmethod
@@ -84,6 +88,8 @@ class Critic:
             for model in models:
                 enable_checkpointing(model, adapters)
         width = models[0].get_output_embeddings().weight.shape[1]
+        if options.critic_embeddings:
+            width += models[0].get_input_embeddings().weight.shape[1]
         heads = [
             ValueHead(
                 width, options.critic_width, options.critic_history,
@@ -93,8 +99,8 @@ class Critic:
         ]
         return cls(
             models, adapters, slots, heads, trained=kind != "frozen",
-            last_token=options.critic_readout == "last", checkpointing=again,
-            pad_id=team.prompts.pad_id,
+            last_token=options.critic_readout == "last", embeddings=options.critic_embeddings,
+            checkpointing=again, pad_id=team.prompts.pad_id,
         )
 
     def features(self, readings: Sequence[CriticReading]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,7 +123,7 @@ class Critic:
         return pooled[0], pooled[1]
 
     def _hidden(self, ids: list[list[int]], critic: torch.Tensor) -> torch.Tensor:
-        """[R, L, width] hidden states of rows, each by its critic's backbone."""
+        """[R, L, width] what is read of rows, each by its critic's backbone."""
         device = next(self.models[0].parameters()).device
         tokens, _ = pad(ids, self.pad_id, device)
         critic = critic.to(device)
@@ -137,7 +143,11 @@ class Critic:
     def _forward(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
         with training_mode(model, self.checkpointing and self.trained):
-            return hidden_states(model, ids)
+            hidden = hidden_states(model, ids)
+        if self.embeddings:
+            words = model.get_input_embeddings()(ids)
+            hidden = torch.cat([words.to(hidden.dtype), hidden], -1)
+        return hidden
 
     def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
         """Of each critic, which cells its positions read."""

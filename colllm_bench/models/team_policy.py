@@ -12,7 +12,7 @@ import copy
 import datetime
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,27 +199,36 @@ class TeamPolicy:
         targets = batch.ids[rows, columns]  # [K]
         parts: list[tuple[torch.Tensor, ...]] = []
         order = []
+        for tokens, logits in self.logits_of(batch, rows, columns, reference=reference):
+            parts.append(score_tokens(logits, targets[tokens], temperature, with_entropy))
+            order.append(tokens)
+        logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
+        if len(order) > 1:
+            back = torch.argsort(torch.cat(order))  # from the groups' order to the batch's
+            logprobs = logprobs[back]
+            entropy = entropy[back] if entropy is not None else None
+        return ActionLogprobs(logprobs, entropy)
+
+    def logits_of(
+        self, batch: TokenBatch, rows: torch.Tensor, columns: torch.Tensor, *,
+        reference: bool = False,
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """For each model that the team consists of, which of the K tokens at ``rows``, ``columns``
+        [K] of ``batch.ids`` are its agents' [its K], and the logits [its K, vocabulary] that
+        they were predicted by."""
         for group in self.row_groups(batch.agent, reference=reference):
-            # tokens: which of the K are this group's; group_rows: their rows within the group
-            ids, group_rows, tokens = batch.ids, rows, slice(None)
+            ids, group_rows = batch.ids, rows  # rows within the group
+            tokens = torch.arange(len(rows), device=rows.device)
             if group.rows is not None:
                 place = torch.full((len(batch.ids),), -1, device=rows.device)  # [rows]
                 place[group.rows] = torch.arange(len(group.rows), device=rows.device)
                 tokens = (place[rows] >= 0).nonzero()[:, 0]
                 ids, group_rows = batch.ids[group.rows], place[rows[tokens]]
-                order.append(tokens)
             # Right padding is never seen by the tokens before it, so no mask is needed, and
             # attention takes its causal path. A token is predicted from the one before.
             places = (group_rows, columns[tokens] - 1)
             with training_mode(group.model, self.config.gradient_checkpointing):
-                logits = group.logits(places, input_ids=ids, use_cache=False)  # [its K, vocabulary]
-            parts.append(score_tokens(logits, targets[tokens], temperature, with_entropy))
-        logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
-        if order:
-            back = torch.argsort(torch.cat(order))  # from the groups' order to the batch's
-            logprobs = logprobs[back]
-            entropy = entropy[back] if entropy is not None else None
-        return ActionLogprobs(logprobs, entropy)
+                yield tokens, group.logits(places, input_ids=ids, use_cache=False)
 
     # -- parameters
 

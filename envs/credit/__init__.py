@@ -1,0 +1,1 @@
+"""``credit_v0``: the smallest text game in which credit assignment is all there is."""
