@@ -64,6 +64,9 @@ class CriticOptions:
         0.95, "values come from the heads averaged over steps, the old average weighing this much",
         low=0, high=0.999, time=False,
     )
+    critic_from: str | None = option(
+        None, "start from the critic of this finished run (its folder)", time=False
+    )
     critic_model: str | None = option(
         None, "a separate backbone for the critic (default: the actors' base)"
     )

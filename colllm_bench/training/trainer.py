@@ -10,7 +10,7 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.learners import gradient_snr
+from colllm_bench.learners import critic_files, gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.learners.critic_learner import CriticLearner
 from colllm_bench.learners.replay import ReplayBuffer
@@ -45,6 +45,16 @@ class Trainer:
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
         self.replay = _replay_buffer(self.algorithm, self.critic)
+
+    def begin(self) -> None:
+        """Before the first iteration of a run; not when it is resumed.
+
+        Raises:
+            ConfigError: ``critic_from`` names no critic that fits.
+        """
+        source = getattr(self.algorithm.options, "critic_from", None)
+        if source is not None:
+            critic_files.load(self.critic, source)
 
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
