@@ -46,10 +46,9 @@ class HierarchicalCritic(ActorCritic):
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         metrics = super().compute_advantages(episodes)
         if self.options.credit == "others":
-            turns = [(e, x, t) for e in episodes for x in e.trajectories for t in range(len(x.turns))]
-            for episode, trajectory, t in turns:
-                turn = trajectory.turns[t]
-                (baseline,) = turn.values
-                weight = self.weight_of_others(episode, trajectory, t)
-                turn.advantage += weight * (turn.value - baseline)
+            for episode, x in ((e, x) for e in episodes for x in e.trajectories):
+                for t, turn in enumerate(x.turns):
+                    (baseline,) = turn.values
+                    weight = self.weight_of_others(episode, x, t)
+                    turn.advantage += weight * (turn.value - baseline)
         return metrics

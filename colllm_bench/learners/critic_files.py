@@ -86,7 +86,7 @@ def about(learner: CriticLearner) -> dict[str, Any]:
     names = [name for name in FLAGS if name.startswith("critic_")]
     described = {name: getattr(o, name) for name in names}
     if o.critic_backbone == "adapters":
-        described |= {"lora_rank": learner.config.lora_rank, "lora_alpha": learner.config.lora_alpha}
+        described |= {name: getattr(learner.config, name) for name in ("lora_rank", "lora_alpha")}
     return {
         "base": digest, "critics": len(learner.critic.heads), "agents": len(team.agents),
         **described,

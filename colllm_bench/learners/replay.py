@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 
@@ -31,7 +30,7 @@ class ReplayBuffer:
         """Keep an iteration's episodes for the next ones, and forget the oldest."""
         for episode in episodes:
             episode.replayed = True
-        self.groups = [*self.groups, list(episodes)][max(0, len(self.groups) + 2 - self.iterations):]
+        self.groups = [*self.groups, list(episodes)][1 - self.iterations :]
 
     def state_dict(self) -> list[dict[str, torch.Tensor]]:
         return [_packed(group) for group in self.groups]

@@ -17,6 +17,7 @@ from colllm_bench.learners.replay import ReplayBuffer
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.setup.curriculum import Curriculum
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
@@ -37,6 +38,9 @@ class Trainer:
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
+        self.curriculum = Curriculum(config, self.envs[0])
+        self._played = config.env_options
+        """The options that ``envs`` were made with."""
         self.algorithm = algorithm(config)
         agents = len(self.envs[0].possible_agents)
         slots = self.algorithm.critic_slots(agents, self.algorithm.options)
@@ -69,7 +73,14 @@ class Trainer:
             max_action_tokens=written(c.max_action_tokens),
         )
         frames = 1 if keeps_replay(c, iteration) else 0
-        return rollout(self.envs, seeds, groups, player, frames=frames)
+        stage = self.curriculum.of(iteration)
+        if stage.env_options != self._played:
+            easier = c.replace(env_options=stage.env_options)
+            self.envs = [make_env(easier, split="train") for _ in range(c.batch)]
+            self._played = stage.env_options
+        return rollout(
+            self.envs, seeds, groups, player, frames=frames, options=stage.reset_options
+        )
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """Values, advantages, the critic's update, the actors' update; their metrics.
@@ -81,9 +92,10 @@ class Trainer:
         if self.replay is not None:
             self.actor.write_log_ratios(self.replay.episodes)
             episodes = [*self.replay.episodes, *fresh]
-        metrics = self._learn(episodes, iteration)
+        metrics = self._learn(episodes, iteration) | self.curriculum.of(iteration).metrics
         if self.replay is not None:
             self.replay.add(fresh)
+        self.curriculum.note(fresh)
         return metrics
 
     def _learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
@@ -120,6 +132,7 @@ class Trainer:
             "actor": self.actor.state_dict(),
             "critic": self.critic.state_dict() if self.critic else None,
             **({"replay": self.replay.state_dict()} if self.replay is not None else {}),
+            **({"curriculum": self.curriculum.state_dict()} if self.curriculum.stages else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -128,6 +141,8 @@ class Trainer:
         self.actor.load_state_dict(state["actor"])
         if self.critic:
             self.critic.load_state_dict(state["critic"])
+        if self.curriculum.stages:
+            self.curriculum.load_state_dict(state["curriculum"])
         if self.replay is not None:
             self.replay.load_state_dict(state["replay"])
             self.critic.recall(self.replay.groups)

@@ -9,7 +9,7 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.strategy import render, rules, tasks, text
 from colllm_bench.envs.text_env import TextEnv
-from colllm_bench.errors import check_choice
+from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("sparse", "milestone", "dense")
 
@@ -78,6 +78,7 @@ class StrategyEnv(TextEnv):
         turns: days, 16 to 40; None: as calibrated for the level and the number of agents.
         level: 1, 2 or 3: longer roads and more walls, scarcer supply, more reserves, breaches.
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
+        shaping: weight of the dense reward's potential, 0 to 1; curricula let it fade.
         messages: whether orders may carry a message of up to 40 characters.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"`` or ``"eval"``: campaigns that never meet.
@@ -90,6 +91,8 @@ class StrategyEnv(TextEnv):
     Version History: v0: first release (calibration.json belongs to the version).
     """
 
+    levels = tuple(tasks.LEVELS)
+    """The easiest first."""
     metadata = {**TextEnv.metadata, "name": "strategy_v0", "render_fps": 2}
 
     def __init__(
@@ -98,6 +101,7 @@ class StrategyEnv(TextEnv):
         turns: int | None = None,
         level: int = 1,
         reward: str = "sparse",
+        shaping: float = 1.0,
         messages: bool = False,
         style: str = "brief",
         split: str = "train",
@@ -108,11 +112,14 @@ class StrategyEnv(TextEnv):
         lengths = f"None ({self.settings.turns}), or 16 to 40"
         check_choice("turns", turns, [None, *tasks.TURNS], lengths)
         check_choice("reward", reward, REWARDS)
+        if type(shaping) not in (int, float) or not 0 <= shaping <= 1:
+            raise ConfigError(f"shaping={shaping!r}", allowed="a number from 0 to 1")
         check_choice("messages", messages, (False, True))
         check_choice("style", style, text.STYLES)
         check_choice("split", split, tasks.SPLITS)
         self.turns = turns or self.settings.turns
         self.level, self.reward, self.messages = level, reward, messages
+        self.shaping = float(shaping)
         self.style, self.split = style, split
         super().__init__(
             [f"front_{i + 1}" for i in range(agents)],
@@ -181,7 +188,7 @@ class StrategyEnv(TextEnv):
         """Phi of the dense reward: progress while the campaign runs, 0 once it is over."""
         if self.reward != "dense" or self.campaign.over:
             return 0.0
-        return self.campaign.progress()
+        return self.shaping * self.campaign.progress()
 
     def _reward(self, before: float, fallen: int) -> float:
         campaign = self.campaign
