@@ -36,7 +36,8 @@ def order_of(episode: Episode, turn: int, present: Sequence[int]) -> list[int]:
 
 def read(episode: Episode) -> CriticReading:
     """One row as ``JOINT``'s, actions in the order of :func:`order_of`; V(h_t) for all, and after
-    the k-th action v_{t,k}, in ``values`` of the k-th agent's turn (the last one's is V(h_{t+1}))."""
+    the k-th action v_{t,k}, in ``values`` of the k-th agent's turn (after the last one's comes
+    V(h_{t+1}))."""
 
     def after_each(cells: dict[int, int], turns: dict[int, Turn]) -> list[ValuePosition]:
         agents, everybody = list(cells), sorted(cells.values())
@@ -52,8 +53,8 @@ def read(episode: Episode) -> CriticReading:
 
 
 class SequentialCredit(ActorCritic):
-    """``A_{t,s(k)} = delta_{t,k} + gamma_k lambda_k A_next``, ``delta_{t,k} = [k = N] r_t + gamma_k
-    v_next - v_{t,k-1}``; gamma_k, lambda_k are 1, ``agent_lambda`` within a turn and gamma,
+    """``A_{t,s(k)} = delta_{t,k} + gamma_k lambda_k A_next``, with ``delta_{t,k} = [k = N] r_t +
+    gamma_k v_next - v_{t,k-1}``; gamma_k, lambda_k are 1, ``agent_lambda`` within a turn and gamma,
     ``gae_lambda`` at its end.
 
     ``agent_lambda = 1`` gives G_t - v_{t,k-1}: unbiased whatever the critic, for the baseline does

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError
+from colllm_bench.runs.arithmetic import make_portable_if_asked
 from colllm_bench.teams.endpoint.options import add_endpoint_options
 from colllm_bench.teams.specs import allowed_teams, team_help
 
@@ -75,6 +76,7 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    make_portable_if_asked()
     args = parser().parse(argv)
     options = vars(args)
     names = [*options.get("teams", []), *options.get("team", [])]

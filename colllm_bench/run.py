@@ -15,6 +15,7 @@ from colllm_bench import cli, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.launchers.local import exit_with_parent
+from colllm_bench.runs.arithmetic import make_portable_if_asked
 from colllm_bench.runs.naming import run_folder
 from colllm_bench.setup.prepare import check_names, prepare
 
@@ -66,6 +67,7 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    make_portable_if_asked()
     exit_with_parent()
     args = parser(cli.algorithm_of(argv)).parse(argv)
     options = vars(args)

@@ -44,6 +44,11 @@ def parser() -> cli.Parser:
     options.add_argument(
         "--formats", metavar="NAMES", help="of the plots: png, pdf, svg (default: png)"
     )
+    options.add_argument(
+        "--verified", metavar="FILE", action="append",
+        help="a report of verify --report that you trust: its recomputed numbers are shown "
+             "(may be given several times)",
+    )
     options.add_argument("--no-plots", action="store_true", help="tables, data and page only")
     options.add_argument("--quiet", action="store_true", help="print nothing but errors")
     options.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -60,6 +65,10 @@ def main(argv: Sequence[str]) -> int:
     folders = options.get("folders") or ["results"]
     out = Path(options.get("out", "leaderboard/site"))
     collection = read(folders)
+    if "verified" in options:
+        from colllm_bench.leaderboard.submissions.verified import read_reports, with_verified
+
+        collection = with_verified(collection, read_reports(options["verified"]))
     tell: Callable[[str], None] = (lambda line: None) if "quiet" in options else cli.say
     for item in collection.excluded:
         tell(f"excluded: {item.path}: {item.reason}")
@@ -70,7 +79,11 @@ def main(argv: Sequence[str]) -> int:
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
-    write(collection, out, thresholds, formats)
+    data = write(collection, out, thresholds, formats)
+    for setting in data["settings"]:
+        for note in setting["notes"]:
+            if "commit" in note:
+                tell(f"{setting['title']}: {note}")
     kinds = Counter(item.kind for item in collection.excluded)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     tell(f"{counted(len(collection.runs), 'run')} in {counted(len(collection.groups), 'group')}"

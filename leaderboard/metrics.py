@@ -18,7 +18,8 @@ from typing import Any
 
 from colllm_bench.leaderboard.data.collection import Group
 from colllm_bench.leaderboard.statistics import variability as v
-from colllm_bench.leaderboard.statistics.measures import final, samples_to
+from colllm_bench.leaderboard.statistics.finals import final, on_such_tasks
+from colllm_bench.leaderboard.statistics.measures import samples_to
 from colllm_bench.leaderboard.statistics.variability import Statistic, mean_of, per_run
 
 
@@ -75,8 +76,13 @@ class Metric:
 FINALS = [
     Metric("score_mean", "held-out score",
            "Return of the trained team on held-out tasks; 0 is the random team, 1 the scripted "
-           "expert.", final("score", "mean"), domain=(0, 1), in_table="seeds", in_print=True,
+           "expert. The interval is for other runs on these tasks.", final("score", "mean"),
+           domain=(0, 1), in_table="seeds", in_print=True,
            in_page="strip", in_plot=("finals", "scaling"), references="score"),
+    Metric("score_on_such_tasks", "held-out score on such tasks",
+           "The same mean; its interval is for other runs on other tasks of the same kind.",
+           on_such_tasks("score"), domain=(0, 1), in_table="interval", in_plot=(),
+           references="score"),
     Metric("score_median", "held-out score, median", "Median of the runs' scores.",
            final("score", "median"), domain=(0, 1), in_plot=(), references="score"),
     Metric("score_iqm", "held-out score, IQM",
@@ -119,9 +125,16 @@ METRICS = [
     Metric("std_across_runs", "deviation over runs",
            "Standard deviation of the runs' final scores.", v.std_across_runs, better="low",
            in_plot=()),
+    Metric("std_error_of_runs", "error over runs",
+           "Standard error of the mean over runs, on these held-out tasks.",
+           v.std_error_of_runs, better="low", in_table="value", in_plot=()),
+    Metric("std_error_of_tasks", "error over tasks",
+           "Standard error that the held-out tasks, the same for all runs, add to the mean as a "
+           "sample of such tasks.", v.std_error_of_tasks, better="low", in_table="value",
+           in_plot=()),
     Metric("std_error_of_episodes", "error of the episodes",
-           "How far runs would differ only because each plays so many held-out episodes.",
-           v.std_error_of_episodes, better="low", in_plot=()),
+           "Standard error of one run's result over other tasks. Runs share their tasks, so it is "
+           "no part of how far they differ.", v.std_error_of_episodes, better="low", in_plot=()),
     Metric("gradient_snr", "gradient signal to noise",
            "Signal over noise of the policy gradient, from parts of the batch at frozen "
            "parameters.", per_run(v.gradient_snr), in_table="interval"),
@@ -194,9 +207,10 @@ def sample_metrics(thresholds: Sequence[float]) -> list[Metric]:
     last = max(thresholds, default=None)
     return [
         Metric(
-            f"{unit.id}_to_{threshold:g}", f"{unit.title} to {threshold:g}",
-            f"{unit.title.capitalize()} until the smoothed training curve is at {threshold:g}; "
-            "geometric mean over runs. Runs that never got there count as more than their budget.",
+            f"{unit.id}_to_{threshold:g}", f"{unit.title} to score {threshold:g}",
+            f"{unit.title.capitalize()} until the smoothed training score is at {threshold:g}; "
+            "geometric mean over runs. A run that never got there counts as its budget (a "
+            "restricted mean).",
             samples_to(threshold, unit.id), format=unit.format, better="low",
             in_table="seeds" if unit.id == "episodes" else None, in_print=unit.id == "episodes",
             in_page="column" if (unit.id, threshold) == ("episodes", last) else "detail",

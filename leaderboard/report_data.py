@@ -16,7 +16,9 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   ``measure`` (``score``, ``success`` or ``return``: what it is ranked by), ``metrics`` (by id:
   :mod:`colllm_bench.leaderboard.metrics` has the list), ``finals`` (by measure: each seed's
   held-out result with the interval over its episodes, and the untrained team's), ``curves`` and
-  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures`), ``hardware``.
+  ``profile`` (:mod:`colllm_bench.leaderboard.statistics.measures` and ``finals``), ``hardware``,
+  ``commits`` (the seeds of each commit that the runs were made at, ``+`` where files had been
+  changed since) and ``verified`` (seeds whose held-out results a verification recomputed).
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
 * **excluded**: ``path``, ``kind``, ``reason``.
@@ -36,9 +38,15 @@ from typing import Any
 from colllm_bench import __version__
 from colllm_bench.leaderboard import metrics
 from colllm_bench.leaderboard.data.collection import Collection, Group, Run
-from colllm_bench.leaderboard.statistics import comparisons, estimators, measures, variability
+from colllm_bench.leaderboard.statistics import (
+    comparisons,
+    estimators,
+    finals,
+    measures,
+    variability,
+)
 
-SCHEMA = 2
+SCHEMA = 3
 THRESHOLDS = (0.5, 0.8)
 """Normalized scores that samples are counted to."""
 
@@ -56,7 +64,7 @@ def build_data(
         "version": __version__,
         "level": estimators.LEVEL,
         "thresholds": list(thresholds),
-        "profile_scores": measures.PROFILE.tolist(),
+        "profile_scores": finals.PROFILE.tolist(),
         "settings": _settings(places),
         "groups": [described for described, _ in places],
         "comparisons": comparisons.pairs(places, thresholds),
@@ -92,14 +100,16 @@ def describe(group: Group, label: str, thresholds: Sequence[float]) -> dict[str,
         "budget": run.budget,
         "measure": measures.main_measure(group),
         "finals": {
-            kind.id: measures.final_seeds(group, kind.id) for kind in metrics.CURVES
+            kind.id: finals.final_seeds(group, kind.id) for kind in metrics.CURVES
         },
         "metrics": metrics.measured(group, thresholds),
         "curves": measures.group_curves(
             group, [unit.id for unit in metrics.UNITS], [kind.id for kind in metrics.CURVES]
         ),
-        "profile": measures.profile(group),
+        "profile": finals.profile(group),
         "hardware": variability.hardware(group),
+        "commits": group.commits,
+        "verified": [run.seed for run in group.runs if run.verified],
     }
 
 
@@ -188,10 +198,24 @@ def _notes(places: Sequence[comparisons.Place]) -> list[str]:
             "references differ between runs (another number of held-out tasks, or another "
             "environment): such groups are not compared"
         )
+    for described, _ in places:
+        if len(described["commits"]) > 1:
+            named = "; ".join(
+                f"{commit[:7]}{'+' * commit.endswith('+')} (seeds {', '.join(map(str, seeds))})"
+                for commit, seeds in described["commits"].items()
+            )
+            notes.append(f"{described['method']} averages runs of several commits: {named}")
+        if described["verified"]:
+            seeds = ", ".join(map(str, described["verified"]))
+            notes.append(f"{described['method']}: numbers of a verification, seeds {seeds}")
     few = [
         described["method"] for described, _ in places
         if len(described["seeds"]) < estimators.FEW
     ]
     if few:
-        notes.append(f"fewer than {estimators.FEW} seeds: {', '.join(few)}")
+        least = min(len(described["seeds"]) for described, _ in places)
+        notes.append(
+            f"fewer than {estimators.FEW} seeds: {', '.join(few)}; the seeds alone do not exclude "
+            f"that up to {estimators.unseen_rate(least):.0%} of runs fail (n = {least})"
+        )
     return notes

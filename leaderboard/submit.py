@@ -17,7 +17,7 @@ from colllm_bench.runs import files
 DESCRIPTION = """Make a submission: results, settings, machine and trained teams of all seeds.
 
   python -m colllm_bench.leaderboard submit results/strategy/cc/default --name cc-default
-  python -m colllm_bench.leaderboard submit RUN RUN RUN --name mine --by "A. Author" --seeds 5:8
+  python -m colllm_bench.leaderboard submit RUN RUN RUN --name mine --by "A. Author" --seeds 10:13
 """
 LONGEST = {"by": 200, "note": 2000}
 """Characters of what a person may add."""
@@ -35,7 +35,8 @@ def parser() -> cli.Parser:
     options.add_argument("--by", metavar="TEXT", help="who submits")
     options.add_argument("--note", metavar="TEXT", help="a remark")
     options.add_argument("--seeds", metavar="SEEDS",
-                      help="the seeds that you set out to run (default: 0 to n - 1)")
+                      help="the seeds that you set out to run: A:B, A a multiple of 10 "
+                           "(default: 0 to n - 1)")
     options.add_argument("--out", metavar="FOLDER",
                       help="where the folder NAME goes (default: submissions)")
     options.add_argument("--quiet", action="store_true", help="print nothing but errors")

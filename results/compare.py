@@ -1,147 +1,103 @@
-"""Runs of several algorithms side by side, from their folders alone.
+"""Runs of several algorithms side by side: the leaderboard's numbers as one small table.
 
     python results/compare.py results/reference/strategy
-    python results/compare.py results/reference/writing --metric return
 
-Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every seed is shown;
-the interval over seeds is Student's t, and with fewer than five seeds it is wide for a reason.
-Episodes to a level count to the first iteration whose mean over five iterations reaches it;
-a run that never does counts as "more than" what it played. The explained variance is the median
-over iterations in which the win rate (or the return) was 0.2 to 0.8.
+Writes ``README.md`` (a table) and ``learning_curves.png`` into the folder. Every number, interval
+and curve is the report's (docs/statistics.md); a run that did not get to a score is marked with
+``>`` and its budget. Commits that the runs were made at are named, and which
+seeds are of which where an algorithm's differ.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from statistics import fmean, median
+from typing import Any
 
-import matplotlib
-import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-
-from colllm_bench.evaluation.intervals import mean_interval  # noqa: E402
-
-WINDOW = 5
-METRICS = {"success": "win rate", "return": "return"}
-THRESHOLDS = (0.5, 0.8)
-STYLES = {
-    "cc": ("#0072B2", "-"), "dc": ("#D55E00", "--"), "mc": ("#009E73", "-."),
-    "central": ("#000000", ":"),
-}
-"""Colours that the colour-blind can tell apart (Okabe and Ito), and a line style each."""
+from colllm_bench.leaderboard.data import read
+from colllm_bench.leaderboard.export.cells import cell, interval, text
+from colllm_bench.leaderboard.metrics import all_metrics
+from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.plots.setting_figures import learning_curves
+from colllm_bench.leaderboard.report_data import build_data
+from colllm_bench.leaderboard.statistics import unseen_rate
 
 
-def load(folder: Path) -> dict[str, list[dict]]:
-    """Complete runs by algorithm: rows of metrics, seconds, summary and environment."""
-    runs: dict[str, list[dict]] = {}
-    for path in sorted(folder.glob("*/*/seed*/summary.json")):
-        own = path.parent
-        lines = {
-            name: [json.loads(line) for line in (own / f"{name}.jsonl").read_text().splitlines()]
-            for name in ("metrics", "timing")
-        }
-        runs.setdefault(own.parent.parent.name, []).append({
-            "folder": own, "seed": int(own.name.removeprefix("seed")),
-            "summary": json.loads(path.read_text()),
-            "environment": json.loads((own / "environment.json").read_text()), **lines,
-        })
-    return runs
-
-
-def smoothed(rows: list[dict], metric: str) -> np.ndarray:
-    """Mean of ``metric`` over the last ``WINDOW`` iterations, at each iteration."""
-    values = [row[metric] for row in rows]
-    return np.array([fmean(values[max(0, i + 1 - WINDOW) : i + 1]) for i in range(len(values))])
-
-
-def episodes_to(rows: list[dict], threshold: float, metric: str) -> str:
-    reached = np.flatnonzero(smoothed(rows, metric) >= threshold)
-    if len(reached):
-        return str(rows[reached[0]]["episodes"])
-    return f">{rows[-1]['episodes']}"
-
-
-def explained(rows: list[dict], metric: str) -> list[float]:
-    """The critic's explained variance while the metric is 0.2 to 0.8: where nearly all episodes
-    end alike there is nothing to explain, and the ratio only measures noise."""
-    values = [row.get("explained_variance") for row in rows if 0.2 <= row[metric] <= 0.8]
-    return [value for value in values if value is not None and value == value]
-
-
-def table(runs: dict[str, list[dict]], metric: str) -> list[str]:
+def table(data: dict[str, Any]) -> list[str]:
+    """A line a group, in Markdown."""
+    needed = [m for m in all_metrics(data["thresholds"]) if m.id.startswith("episodes_to_")]
     heads = [
-        "algorithm", "n", "untrained", f"held-out {METRICS[metric]}, each seed",
-        "mean (95% interval)",
-        *(f"episodes to {threshold:.0%}, each seed" for threshold in THRESHOLDS),
+        "algorithm", "n", "untrained", "held-out score, each seed", "mean, 95% on these tasks",
+        "95% on such tasks", *(f"{metric.title}, each seed" for metric in needed),
         "explained variance (median)",
     ]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for algo, own in sorted(runs.items()):
-        finals = [run["summary"][metric]["trained"]["mean"] for run in own]
-        before = fmean(run["summary"][metric]["untrained"]["mean"] for run in own)
-        mean, low, high = mean_interval(finals)
-        spread = f"{max(low, 0.0):.3f} to {min(high, 1.0):.3f}" if len(own) > 1 else "one run"
-        known = [value for run in own for value in explained(run["metrics"], metric)]
-        cells = [
-            algo, str(len(own)), f"{before:.3f}", ", ".join(f"{final:.3f}" for final in finals),
-            f"{mean:.3f} ({spread})",
-            *(", ".join(episodes_to(run["metrics"], t, metric) for run in own)
-              for t in THRESHOLDS),
-            f"{round(median(known), 2) + 0.0:.2f}" if known else "no critic",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+    for group in sorted(data["groups"], key=lambda group: group["method"]):
+        metrics = group["metrics"]
+        score, such = metrics["score_mean"], metrics["score_on_such_tasks"]
+        critic = metrics["explained_variance"]
+        lines.append("| " + " | ".join([
+            group["method"], str(len(group["seeds"])),
+            text(group["finals"]["score"]["untrained"]), ", ".join(map(text, score["seeds"])),
+            interval(score),
+            f"{text(such['low'])} to {text(such['high'])}" if such["low"] is not None else "",
+            *(cell(metric, metrics[metric.id]) for metric in needed),
+            text(critic["value"], 2) if critic else "no critic",
+        ]) + " |")
     return lines
 
 
-def plot(runs: dict[str, list[dict]], path: Path, metric: str) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for algo, own in sorted(runs.items()):
-        colour, style = STYLES.get(algo, ("#777777", "-"))
-        curves = np.array([smoothed(run["metrics"], metric) for run in own])
-        episodes = [row["episodes"] for row in own[0]["metrics"]]
-        for curve in curves:
-            axes.plot(episodes, curve, color=colour, linewidth=0.7, alpha=0.45)
-        label = f"{algo} (n={len(own)})"
-        axes.plot(episodes, curves.mean(0), color=colour, linestyle=style, linewidth=2, label=label)
-    axes.set(xlabel="training episodes", ylim=(0, 1))
-    axes.set_ylabel(f"{METRICS[metric]} (mean of 5 iterations)")
-    axes.grid(color="#dddddd")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+def commits(data: dict[str, Any]) -> str:
+    """One sentence: the commits that each group's runs were made at."""
+    parts = []
+    for group in sorted(data["groups"], key=lambda group: group["method"]):
+        named = [
+            commit[:7] if len(group["commits"]) == 1
+            else f"{commit[:7]} (seeds {', '.join(map(str, seeds))})"
+            for commit, seeds in group["commits"].items()
+        ]
+        several = ", several commits, averaged" if len(named) > 1 else ""
+        parts.append(f"{group['method']} {', '.join(named)}{several}")
+    return f"Made at these commits: {'; '.join(parts)}."
+
+
+def kept_lines(path: Path) -> list[str]:
+    """What a person wrote of lost commits in the file that is written anew: it stays."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [text for line in lines if line.startswith("Commits that no longer exist:")
+            for text in ("", line)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--metric", choices=METRICS, default="success")
-    args = parser.parse_args()
-    folder, metric = args.folder, args.metric
-    command = f"python results/compare.py {folder.as_posix()}"
-    command += "" if metric == "success" else f" --metric {metric}"
-    runs = load(folder)
-    if not runs:
+    folder = parser.parse_args().folder
+    collection = read(folder)
+    if not collection.groups:
         raise SystemExit(f"error: no complete runs under {folder}")
-    first = next(iter(runs.values()))[0]
-    machine = first["environment"]
+    data, first = build_data(collection), collection.runs[0]
+    (setting,) = data["settings"]
+    fewest = min(len(group["seeds"]) for group in data["groups"] if len(group["seeds"]) > 1)
     lines = [
-        f"# {first['summary']['env']}, {first['summary']['agents']} agents",
+        f"# {first.env}, {first.agents} agents",
         "",
-        f"Made by `{command}` from the runs beside this file "
-        f"(`python -m colllm_bench.run --env {first['summary']['env']} --algo ALGO --seeds 0,1,2 "
-        f"--threads 1`; {machine['cpu']}, {machine['cores']} core(s), no GPU). n < 5: read the "
-        "intervals as wide as they are.",
+        f"Made by `python results/compare.py {folder.as_posix()}` from the runs beside this file "
+        f"(`python -m colllm_bench.run --env {first.env} --algo ALGO --seeds 0,1,2 "
+        f"--threads 1`; {first.environment['cpu']}, {first.environment['cores']} core(s), no GPU). "
+        "A score is the return between the random team (0) and the scripted expert (1). Intervals "
+        "allow for runs that fail though none did here, at a prior of one in ten; by themselves "
+        f"{fewest} runs do not exclude that up to {unseen_rate(fewest):.0%} of runs fail.",
         "",
-        *table(runs, metric),
+        *table(data),
+        "",
+        commits(data),
+        *kept_lines(folder / "README.md"),
         "",
         "![learning curves](learning_curves.png)",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
-    plot(runs, folder / "learning_curves.png", metric)
+    looks = style.styles(group["method"] for group in data["groups"])
+    style.save(learning_curves(setting, data["groups"], looks), folder / "learning_curves.png")
     print("\n".join(lines))
 
 

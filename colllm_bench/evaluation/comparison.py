@@ -24,7 +24,12 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.held_out import play_held_out, raw_results, summarize
+from colllm_bench.evaluation.held_out import (
+    known_range,
+    play_held_out,
+    raw_results,
+    summarize,
+)
 from colllm_bench.evaluation.record import EvaluationFolder, named_failure, slug
 from colllm_bench.runs import files
 from colllm_bench.runs.replays import replay_of, write_replay
@@ -204,7 +209,7 @@ def compare(
         _write_examples(folder.path, contestant, result.examples)
         folder.write(False, held_out=results, usage=usage)
     ordered = {contestant.label: results[contestant.label] for contestant in contestants}
-    folder.write(True, usage=usage, **summarize(ordered))
+    folder.write(True, usage=usage, **summarize(ordered, known_range(contestants[0].config)))
     return folder.record
 
 

@@ -21,7 +21,9 @@ from typing import Any
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.comparison import Contestant, actions_digest, settings_of
 from colllm_bench.evaluation.held_out import (
-    normalize_scores,
+    RangeOf,
+    known_range,
+    measured_range,
     play_held_out,
     raw_results,
     reference_teams,
@@ -129,7 +131,9 @@ def cross_play(
         name: raw_results(episodes)
         for name, episodes in reference_teams(contestants[0].config).items()
     }
-    matrix = summarize_matrix(cells, references, len(contestants))
+    matrix = summarize_matrix(
+        cells, references, len(contestants), known_range(contestants[0].config)
+    )
     folder.write(True, cells=cells, references=references, **matrix)
     return folder.record
 
@@ -149,7 +153,10 @@ def _play_cell(
 
 
 def summarize_matrix(
-    cells: dict[str, dict[str, Any]], references: dict[str, dict[str, Any]], teams: int
+    cells: dict[str, dict[str, Any]],
+    references: dict[str, dict[str, Any]],
+    teams: int,
+    range_of: RangeOf | None = None,
 ) -> dict[str, Any]:
     """The matrix and the means of its diagonal and of its other cells, of scores (of returns
     where there is no score).
@@ -158,15 +165,16 @@ def summarize_matrix(
         cells: results of each cell, by ``"i,j"``.
         references: results of the reference teams.
         teams: k.
+        range_of: what normalizes the scores; None: the reference teams.
     """
     matrix = []
     for i in range(teams):
         line = []
         for j in range(teams):
-            cell = summarize({**references, "cell": cells[f"{i},{j}"]})
+            cell = summarize({**references, "cell": cells[f"{i},{j}"]}, range_of)
             line.append({key: cell[key].get("cell") for key in ("score", "return", "success")})
         matrix.append(line)
-    scored = normalize_scores([0.0], references) is not None
+    scored = (range_of or measured_range)(references) is not None
     value = "score" if scored else "return"
     means = [[cell[value]["mean"] for cell in line] for line in matrix]
     diagonal = fmean(means[i][i] for i in range(teams))

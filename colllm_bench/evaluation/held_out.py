@@ -2,12 +2,14 @@
 
 The tasks are the same for every run of an environment (they depend on no run's seed), and
 scores are normalized by the random and the scripted team on those same tasks: 0 is random,
-1 is the expert, and no run changes another's score.
+1 is the expert, and no run changes another's score. Environments whose best values are known
+name them instead (:func:`known_range`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -22,6 +24,9 @@ from colllm_bench.teams.base import Team
 from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.types import Episode, written
+
+RangeOf = Callable[[dict[str, dict[str, Any]]], tuple[float, float] | None]
+"""From every team's :func:`raw_results` to the returns of scores 0 and 1; None: no score."""
 
 
 def play_held_out(
@@ -121,8 +126,10 @@ def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict
 
     Args:
         teams: :func:`raw_results` of ``trained``, ``untrained``, ``random``, ``scripted``; the
-            last two may be missing, then there is no normalized score.
+            last two may be missing, then there is no normalized score (unless the environment's
+            ``score_range`` is known; the summary then has it).
     """
+    known = known_range(config)
     return {
         "env": config.env,
         "algo": config.algo,
@@ -130,17 +137,22 @@ def summarize_teams(config: RunConfig, teams: dict[str, dict[str, Any]]) -> dict
         "seed": config.seed,
         "model": config.model,
         "episodes": config.iterations * config.batch,
-        **summarize(teams),
+        **summarize(teams, known),
+        **({"score_range": known(teams)} if known else {}),
     }
 
 
-def summarize(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def summarize(
+    teams: dict[str, dict[str, Any]], range_of: RangeOf | None = None
+) -> dict[str, Any]:
     """``score``, ``return`` and ``success`` of each team with its 95% interval, the share of
     ``invalid`` actions, and the raw results under ``held_out``.
 
     Args:
-        teams: :func:`raw_results` by team; ``random`` and ``scripted`` normalize the scores.
+        teams: :func:`raw_results` by team.
+        range_of: what normalizes the scores; None: :func:`measured_range`.
     """
+    scale = (range_of or measured_range)(teams)
     summary: dict[str, Any] = {
         "score": {},
         "return": {},
@@ -149,10 +161,12 @@ def summarize(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "held_out": teams,
     }
     for name, team in teams.items():
-        summary["return"][name] = _interval(team["returns"])
-        scores = normalize_scores(team["returns"], teams)
-        if scores is not None:
-            summary["score"][name] = _interval(scores)
+        ends = [fmean(teams[t]["returns"]) for t in ("random", "scripted") if t in teams]
+        summary["return"][name] = _interval(team["returns"], ends)
+        if scale is not None:
+            floor, ceiling = scale
+            scores = [(r - floor) / (ceiling - floor) for r in team["returns"]]
+            summary["score"][name] = _interval(scores, [0.0, 1.0])
         if team["successes"] is not None:
             wins, n = sum(team["successes"]), len(team["successes"])
             low, high = wilson(wins, n)
@@ -160,22 +174,40 @@ def summarize(teams: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def normalize_scores(
-    returns: Sequence[float], references: dict[str, dict[str, Any]]
-) -> list[float] | None:
-    """Returns scaled so that the random team of ``references`` has 0 and the scripted one 1;
-    None where one is missing or the expert is no better than the random team."""
+def known_range(config: RunConfig) -> RangeOf | None:
+    """The returns of scores 0 and 1 that the environment knows; None: they must be measured."""
+    entry = registry.env_spec(config.env).score_range
+    if entry is None:
+        return None
+    options = {"agents": config.agents, **config.env_options}
+    ends = registry.load(entry, "score range")(**options)
+    return lambda teams: ends
+
+
+def measured_range(teams: dict[str, dict[str, Any]]) -> tuple[float, float] | None:
+    """Mean returns of the random and of the scripted team, the scores 0 and 1; None where one is
+    missing or the expert is no better than the random team."""
     floor, ceiling = (
-        fmean(references[name]["returns"]) if name in references else None
+        fmean(teams[name]["returns"]) if name in teams else None
         for name in ("random", "scripted")
     )
     if floor is None or ceiling is None or not ceiling > floor:
         return None
-    return [(r - floor) / (ceiling - floor) for r in returns]
+    return floor, ceiling
 
 
-def _interval(values: Sequence[float]) -> dict[str, float | None]:
-    mean, low, high = mean_interval(values)
-    if len(values) < 2:  # one episode says nothing of the spread; JSON knows no infinity
-        return {"mean": mean, "low": None, "high": None, "n": len(values)}
-    return {"mean": mean, "low": low, "high": high, "n": len(values)}
+def _interval(values: Sequence[float], references: Sequence[float]) -> dict[str, float | None]:
+    """A team's mean with its interval.
+
+    Args:
+        references: means of the random and the scripted team in the same units: an episode is
+            taken to lie between them, or as far out as one of these did.
+    """
+    span = (-math.inf, math.inf)
+    if len(references) == 2:
+        span = min(*references, *values), max(*references, *values)
+    mean, low, high = mean_interval(values, low=span[0], high=span[1])
+    # One episode, or equal ones, may say nothing of the spread; JSON knows no infinity.
+    known = math.isfinite(low) and math.isfinite(high)
+    ends = (low, high) if known else (None, None)
+    return {"mean": mean, "low": ends[0], "high": ends[1], "n": len(values)}

@@ -28,10 +28,38 @@ def t_quantile(p: float, freedom: int) -> float:
     return float(stdtrit(freedom, p))
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """(mean, low, high) by Student's t; the interval of a single value is infinite."""
-    mean = fmean(values)
-    if len(values) < 2:
+def unseen_share(n: int, level: float = 0.95) -> float:
+    """The largest share of a kind that n draws without one of it do not exclude: Clopper and
+    Pearson's upper bound (1934) for none of n."""
+    return 1.0 - ((1 - level) / 2) ** (1 / n)
+
+
+def mean_interval(
+    values: Sequence[float],
+    level: float = 0.95,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> tuple[float, float, float]:
+    """(mean, low, high) of a mean over episodes, never of zero width.
+
+    Student's t; and where the range of an episode is known, at least so wide that a kind of
+    episodes may be missing that so few do not exclude (:func:`unseen_share`). For shares at 0 and
+    1 that is the exact interval.
+
+    Args:
+        low, high: what an episode's value cannot leave.
+
+    Returns:
+        Infinite ends where nothing tells how values spread: of a single one, or of equal ones
+        without a known range.
+    """
+    mean, n = fmean(values), len(values)
+    if n < 2 or (min(values) == max(values) and math.isinf(high - low)):
         return mean, -math.inf, math.inf
-    half = t_quantile(0.5 + level / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
+    half = t_quantile(0.5 + level / 2, n - 1) * stdev(values) / math.sqrt(n)
+    down = up = half
+    if not math.isinf(high - low):
+        share = unseen_share(n, level)
+        down, up = max(half, share * (mean - low)), max(half, share * (high - mean))
+    return mean, max(low, mean - down), min(high, mean + up)

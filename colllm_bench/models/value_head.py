@@ -3,7 +3,8 @@
 Cells and positions: see :mod:`colllm_bench.objectives.critic_inputs`. With o_{t,i} and a_{t,i}
 the mean hidden states of an agent's observation and action,
 
-    z = [ mean_i f(o_{t,i}),  mean_i mean_{s<t} g(o_{s,i}, a_{s,i}),  1/N sum_{acted} g(o_{t,i}, a_{t,i}) ]
+    z = [ mean_i f(o_{t,i}),  mean_i mean_{s<t} g(o_{s,i}, a_{s,i}),
+          1/N sum_{acted} g(o_{t,i}, a_{t,i}),  log(1 + t),  acted / N ]
 
 and V = head(z): a deep set over agents (Zaheer et al. 2017, arXiv 1703.06114, eq. 2), so that
 neither their order nor their number matters.
@@ -91,11 +92,11 @@ class ValueHead(nn.Module):
         self.width, self.history = width, history
         size = width or inputs
         if width:
-            self.observation = nn.Linear(inputs, width)
-            self.turn = nn.Linear(2 * inputs, width)
+            self.observation = _linear(inputs, width)
+            self.turn = _linear(2 * inputs, width)
         pooled = (2 + history) * size + 2 if width else inputs
-        layers = [nn.Linear(pooled, width), nn.GELU()] if width else []
-        self.value = nn.Sequential(*layers, nn.Linear(width or pooled, 1))
+        layers = [_linear(pooled, width), nn.GELU()] if width else []
+        self.value = nn.Sequential(*layers, _linear(width or pooled, 1))
         self.to(device)
         self._draw(generator)
         # Inputs and targets are standardized by the first batch's: Adam then meets units of 1.
@@ -159,6 +160,11 @@ class ValueHead(nn.Module):
             clock = _clock(table, len(observed))[:, None]
             pooled = torch.cat([*parts, clock, number / team], 1)
         return self.value(pooled)[:, 0] * self.target_std + self.target_mean
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """Without numbers yet: its own would come from torch's global generator."""
+    return nn.utils.skip_init(nn.Linear, inputs, outputs)
 
 
 def _mean(cells: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

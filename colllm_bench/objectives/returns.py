@@ -84,9 +84,9 @@ def sequential_gae(
 ) -> list[list[float]]:
     """GAE along the micro-steps of T turns, in each of which the agents present act in an order.
 
-    ``delta_{t,k} = [k last] r_t + gamma_k v_next - v_{t,k}`` (k from 0) and ``A_{t,k} = delta_{t,k} +
-    gamma_k lambda_k A_next``, with gamma_k, lambda_k = 1, ``agent_lam`` within a turn and ``gamma``,
-    ``lam`` at its end.
+    ``delta_{t,k} = [k last] r_t + gamma_k v_next - v_{t,k}`` (k from 0) and ``A_{t,k} =
+    delta_{t,k} + gamma_k lambda_k A_next``, with gamma_k, lambda_k = 1, ``agent_lam`` within a
+    turn and ``gamma``, ``lam`` at its end.
 
     Args:
         rewards: [T].

@@ -106,7 +106,12 @@ def append_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Rows of a JSON-lines file; a missing file has none, and a torn last line is left out."""
-    return [row for _, row in _whole_lines(path)]
+    return list(iterate_lines(path))
+
+
+def iterate_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """As :func:`read_lines`, a row at a time: whoever stops early reads no further."""
+    return (row for _, row in _whole_lines(path))
 
 
 def lines_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:

@@ -10,10 +10,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from colllm_bench.runs.arithmetic import VARIABLES
+
 PACKAGES = (
     "accelerate", "gymnasium", "numpy", "peft", "pettingzoo", "safetensors", "tokenizers",
     "torch", "transformers",
 )
+PROCESSOR = {
+    "vendor_id": "vendor", "cpu family": "family", "model": "model", "stepping": "stepping",
+    "CPU implementer": "vendor", "CPU architecture": "family", "CPU part": "model",
+    "CPU revision": "stepping",
+}
+"""Lines of ``/proc/cpuinfo``, on x86 and on Arm, and what they are called here."""
+FLAGS = frozenset((
+    "sse4_1 sse4_2 avx avx2 fma fma4 f16c avx_vnni avx512f avx512dq avx512bw avx512vl avx512cd "
+    "avx512_bf16 avx512_fp16 avx512_vnni amx_tile amx_bf16 amx_fp16 amx_int8 "
+    "asimd asimdhp asimddp bf16 i8mm sve sve2"
+).split())
+"""Instruction sets by which numerical libraries choose their inner loops."""
 
 
 def environment() -> dict[str, Any]:
@@ -22,9 +36,10 @@ def environment() -> dict[str, Any]:
     Returns:
         ``colllm_bench`` (version), ``commit`` (of the checkout, or None for an installed
         package), ``modified`` (tracked files differ from the commit), ``python``, ``packages``,
-        ``system``, ``machine``, ``cpu``, ``cores`` (that this process may use), ``memory_gib``,
-        ``accelerators`` (names; empty where torch sees none) and ``variables`` (those that
-        decide how many threads compute).
+        ``system``, ``machine``, ``cpu`` (its name), ``processor`` (:func:`processor`), ``cores``
+        (that this process may use), ``memory_gib``, ``accelerators`` (names; empty where torch
+        sees none) and ``variables`` (those that decide how many threads compute, and with
+        which instructions).
     """
     from colllm_bench import __version__
 
@@ -38,15 +53,40 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu": _cpu(),
+        "processor": processor(),
         "cores": cores(),
         "memory_gib": _memory(),
         "accelerators": _accelerators(),
         "variables": {
             name: os.environ[name]
-            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY")
+            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", *VARIABLES)
             if name in os.environ
         },
     }
+
+
+def processor() -> dict[str, Any]:
+    """What of the processor decides how floating-point numbers round; its name does not say it.
+
+    Returns:
+        ``vendor``, ``family``, ``model``, ``stepping`` (texts, as far as the system tells them),
+        ``flags`` (those of :data:`FLAGS`, in alphabetical order) and ``capability`` (the
+        instruction set that torch computes with, ``AVX2`` for instance; None where torch is not
+        loaded).
+    """
+    about: dict[str, Any] = {}
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []  # not Linux
+    for line in lines:
+        key, _, value = (part.strip() for part in line.partition(":"))
+        if key in PROCESSOR:
+            about.setdefault(PROCESSOR[key], value)
+        elif key in ("flags", "Features"):
+            about.setdefault("flags", sorted(FLAGS & set(value.split())))
+    torch = sys.modules.get("torch")
+    return about | {"capability": torch and str(torch.backends.cpu.get_cpu_capability())}
 
 
 def cores() -> int:

@@ -161,6 +161,19 @@ class RandomKind(ReferenceKind):
         return "random"
 
 
+class BlindKind(ReferenceKind):
+    """The environment's best team that looks at nothing but the clock. No score is measured by
+    it, so it plays only where it is asked for."""
+
+    word = "blind"
+    help = "the environment's best team that looks at nothing but the clock"
+    title = "blind team"
+    is_reference = False
+
+    def seat_label(self, name: str, *, long: bool = False) -> str:
+        return "blind"
+
+
 class EndpointKind(TeamKind):
     """A model behind an OpenAI-compatible endpoint."""
 

@@ -23,6 +23,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.builtin_kinds import (
+    BlindKind,
     EndpointKind,
     RandomKind,
     RunKind,
@@ -36,7 +37,7 @@ GROUP = "colllm_bench.teams"
 RUN = RunKind()
 KINDS: dict[str, TeamKind] = {
     kind.word: kind
-    for kind in (UntrainedKind(), ScriptedKind(), RandomKind(), EndpointKind())
+    for kind in (UntrainedKind(), ScriptedKind(), RandomKind(), BlindKind(), EndpointKind())
 }
 """Kinds by the word that names them; :data:`RUN` has none."""
 _BY_ENTRY: dict[str, TeamKind] = {}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colllm_bench.errors import ConfigError
+from colllm_bench.leaderboard.data import consistency
 from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, ExcludedRun, Run, read_run
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
@@ -40,6 +41,15 @@ class Group:
     @property
     def seeds(self) -> list[int]:
         return [run.seed for run in self.runs]
+
+    @property
+    def commits(self) -> dict[str, list[int]]:
+        """The seeds of each commit that the runs were made at."""
+        seeds: dict[str, list[int]] = {}
+        for run in self.runs:
+            for commit in run.commits:
+                seeds.setdefault(commit, []).append(run.seed)
+        return seeds
 
 
 @dataclass
@@ -80,7 +90,7 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
     for path in find(roots):
         outcome = read_run(path)
         (runs if isinstance(outcome, Run) else excluded).append(outcome)
-    runs = list(_unmixed(runs, excluded))
+    runs = list(_originals(_unmixed(runs, excluded), excluded))
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)
     for run in runs:
         first = grouped[group_key(run)].setdefault(run.seed, run)
@@ -134,6 +144,18 @@ def _unmixed(runs: list[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
                 yield run
                 continue
             excluded.append(ExcludedRun(run.path, "mixed", reason))
+
+
+def _originals(runs: Iterable[Run], excluded: list[ExcludedRun]) -> Iterator[Run]:
+    """Runs without the copies of others under another seed; these are added to ``excluded``."""
+    runs = list(runs)
+    ordered = sorted(runs, key=lambda run: (run.seed, str(run.path)))
+    copied = {ordered[k].path: reason for k, reason in consistency.copies(ordered).items()}
+    for run in runs:
+        if run.path in copied:
+            excluded.append(ExcludedRun(run.path, "copy", copied[run.path]))
+        else:
+            yield run
 
 
 def _in_place(run: Run) -> bool:

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from colllm_bench import registry
 from colllm_bench.config import RENAMED, RunConfig, fields_without_effect
 from colllm_bench.errors import RunError
+from colllm_bench.leaderboard.data import consistency
 from colllm_bench.runs import files
 
 SEED_FOLDER = re.compile(r"seed(\d+)")
@@ -29,7 +31,8 @@ class ExcludedRun:
 
     Attributes:
         path: the folder.
-        kind: ``empty``, ``torn``, ``foreign``, ``mixed``, ``duplicate`` or ``unfinished``.
+        kind: ``empty``, ``torn``, ``foreign``, ``edited``, ``mixed``, ``duplicate``, ``copy``,
+            ``refused`` (by a verification) or ``unfinished``.
         reason: one line for the reader of the report.
     """
 
@@ -55,7 +58,8 @@ class Run:
         environment: ``environment.json`` (empty where it is missing).
         metrics: [I] float64 for each number of ``metrics.jsonl``; NaN where a line has none.
         timing: likewise of ``timing.jsonl``; maybe shorter than I, maybe empty.
-        summary: ``summary.json``.
+        summary: ``summary.json``, its means and intervals from its own episodes.
+        verified: the verdict of a verification whose numbers ``summary`` holds; None: none.
     """
 
     path: Path
@@ -70,6 +74,17 @@ class Run:
     metrics: dict[str, np.ndarray]
     timing: dict[str, np.ndarray]
     summary: dict[str, Any]
+    verified: str | None = None
+
+    @property
+    def commits(self) -> list[str]:
+        """Commits that the run was made at, as ``environment.json`` says; with ``+`` where files
+        had been changed since."""
+        parts = [self.environment, *self.environment.get("resumed", [])]
+        return list(dict.fromkeys(
+            str(part["commit"]) + ("+" if part.get("modified") else "")
+            for part in parts if isinstance(part, dict) and part.get("commit")
+        ))
 
     @property
     def agents(self) -> int:
@@ -103,7 +118,11 @@ class Run:
     @cached_property
     def references(self) -> tuple[float, float] | None:
         """(mean return of the random team, of the scripted expert) on the held-out tasks; None
-        where the environment lacks one, or the expert is no better."""
+        where the environment lacks one, or the expert is no better. Environments whose best
+        values are known have those in their place (``score_range`` of ``summary.json``)."""
+        if "score_range" in self.summary:
+            known = self.summary["score_range"]
+            return None if known is None else (float(known[0]), float(known[1]))
         floor, ceiling = (self.held_out(team) for team in ("random", "scripted"))
         if floor is None or ceiling is None or ceiling.mean() <= floor.mean():
             return None
@@ -133,9 +152,10 @@ def _read_run(path: Path) -> Run:
     settings = _settings(path)
     config = settings["config"]
     environment = _json(path / "environment.json", "torn", missing={})
-    metrics = read_columns(path / "metrics.jsonl")
+    planned = -(-config["episodes"] // config["batch"])
+    metrics = read_columns(path / "metrics.jsonl", planned)
     summary = _json(path / "summary.json", "torn", missing=None)
-    done, planned = len(metrics.get("iteration", ())), -(-config["episodes"] // config["batch"])
+    done = len(metrics.get("iteration", ()))
     if summary is None:
         what = "trained, not evaluated" if done >= planned else f"{done} of {planned} iterations"
         if (path / "error.txt").exists():
@@ -143,13 +163,17 @@ def _read_run(path: Path) -> Run:
         raise _Unfit("unfinished", f"not finished: {what} (--resume {path} goes on)")
     _check_metrics(metrics, done, planned)
     _check_summary(summary, config)
+    actual = consistency.recomputed(summary)
+    for contradiction in consistency.contradictions(path, config, summary, actual):
+        raise _Unfit("edited", contradiction)
     return Run(
         path=path, env=short_name(config["env"]), algo=short_name(config["algo"]),
         name=path.resolve().parent.name, seed=config["seed"],
         config=present_names(config),
         digest=settings["digest"], version=_version(settings, environment),
-        environment=environment, metrics=metrics, timing=read_columns(path / "timing.jsonl"),
-        summary=summary,
+        environment=environment, metrics=metrics,
+        timing=read_columns(path / "timing.jsonl", planned),
+        summary=actual,
     )
 
 
@@ -234,11 +258,21 @@ def _check_summary(summary: dict[str, Any], config: dict[str, Any]) -> None:
         raise _Unfit("foreign", "summary.json holds no held-out results of the trained team")
     for name, team in teams.items():
         returns = team.get("returns") if isinstance(team, dict) else None
-        numbers = isinstance(returns, list) and returns and all(
-            isinstance(value, (int, float)) for value in returns
-        )
-        if not numbers:
+        if not (isinstance(returns, list) and returns and all(map(_finite, returns))):
             raise _Unfit("torn", f"summary.json lacks the held-out returns of {name}")
+        wins, invalid = team.get("successes"), team.get("invalid", 0.0)
+        if wins is not None and not (
+            isinstance(wins, list) and len(wins) == len(returns)
+            and all(won in (0, 1) for won in wins)
+        ):
+            raise _Unfit("torn", f"summary.json has successes of {name} that are none")
+        if not _finite(invalid) or not 0 <= invalid <= 1:
+            raise _Unfit("torn", f"summary.json has a share of invalid actions of {name}: "
+                                 f"{invalid!r:.40}")
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def _json(path: Path, kind: str, missing: Any) -> Any:
@@ -253,10 +287,11 @@ def _json(path: Path, kind: str, missing: Any) -> Any:
     return data
 
 
-def read_columns(path: Path) -> dict[str, np.ndarray]:
+def read_columns(path: Path, planned: int | None = None) -> dict[str, np.ndarray]:
     """JSON lines as columns: [rows] float64 for each key that holds numbers, NaN where a row
-    has none. A missing file has no columns; a torn last line is left out."""
-    rows = files.read_lines(path)
+    has none. A missing file has no columns; a torn last line is left out; of more than
+    ``planned`` lines one more is read, which shows that there are too many."""
+    rows = list(islice(files.iterate_lines(path), None if planned is None else planned + 1))
     keys = dict.fromkeys(key for row in rows for key in row)
     columns = {}
     for key in keys:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from colllm_bench.leaderboard.export.cells import cell, interval, p_cell, ratio_cell, text
 from colllm_bench.leaderboard.metrics import (
     AGGREGATES,
     FINALS,
@@ -20,6 +21,7 @@ from colllm_bench.leaderboard.metrics import (
     main_metric,
 )
 from colllm_bench.leaderboard.statistics.estimators import FEW
+from colllm_bench.leaderboard.statistics.samples import LOOK_BACK
 from colllm_bench.runs import files
 
 Row = dict[str, Any]
@@ -70,26 +72,32 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
             "tex": latex(frame[[column for column in frame.columns if column not in wide]]),
             "csv": pandas.DataFrame(numbers).to_csv(index=False),
         }
-        for kind, text in texts.items():
-            files.write_text(out / f"{name}.{kind}", text)
+        for kind, content in texts.items():
+            files.write_text(out / f"{name}.{kind}", content)
             written.append(out / f"{name}.{kind}")
     files.write_text(out / "seeds.csv", pandas.DataFrame(seeds(data)).to_csv(index=False))
     return [*written, out / "seeds.csv"]
 
 
 EXPLAINED = [
-    "Means over seeds with 95% intervals (Student's t, widened for few runs; see "
-    "docs/statistics.md) and, in brackets, every seed. The score is the return on held-out tasks, "
-    f"normalized: 0 is the random team, 1 the scripted expert. n* marks fewer than {FEW} seeds.",
-    "Episodes to a score: geometric mean over seeds, of the training curve smoothed over 320 "
-    "episodes; `>` where a run did not get there within its budget, so that the number is a "
-    "lower bound.",
+    "Means over seeds with 95% intervals and, in brackets, every seed. The score is the return on "
+    "held-out tasks, normalized: 0 is the random team, 1 the scripted expert. Its interval is for "
+    "other runs on these tasks; the one on such tasks holds for other tasks as well. Both allow "
+    "for runs that fail though none did here, at a prior of one run in ten (docs/statistics.md).",
+    "Episodes to a score: geometric mean over seeds, of the training score smoothed over "
+    f"{LOOK_BACK} episodes; a seed with `>` did not get there within its budget, and counts as its "
+    "budget in the mean (a restricted mean).",
 ]
 COMPARED = [
-    "P(better): how often a run of the first has a higher held-out score than one of the second. "
-    "Ratios: training episodes that the first needs, as a multiple of the second's; `>` and `<` "
-    "where runs did not get there, so that the ratio is a bound; `?` where neither did in all "
-    "runs.",
+    "Difference: held-out mean of the first less that of the second, on these tasks. Ratio: "
+    "training episodes that the first needs to a score, as a multiple of the second's, up to the "
+    "budget (restricted means; how many runs got there, where not all did). Their intervals are "
+    "Welch's, for runs of the kinds that were seen; CSV has the cautious ones, for runs that may "
+    "fail unseen. P(better): how often a run of the first has a higher held-out score; not printed "
+    f"below {FEW} runs a side, which cannot tell it from a half.",
+    "p: permutation test of the means, then corrected for the number of pairs in its column by "
+    "Holm's method: at most 5% chance that any pair below .05 is no difference. `n` where so few "
+    "runs cannot give a p below .05 even uncorrected. CSV has the log-rank test as well.",
 ]
 
 
@@ -101,52 +109,6 @@ def ranked(groups: Any) -> list[dict[str, Any]]:
         return group["agents"], group["setting"], -value, group["method"]
 
     return sorted(groups, key=key)
-
-
-# -- cells
-
-
-def text(value: float | None, digits: int = 3) -> str:
-    """A number to read: fixed digits below 100, whole above."""
-    if value is None:
-        return ""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def interval(estimate: dict[str, Any] | None, digits: int = 3, seeds: Sequence[Any] = ()) -> str:
-    """``0.961 (0.912 to 1.011) [0.945, 0.965, 0.975]``."""
-    if not estimate or estimate["value"] is None:
-        return ""
-    shown = text(estimate["value"], digits)
-    if estimate["low"] is not None:
-        shown += f" ({text(estimate['low'], digits)} to {text(estimate['high'], digits)})"
-    return shown + (f" [{', '.join(text(seed, digits) for seed in seeds)}]" if seeds else "")
-
-
-def cell(metric: Metric, estimate: dict[str, Any] | None) -> str:
-    """A metric's text, as ``1727 (1532 to 1947) [1664, 1728, 1792]``, ``>2200 [2010, >2560]``."""
-    if not estimate or metric.in_table == "value":
-        return text(estimate and estimate["value"], metric.digits)
-    if not estimate.get("reached"):
-        seeds = estimate["seeds"] if metric.in_table == "seeds" else ()
-        return interval(estimate, metric.digits, seeds)
-    if not any(estimate["reached"]):
-        return f">{text(estimate['value'])} [no run]"
-    bound = ">" if estimate["bound"] == "at least" else ""
-    seeds = [
-        ("" if reached else ">") + text(value)
-        for value, reached in zip(estimate["seeds"], estimate["reached"])
-    ]
-    return f"{bound}{interval(estimate)} [{', '.join(seeds)}]"
-
-
-def ratio_cell(ratio: dict[str, Any] | None) -> str:
-    if not ratio:
-        return ""
-    if ratio["value"] is None:
-        return "?"
-    sign = {"at least": ">", "at most": "<"}.get(ratio["bound"], "")
-    return sign + interval(ratio, 2)
 
 
 # -- rows
@@ -225,16 +187,33 @@ def compared(pair: dict[str, Any], names: dict, settings: dict, *, rounded: bool
         "setting": settings[pair["setting"]]["title"] if rounded else pair["setting"],
         "method": names[pair["a"]], "against": names[pair["b"]],
     }
+    difference = pair["difference"]
     if rounded:
+        row["n"] = " and ".join(map(str, difference["n"])) if difference else ""
+        row["difference"] = interval(difference)
+        row["p"] = p_cell(difference)
         row["P(better)"] = interval(pair["probability_of_improvement"], 2)
         for threshold, ratio in pair["sample_ratio"].items():
             row[f"ratio of episodes to {threshold}"] = ratio_cell(ratio)
+            row[f"p to {threshold}"] = p_cell(ratio)
         return row
+    _spread(row, "difference", difference)
+    _tests(row, "difference", difference, ("cautious_low", "cautious_high", "p_value", "p_holm"))
     _spread(row, "probability_of_improvement", pair["probability_of_improvement"])
     for threshold, ratio in pair["sample_ratio"].items():
-        _spread(row, f"ratio_to_{threshold}", ratio)
-        row[f"ratio_to_{threshold}_bound"] = ratio and ratio["bound"]
+        name = f"ratio_to_{threshold}"
+        _spread(row, name, ratio)
+        _tests(row, name, ratio, (
+            "cautious_low", "cautious_high", "p_value", "p_holm", "logrank_p", "budget",
+        ))
+        for k, side in enumerate(("method", "against")):
+            row[f"{name}_reached_{side}"] = ratio and ratio["reached"][k]
     return row
+
+
+def _tests(row: Row, name: str, test: dict[str, Any] | None, keys: Sequence[str]) -> None:
+    for key in keys:
+        row[f"{name}_{key}"] = test and test[key]
 
 
 def aggregated(aggregate: dict[str, Any], *, rounded: bool) -> Row:

@@ -25,13 +25,17 @@ READING = (
     ("Held-out tasks", "The same for every run of a setting, and never among those of training. "
      "The final parameters play them; no best episode or best checkpoint is picked."),
     ("Seeds and intervals", "n is the number of runs, which differ in nothing but their seed. "
-     "Intervals are {level:.0%}, over runs; every seed is a dot. Below five seeds read the dots: "
-     "an interval from so few is wide and rests on assumptions."),
-    ("Samples to a threshold", "Counted on the smoothed training curve. A run that never got there "
-     "is censored: it counts as more than its budget, the mean becomes a bound (>), and its seed "
-     "is drawn as an arrowhead."),
-    ("Probability of improvement", "How likely a run of the first method is to beat a run of the "
-     "second on held-out tasks; 50% is a toss-up."),
+     "Intervals are {level:.0%}, over runs; every seed is a dot. They allow for runs that fail "
+     "though none did here, at a prior of one run in ten, and so are wide below five seeds."),
+    ("These tasks, such tasks", "All runs play the same held-out tasks. The interval of a score is "
+     "for other runs on these tasks; the one on such tasks holds for other tasks of the kind too."),
+    ("Samples to a threshold", "Counted on the smoothed training score. A run that never got there "
+     "is censored: its seed is drawn as an arrowhead, and it counts as its budget in the mean (a "
+     "restricted mean); > where no run got there."),
+    ("Pairs", "Differences and ratios with intervals for runs of the kinds that were seen. p is of "
+     "a permutation test, corrected for the number of pairs by Holm's method. The probability of "
+     "improvement, how likely a run of the first is to beat one of the second on held-out tasks, "
+     "is shown from five seeds a side: fewer cannot tell it from 50%."),
     ("Model size", "Parameters of the base model that all agents share, without adapters."),
 )
 
@@ -104,7 +108,7 @@ def _entry(metric: Metric, estimate: dict[str, Any], seeds: int) -> dict[str, An
     Returns:
         ``mean``, ``low``, ``high``, ``seeds`` (None where the number is of the whole group), and
         where runs never got to a threshold ``censored`` (of each seed; its value is the budget)
-        and ``bound`` (a sign before the mean, which is then a lower bound).
+        and, where none did, ``bound`` (a sign before the mean, which is then a lower bound).
     """
     def shown(value: float | None) -> float | None:
         return None if value is None else float(f"{value * metric.scale:.6g}")
@@ -116,7 +120,8 @@ def _entry(metric: Metric, estimate: dict[str, Any], seeds: int) -> dict[str, An
     }
     if not all(estimate.get("reached", ())):
         entry["censored"] = [not reached for reached in estimate["reached"]]
-        entry["bound"] = ">"
+        if estimate["bound"] == "at least":
+            entry["bound"] = ">"
     return entry
 
 

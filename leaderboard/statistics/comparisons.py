@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from colllm_bench.leaderboard.data.collection import Group
-from colllm_bench.leaderboard.statistics import estimators, measures
+from colllm_bench.leaderboard.statistics import estimators, finals, measures
+from colllm_bench.leaderboard.statistics.differences import compare, holm
 from colllm_bench.leaderboard.statistics.estimators import estimate
-from colllm_bench.leaderboard.statistics.training_curves import sample_ratio
+from colllm_bench.leaderboard.statistics.samples import sample_ratio
 from colllm_bench.seeding import derive
 
 Place = tuple[dict[str, Any], Group]
@@ -32,8 +33,10 @@ def comparable(ours: Group, theirs: Group) -> bool:
 
 
 def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str, Any]]:
-    """Every two groups of a setting: ``a`` and ``b`` (ids), ``probability_of_improvement`` (of
-    a over b, held-out), ``sample_ratio`` by threshold (episodes of a over those of b)."""
+    """Every two groups of a setting: ``a`` and ``b`` (ids), ``difference`` (of a's held-out mean
+    from b's), ``probability_of_improvement`` (of a over b; None below five runs a side),
+    ``sample_ratio`` by threshold (episodes of a over those of b). Each has its ``p_value``, and
+    ``p_holm``: corrected for the number of pairs that are asked the same question here."""
     by_setting: dict[str, list[Place]] = defaultdict(list)
     for place in places:
         by_setting[place[0]["setting"]].append(place)
@@ -43,25 +46,49 @@ def pairs(places: Sequence[Place], thresholds: Sequence[float]) -> list[dict[str
             (described["id"], threshold): measures.samples(group, threshold, "episodes")
             for described, group in members for threshold in thresholds
         }
-        finals = {described["id"]: measures.final_scores(group) for described, group in members}
         for (a, ours), (b, theirs) in combinations(members, 2):
             if not comparable(ours, theirs):
                 continue
-            better = None
-            if finals[a["id"]] is not None and finals[b["id"]] is not None:
-                both = [(finals[a["id"]], finals[b["id"]])]
-                better = estimators.probability_of_improvement(both).to_dict()
             ratios = {}
             for threshold in thresholds:
                 one, other = (needed[group["id"], threshold] for group in (a, b))
                 ratios[f"{threshold:g}"] = (
-                    asdict(sample_ratio(one, other)) if one and other else None
+                    sample_ratio(one, other).to_dict() if one and other else None
                 )
             compared.append({
-                "setting": setting, "a": a["id"], "b": b["id"],
-                "probability_of_improvement": better, "sample_ratio": ratios,
+                "setting": setting, "a": a["id"], "b": b["id"], **_finals(ours, theirs),
+                "sample_ratio": ratios,
             })
+    _correct([pair["difference"] for pair in compared])
+    for threshold in thresholds:
+        _correct([pair["sample_ratio"][f"{threshold:g}"] for pair in compared])
     return compared
+
+
+def _correct(tests: Sequence[dict[str, Any] | None]) -> None:
+    """Writes ``p_holm`` into the answers to one question."""
+    made = [test for test in tests if test]
+    for test, corrected in zip(made, holm([test["p_value"] for test in made])):
+        test["p_holm"] = corrected
+
+
+def _finals(ours: Group, theirs: Group) -> dict[str, Any]:
+    """The trained teams of two groups on the tasks that both play."""
+    values = [finals.final_scores(group) for group in (ours, theirs)]
+    if any(each is None for each in values):
+        return {"difference": None, "probability_of_improvement": None}
+    measure = measures.main_measure(ours)
+    spans = [measures.span(group, measure) for group in (ours, theirs)]
+    noise = [finals.noise(group, measure) for group in (ours, theirs)]
+    found = compare(
+        *values, low=min(*values[0], *values[1], *(low for low, _ in spans)),
+        high=max(*values[0], *values[1], *(high for _, high in spans)),
+        noise=math.hypot(*noise) / math.sqrt(2),
+    ).to_dict()
+    return {
+        "probability_of_improvement": found.pop("improvement"),
+        "difference": {"value": found.pop("difference"), **found},
+    }
 
 
 def aggregates(places: Sequence[Place]) -> list[dict[str, Any]]:
@@ -84,15 +111,18 @@ def aggregates(places: Sequence[Place]) -> list[dict[str, Any]]:
 
 
 def _aggregate(env: str | None, method: str, places: Sequence[Place]) -> dict[str, Any]:
-    strata = [measures.final_scores(group) for _, group in places]
+    strata = [finals.final_scores(group) for _, group in places]
+    spans = [measures.span(group, "score") for _, group in places]
+    low = min(*(low for low, _ in spans), *np.concatenate(strata))
+    high = max(*(high for _, high in spans), *np.concatenate(strata))
     row: dict[str, Any] = {
         "settings": [described["setting"] for described, _ in places],
         "n": sum(map(len, strata)),
     }
     for name in estimators.AGGREGATES:
         rng = np.random.default_rng(derive(0, "aggregate", env, method, name))
-        row[name] = estimate(strata, name, rng=rng).to_dict()
-    shares = estimators.performance_profile(np.concatenate(strata), measures.PROFILE)
+        row[name] = estimate(strata, name, low=low, high=high, rng=rng).to_dict()
+    shares = estimators.performance_profile(np.concatenate(strata), finals.PROFILE)
     return {**row, "profile": [float(f"{share:.6g}") for share in shares]}
 
 

@@ -1,16 +1,22 @@
-"""Statistics over the runs of an algorithm: aggregates, and intervals that hold for few runs.
+"""Statistics over runs: aggregates, and intervals that hold for few runs of which some may fail.
 
 Runs are the unit here: each gives one number (its held-out score, say, itself a mean over
-episodes: :mod:`colllm_bench.evaluation.intervals` has that level's intervals, and the two are
-    never mixed).
+episodes: :mod:`colllm_bench.evaluation.intervals` has that level's intervals, and
+:mod:`~colllm_bench.leaderboard.statistics.held_out_tasks` says what the tasks add).
 Runs of one setting are a *stratum*; an aggregate over several settings resamples runs within
 each (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
 precipice", whose aggregates these are; rliable's numbers are in
 tests/leaderboard/test_estimators.py).
 
 The intervals are not rliable's: a percentile bootstrap never leaves the range of the sample, and
-covers 75% at three runs where it says 95%. Here a standard error, from the formula for a mean and
-from a stratified bootstrap for the rest, is stretched by Student's t and by :func:`widening`.
+covers 75% at three runs where it says 95%. Here an interval is the wider of two, on each side:
+
+* *the runs that were seen*: a standard error, from the formula for a mean and from a stratified
+  bootstrap for the rest, stretched by Student's t and by :func:`widening`. It is never smaller
+  than what the measurement alone would give (``noise``, ``grid``).
+* *runs of a kind that was not seen* (:func:`unseen_share`): a share of runs may end at the far
+  end of what is possible, and a few runs show no sign of it.
+
 docs/statistics.md has the measured coverage.
 """
 
@@ -24,12 +30,16 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
+from colllm_bench.errors import ConfigError
+from colllm_bench.evaluation import intervals
 from colllm_bench.evaluation.intervals import t_quantile
 
 LEVEL = 0.95
 REPETITIONS = 2000
 FEW = 5
 """Fewer runs than this are flagged."""
+PRIOR = 9
+"""Runs without a surprise that are imagined beside those seen: one run in ten, a priori."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,6 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def clipped(self, low: float, high: float) -> Estimate:
-        """With the interval cut to the possible range (0 to 1 for a share)."""
-        if self.low is None:
-            return self
-        return Estimate(self.value, max(low, self.low), min(high, self.high), self.n)
 
 
 # -- aggregates: all of [..., n] along the last axis
@@ -92,10 +96,35 @@ def half_width(error: float, freedom: int, level: float = LEVEL) -> float:
     return t_quantile(0.5 + level / 2, freedom) * widening(freedom + 1) * error
 
 
+def unseen_share(n: int, level: float = LEVEL) -> float:
+    """The share of runs of a kind that n runs do not show, at most.
+
+    The upper quantile of its posterior Beta(1, n + 9): the prior Beta(1, 9) has mean 0.1, and n
+    runs without a surprise came since. 0.26 at 3 runs, 0.23 at 5, 0.18 at 10. A prior is a
+    choice: :func:`unseen_rate` is what the n runs can exclude without one.
+    """
+    return intervals.unseen_share(n + PRIOR, level)
+
+
+def unseen_rate(n: int, level: float = LEVEL) -> float:
+    """The rate of failures below which n runs without one are no surprise (probability 5%): 0.63
+    at 3 runs, 0.45 at 5, 0.26 at 10. No interval of n equal runs excludes it by itself."""
+    return 1.0 - (1 - level) ** (1 / n)
+
+
+def measured_variance(values: np.ndarray, floor: float = 0.0) -> np.ndarray:
+    """Variance over runs ([n, ...] along the first axis), at least that of the measurement."""
+    return np.maximum(values.var(0, ddof=1), floor)
+
+
 def estimate(
-    strata: np.ndarray | Sequence[np.ndarray],
+    values: Sequence[float] | np.ndarray | Sequence[np.ndarray],
     aggregate: str = "mean",
     *,
+    low: float = 0.0,
+    high: float = 1.0,
+    grid: float = 0.0,
+    noise: float = 0.0,
     rng: np.random.Generator | None = None,
     level: float = LEVEL,
     repetitions: int = REPETITIONS,
@@ -103,31 +132,104 @@ def estimate(
     """An aggregate over runs, with its interval.
 
     Args:
-        strata: [n] values of one setting's runs, or a list of such.
+        values: [n] of one setting's runs, or a list of such arrays, one a setting.
         aggregate: a name of :data:`AGGREGATES`.
+        low, high: the range that a run cannot leave. Where it is unbounded on a side (infinite),
+            nothing is known of runs that were not seen, and the interval is of those seen only.
+        grid: the step in which a value is measured (episodes of an iteration, say).
+        noise: standard deviation of a run's value by its own measurement.
         rng: for the bootstrap of ``median`` and ``iqm``.
 
     Returns:
-        Without an interval where a stratum has a single run: there is nothing to measure the
-        spread of runs with.
+        Within ``low`` and ``high``, and never of zero width. Without an interval where a stratum
+        has a single run (nothing measures the spread of runs), or where all runs are equal and
+        neither range, nor grid, nor noise is known.
+
+    Raises:
+        ConfigError: a value outside of the range, no values, or an unknown aggregate.
     """
-    strata = [strata] if isinstance(strata, np.ndarray) else [np.asarray(s) for s in strata]
-    values = np.concatenate(strata)
-    point = float(AGGREGATES[aggregate](values))
-    freedom = sum(len(stratum) - 1 for stratum in strata)
+    if aggregate not in AGGREGATES:
+        raise ConfigError(
+            f"no aggregate {aggregate!r}", allowed=", ".join(AGGREGATES), fix="name one of these"
+        )
+    strata = strata_of(values, low, high)
+    together = np.concatenate(strata)
+    point, n = float(AGGREGATES[aggregate](together)), len(together)
     if min(map(len, strata)) < 2:
-        return Estimate(point, n=len(values))
+        return Estimate(point, n=n)
+    floor, freedom = noise**2 + grid**2 / 12, n - len(strata)
     if aggregate in ("mean", "optimality_gap"):
         # Cutting scores off at the target can only bring them closer together, so the mean's
         # error bounds the gap's; the gap's own would be 0 where all runs seen lie above.
-        error = math.sqrt(sum(len(s) * s.var(ddof=1) for s in strata)) / len(values)
+        error = math.sqrt(sum(len(s) * float(measured_variance(s, floor)) for s in strata)) / n
     else:
         draws = AGGREGATES[aggregate](resampled(strata, rng, repetitions))
         # A resample's spread is that of n - 1 degrees of freedom spread over n.
-        error = float(draws.std()) * math.sqrt(len(values) / freedom)
+        error = max(float(draws.std()) * math.sqrt(n / freedom), math.sqrt(floor / n))
+    if aggregate == "optimality_gap":  # 1 less a mean of scores cut off at 1
+        strata, high = [np.minimum(s, 1.0) for s in strata], min(high, 1.0)
+        point = 1.0 - point
+    trimmed = {"iqm": (n // 4) / n, "median": 0.5}.get(aggregate, 0.0)
     half = half_width(error, freedom, level)
-    result = Estimate(point, point - half, point + half, len(values))
-    return result.clipped(0.0, math.inf) if aggregate == "optimality_gap" else result
+    down, up = (max(half, far) for far in _unseen(strata, low, high, trimmed, level))
+    ends = max(low, point - down), min(high, point + up)
+    rounding = 1e-12 * max(1.0, abs(point))  # how far equal floats may seem to differ
+    result = Estimate(point, *(ends if ends[1] - ends[0] > rounding else ()), n=n)
+    return _gap(result) if aggregate == "optimality_gap" else result
+
+
+def _gap(score: Estimate) -> Estimate:
+    """The gap to 1 of an estimated score."""
+    if score.low is None:
+        return Estimate(1.0 - score.value, n=score.n)
+    return Estimate(1.0 - score.value, 1.0 - score.high, 1.0 - score.low, score.n)
+
+
+def _unseen(
+    strata: Sequence[np.ndarray], low: float, high: float, trimmed: float, level: float
+) -> tuple[float, float]:
+    """How far (down, up) runs that were not seen may lie from an aggregate of those seen that
+    cuts off a share ``trimmed`` at each end; strata are combined as independent errors are."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return 0.0, 0.0
+    n, squares = sum(map(len, strata)), [0.0, 0.0]
+    for stratum in strata:
+        share = max(0.0, unseen_share(len(stratum), level) - trimmed)
+        share *= 0.0 if trimmed >= 0.5 else 1 / (1 - 2 * trimmed)
+        middle = float(stratum.mean())
+        for side, far in enumerate((middle - low, high - middle)):
+            squares[side] += (len(stratum) / n * share * far) ** 2
+    return math.sqrt(squares[0]), math.sqrt(squares[1])
+
+
+def band(
+    values: np.ndarray, low: float = 0.0, high: float = 1.0, level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """([P] low, [P] high) of the means of [n, P] values, n > 1: :func:`estimate` at each of P
+    points of a curve (not for the curve as a whole)."""
+    n, middle = len(values), values.mean(0)
+    half = half_width(1.0, n - 1, level) * np.sqrt(measured_variance(values) / n)
+    share = unseen_share(n, level) if math.isfinite(low) and math.isfinite(high) else 0.0
+    down = np.maximum(half, share * (middle - low) if share else 0.0)
+    up = np.maximum(half, share * (high - middle) if share else 0.0)
+    return np.maximum(middle - down, low), np.minimum(middle + up, high)
+
+
+def strata_of(values: Any, low: float, high: float) -> list[np.ndarray]:
+    """The values as arrays, one a setting, once they are known to be usable."""
+    nested = not isinstance(values, np.ndarray) and len(values) and np.ndim(values[0]) == 1
+    strata = [np.asarray(s, dtype=float) for s in (values if nested else [values])]
+    if not all(stratum.ndim == 1 and len(stratum) for stratum in strata):
+        raise ConfigError("an estimate of no runs", allowed="one number a run, at least one run",
+                          fix="pass [n] values or a list of such arrays")
+    rounding = 1e-9 * (high - low) if math.isfinite(high - low) else 0.0
+    for value in np.concatenate(strata):
+        if not low - rounding <= value <= high + rounding:
+            raise ConfigError(
+                f"a run's value {value:g} is outside of its range", allowed=f"{low:g} to {high:g}",
+                fix="pass low and high, -inf and inf where the range is not known",
+            )
+    return [np.clip(stratum, low, high) for stratum in strata]
 
 
 def resampled(
@@ -152,14 +254,6 @@ def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> tuple[float
     return float(low), float(high)
 
 
-def _solve(function: Callable[[float], float], low: float = 0.0, high: float = 1.0) -> float:
-    """Where a growing function crosses 0, by bisection."""
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if function(middle) < 0 else (low, middle)
-    return (low + high) / 2
-
-
 def performance_profile(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """[T] share of runs that score more than each threshold (Dolan and More 2002)."""
     return (np.asarray(values)[None, :] > np.asarray(thresholds)[:, None]).mean(1)
@@ -173,49 +267,3 @@ def profile_band(
     bounds = [clopper_pearson(k, n, level) for k in range(n + 1)]
     counts = (np.asarray(values)[None, :] > np.asarray(thresholds)[:, None]).sum(1)
     return tuple(np.array([bounds[count][side] for count in counts]) for side in (0, 1))
-
-
-# -- one algorithm against another
-
-
-def superiority(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Share of pairs (one run of each) in which ours is better; ties count a half: Mann and
-    Whitney's U over mn, rliable's probability of improvement."""
-    difference = np.asarray(ours)[:, None] - np.asarray(theirs)[None, :]
-    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
-
-
-def probability_of_improvement(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]], level: float = LEVEL
-) -> Estimate:
-    """That a run of ours beats one of theirs on a random setting, with its interval.
-
-    Args:
-        pairs: for each setting, the scores of our runs and of theirs.
-
-    Returns:
-        The mean over settings. Each setting's interval inverts the score test with Hanley and
-        McNeil's variance (Newcombe 2006, method 5), which has a width even where every run of
-        one beats every run of the other; they are combined by MOVER (Donner and Zou 2012).
-    """
-    thetas = [superiority(*pair) for pair in pairs]
-    bounds = [_newcombe(t, len(a), len(b), level) for t, (a, b) in zip(thetas, pairs)]
-    point = sum(thetas) / len(thetas)
-    down = math.sqrt(sum((t - low) ** 2 for t, (low, _) in zip(thetas, bounds))) / len(thetas)
-    up = math.sqrt(sum((high - t) ** 2 for t, (_, high) in zip(thetas, bounds))) / len(thetas)
-    n = sum(min(len(a), len(b)) for a, b in pairs)
-    return Estimate(point, max(0.0, point - down), min(1.0, point + up), n)
-
-
-def _newcombe(theta: float, m: int, n: int, level: float) -> tuple[float, float]:
-    z = t_quantile(0.5 + level / 2, max(1, m + n - 2))
-
-    def beyond(p: float) -> float:
-        middle = (m + n) / 2 - 1
-        spread = p * (1 - p) * (1 + middle * ((1 - p) / (2 - p) + p / (1 + p))) / (m * n)
-        return z * math.sqrt(spread) - abs(p - theta)
-
-    # Within the interval `beyond` is positive; towards 0 and 1 it turns negative, once.
-    low = 0.0 if theta <= 0 else _solve(beyond, 0.0, theta)
-    high = 1.0 if theta >= 1 else _solve(lambda p: -beyond(p), theta, 1.0)
-    return low, high

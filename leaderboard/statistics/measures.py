@@ -1,4 +1,4 @@
-"""The numbers of one group: finals, curves, samples to thresholds.
+"""The numbers of one group while it trains: curves, samples to thresholds.
 
 Two levels, never mixed: *episodes* within a run (each run's own held-out interval stands beside
 its value), and *runs* within the group (every estimate here, n being the number of runs).
@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from colllm_bench.leaderboard.data.collection import Group, Run
-from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics import estimators, held_out_tasks
 from colllm_bench.leaderboard.statistics import training_curves as curves
 from colllm_bench.leaderboard.statistics.estimators import estimate
+from colllm_bench.leaderboard.statistics.samples import Samples, crossing
 from colllm_bench.seeding import derive
 
 POINTS = 100
 """Most points of a curve in ``data.json``."""
-PROFILE = np.round(np.linspace(0.0, 1.0, 51), 2)
-"""Scores at which performance profiles are taken."""
-
-SHARES = frozenset({"success"})
-"""Measures that lie between 0 and 1."""
 
 
 def generator(group: Group, what: str) -> np.random.Generator:
@@ -45,6 +42,16 @@ def main_measure(group: Group) -> str:
     if all(run.references for run in group.runs):
         return "score"
     return "success" if all("success" in run.metrics for run in group.runs) else "return"
+
+
+def summaries(group: Group) -> list[dict[str, Any]]:
+    return [run.summary for run in group.runs]
+
+
+@lru_cache(maxsize=256)
+def span(group: Group, measure: str) -> tuple[float, float]:
+    """The range that a run of the group cannot leave."""
+    return held_out_tasks.span(summaries(group), measure)
 
 
 # -- curves
@@ -100,7 +107,7 @@ def group_curves(
     smoothed_curves: dict[str, Any] = {
         "x": {
             unit: None if any(x is None for x in each)
-            else _listed(np.mean([x[picks] for x in each], axis=0))
+            else listed(np.mean([x[picks] for x in each], axis=0))
             for unit, each in xs.items()
         },
         "measures": {},
@@ -113,119 +120,57 @@ def group_curves(
             curves.smooth(run.metrics["episodes"], values)[picks]
             for run, values in zip(group.runs, raw)
         ])
-        smoothed_curves["measures"][measure] = _band(smoothed, measure)
+        smoothed_curves["measures"][measure] = _band(
+            smoothed, *span(group, measure)
+        )
     return smoothed_curves
 
 
-def _band(smoothed: np.ndarray, measure: str) -> dict[str, Any]:
-    middle, n = smoothed.mean(0), len(smoothed)
-    low = high = None
-    if n > 1:
-        half = estimators.half_width(1.0, n - 1) * smoothed.std(0, ddof=1) / math.sqrt(n)
-        low, high = middle - half, middle + half
-        if measure in SHARES:
-            low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+def _band(smoothed: np.ndarray, low: float, high: float) -> dict[str, Any]:
+    lows = highs = None
+    if len(smoothed) > 1:
+        lows, highs = estimators.band(
+            smoothed, min(low, smoothed.min()), max(high, smoothed.max())
+        )
     return {
-        "mean": _listed(middle), "low": _listed(low), "high": _listed(high),
-        "seeds": [_listed(seed) for seed in smoothed],
+        "mean": listed(smoothed.mean(0)), "low": listed(lows), "high": listed(highs),
+        "seeds": [listed(seed) for seed in smoothed],
     }
 
 
-def _listed(values: np.ndarray | None) -> list[float] | None:
+def listed(values: np.ndarray | None) -> list[float] | None:
     return None if values is None else [float(f"{value:.6g}") for value in values.tolist()]
-
-
-# -- finals
-
-
-def final_seeds(group: Group, measure: str) -> dict[str, Any] | None:
-    """The trained teams on held-out tasks.
-
-    Returns:
-        ``seeds`` (``value``, ``low``, ``high``, ``n`` of each run: over its episodes) and
-        ``untrained`` (mean over runs of the untrained team); None where a run lacks the measure.
-    """
-    trained = _trained(group, measure)
-    if trained is None:
-        return None
-    untrained = [run.summary[measure].get("untrained", {}).get("mean") for run in group.runs]
-    return {
-        "seeds": [
-            {"value": result["mean"], **{key: result.get(key) for key in ("low", "high", "n")}}
-            for result in trained
-        ],
-        "untrained": None if None in untrained else float(np.mean(untrained)),
-    }
-
-
-def final(measure: str, aggregate: str) -> Callable[[Group], dict[str, Any] | None]:
-    """The statistic: an aggregate over runs of the trained teams' held-out results."""
-
-    def statistic(group: Group) -> dict[str, Any] | None:
-        trained = _trained(group, measure)
-        if trained is None:
-            return None
-        values = np.array([result["mean"] for result in trained], dtype=float)
-        result = estimate(values, aggregate, rng=generator(group, f"{measure}/{aggregate}"))
-        if measure in SHARES:
-            result = result.clipped(0, 1)
-        if aggregate == "optimality_gap":
-            values = 1.0 - np.minimum(values, 1.0)  # each run's own gap
-        return {**result.to_dict(), "seeds": values.tolist()}
-
-    return statistic
-
-
-def _trained(group: Group, measure: str) -> list[dict[str, Any]] | None:
-    """Each run's summary of its trained team; None where a run has none."""
-    trained = [run.summary.get(measure, {}).get("trained") for run in group.runs]
-    if any(result is None or number(result.get("mean")) is None for result in trained):
-        return None
-    return trained
-
-
-def final_scores(group: Group) -> np.ndarray | None:
-    """[n] each run's held-out value of :func:`main_measure`."""
-    trained = _trained(group, main_measure(group))
-    if trained is None:
-        return None
-    return np.array([result["mean"] for result in trained], dtype=float)
-
-
-def profile(group: Group) -> dict[str, Any] | None:
-    """Share of runs whose held-out score is above each of :data:`PROFILE`, with its band."""
-    if main_measure(group) != "score":
-        return None
-    values = final_scores(group)
-    low, high = estimators.profile_band(values, PROFILE)
-    shares = estimators.performance_profile(values, PROFILE)
-    return {"shares": _listed(shares), "low": _listed(low), "high": _listed(high)}
 
 
 # -- samples
 
 
-def samples(group: Group, threshold: float, unit: str) -> curves.Samples | None:
+def samples(group: Group, threshold: float, unit: str) -> Samples | None:
     """What each run used until its smoothed training curve was at the threshold."""
     measure = main_measure(group)
     if measure == "return":
         return None  # without references a threshold would mean something else in every setting
-    used, got_there = [], []
+    used, reached, budgets, steps = [], [], [], []
     for run in group.runs:
         values, x = curve(run, measure), counts(run, unit)
-        if values is None or x is None or not np.isfinite(values).all():
+        if values is None or x is None or not np.isfinite(values).all() or x[0] <= 0:
             return None
-        index = curves.reached(run.metrics["episodes"], values, threshold)
-        used.append(float(x[-1 if index is None else index]))
-        got_there.append(index is not None)
-    return curves.Samples(tuple(used), tuple(got_there))
+        place = crossing(run.metrics["episodes"], values, threshold)
+        budgets.append(float(x[-1]))
+        steps.append(float(x[-1]) / len(x))
+        reached.append(place is not None)
+        used.append(
+            float(x[-1]) if place is None else float(np.interp(place, np.arange(len(x)), x))
+        )
+    return Samples(tuple(used), tuple(reached), tuple(budgets), max(steps))
 
 
 def samples_to(threshold: float, unit: str) -> Callable[[Group], dict[str, Any] | None]:
     """The statistic: what runs used of ``unit`` until they were at the threshold.
 
     An estimate with ``reached`` (of each seed: where it did not get there, its value is the
-    budget) and ``bound``: ``exact``, or ``at least`` where a run did not get there.
+    budget) and ``bound``: ``exact`` where all runs got there, ``restricted`` (to the budget) where
+    some did, ``at least`` (the budget) where none did.
     """
 
     def statistic(group: Group) -> dict[str, Any] | None:
@@ -234,7 +179,7 @@ def samples_to(threshold: float, unit: str) -> Callable[[Group], dict[str, Any] 
             **needed.estimate().to_dict(),
             "seeds": list(needed.values),
             "reached": list(needed.reached),
-            "bound": "exact" if needed.exact else "at least",
+            "bound": needed.bound,
         }
 
     return statistic
@@ -248,9 +193,12 @@ def aggregate_over_runs(
 
     Args:
         values: of each run.
-        low, high: the possible range; the interval is cut to it.
+        low, high: the possible range, as for
+            :func:`~colllm_bench.leaderboard.statistics.estimators.estimate`; where a run is
+            outside of it, the range goes so far.
     """
     values = [number(value) for value in values]
     if not values or None in values:
         return None
-    return {"seeds": values, **estimate(np.array(values)).clipped(low, high).to_dict()}
+    found = estimate(np.array(values), low=min(low, *values), high=max(high, *values))
+    return {"seeds": values, **found.to_dict()}

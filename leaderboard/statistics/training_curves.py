@@ -1,4 +1,4 @@
-"""Numbers of training curves: samples to a threshold, area, dispersion and risk.
+"""Numbers of training curves: smoothing, area, dispersion and risk.
 
 Pure functions of arrays. A *curve* is [I] values, one an iteration, with [I] growing counts of
 episodes beside it.
@@ -6,13 +6,9 @@ episodes beside it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-
-from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, half_width
 
 SMOOTHING = 320
 """Episodes that a smoothed point looks back on."""
@@ -38,83 +34,6 @@ def smooth(episodes: np.ndarray, values: np.ndarray, look_back: int = SMOOTHING)
 def area_under(episodes: np.ndarray, values: np.ndarray) -> float:
     """Mean over all training episodes: the area under the curve, divided by the budget."""
     return float((values * np.diff(episodes, prepend=0)).sum() / episodes[-1])
-
-
-# -- samples to a threshold
-
-
-def reached(
-    episodes: np.ndarray, values: np.ndarray, threshold: float, look_back: int = SMOOTHING
-) -> int | None:
-    """The first iteration at which the smoothed curve is at ``threshold`` or above, of those
-    that look back on a whole window; None where it never is."""
-    whole = episodes >= min(look_back, episodes[-1])
-    indices = np.flatnonzero(whole & (smooth(episodes, values, look_back) >= threshold))
-    return int(indices[0]) if len(indices) else None
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What runs needed, of which some may be censored.
-
-    Attributes:
-        values: what each run needed, or its whole budget where it never got there.
-        reached: whether it got there.
-    """
-
-    values: tuple[float, ...]
-    reached: tuple[bool, ...]
-
-    @property
-    def exact(self) -> bool:
-        return all(self.reached)
-
-    @property
-    def typical(self) -> float:
-        """The geometric mean; with censored runs a lower bound of it."""
-        return math.exp(sum(map(math.log, self.values)) / len(self.values))
-
-    def estimate(self, level: float = LEVEL) -> Estimate:
-        """The geometric mean with its interval (on the logarithm); no interval where a run is
-        censored or alone."""
-        n = len(self.values)
-        if not self.exact or n < 2:
-            return Estimate(self.typical, n=n)
-        error = float(np.log(self.values).std(ddof=1)) / math.sqrt(n)
-        factor = math.exp(half_width(error, n - 1, level))
-        return Estimate(self.typical, self.typical / factor, self.typical * factor, n)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times the samples of another an algorithm needs.
-
-    ``bound`` is ``exact``, ``at least`` (runs of ours are censored), ``at most`` (runs of the
-    other are), or ``unknown`` (both: then ``value`` is None).
-    """
-
-    value: float | None
-    bound: str
-    low: float | None = None
-    high: float | None = None
-
-
-def sample_ratio(ours: Samples, theirs: Samples, level: float = LEVEL) -> Ratio:
-    """Ratio of geometric means; an interval (Welch's, on the logarithm) where it is exact."""
-    if not (ours.exact or theirs.exact):
-        return Ratio(None, "unknown")
-    value = ours.typical / theirs.typical
-    if not (ours.exact and theirs.exact):
-        return Ratio(value, "at most" if ours.exact else "at least")
-    if min(len(ours.values), len(theirs.values)) < 2:
-        return Ratio(value, "exact")
-    parts = [(np.log(s.values).var(ddof=1) / len(s.values), len(s.values)) for s in (ours, theirs)]
-    variance = sum(part for part, _ in parts)
-    if variance == 0:
-        return Ratio(value, "exact", value, value)
-    freedom = variance**2 / sum(part**2 / (n - 1) for part, n in parts)
-    factor = math.exp(half_width(math.sqrt(variance), max(1, int(freedom)), level))
-    return Ratio(value, "exact", value / factor, value * factor)
 
 
 # -- dispersion and risk (Chan et al. 2020, "Measuring the reliability of reinforcement learning

@@ -15,14 +15,15 @@ import numpy as np
 
 from colllm_bench.leaderboard.data.collection import Group
 from colllm_bench.leaderboard.data.run_reader import Run
-from colllm_bench.leaderboard.statistics import training_curves
+from colllm_bench.leaderboard.statistics import held_out_tasks, training_curves
+from colllm_bench.leaderboard.statistics.finals import final_scores, task_table
 from colllm_bench.leaderboard.statistics.measures import (
     aggregate_over_runs,
     curve,
-    final_scores,
     main_measure,
     number,
     seconds_of,
+    span,
 )
 
 Statistic = Callable[[Group], "dict[str, Any] | float | None"]
@@ -35,7 +36,7 @@ def per_run(
 
     Args:
         value: the number of one run, None where the run does not record it.
-        low, high: the possible range; the interval is cut to it.
+        low, high: the possible range.
     """
     return lambda group: aggregate_over_runs([value(run) for run in group.runs], low, high)
 
@@ -95,7 +96,7 @@ def area_under_curve(group: Group) -> dict[str, Any] | None:
     return lines and aggregate_over_runs([
         training_curves.area_under(run.metrics["episodes"], line)
         for run, line in zip(group.runs, lines)
-    ])
+    ], *span(group, main_measure(group)))
 
 
 # -- the final results
@@ -113,7 +114,8 @@ def std_across_runs(group: Group) -> float | None:
 
 def std_error_of_episodes(group: Group) -> float | None:
     """Root mean square over runs of the standard error that a run's final value has because it
-    plays only so many held-out episodes: how far runs differ by that alone."""
+    plays only so many held-out episodes, each on another task. Of other tasks, that is: runs of a
+    group play the same ones, so this is no part of their spread, and may be larger than it."""
     measure, squares = main_measure(group), []
     for run in group.runs:
         returns = run.held_out("trained")
@@ -125,6 +127,19 @@ def std_error_of_episodes(group: Group) -> float | None:
         scale = run.references[1] - run.references[0] if measure == "score" else 1.0
         squares.append(float(returns.var(ddof=1)) / len(returns) / scale**2)
     return math.sqrt(sum(squares) / len(squares))
+
+
+def std_error_of_tasks(group: Group) -> float | None:
+    """Standard error that the mean over runs has because the held-out tasks, the same for all,
+    are a sample."""
+    table = task_table(group, main_measure(group))
+    return None if table is None else held_out_tasks.task_error(*table)
+
+
+def std_error_of_runs(group: Group) -> float | None:
+    """Standard error of the mean over runs on these tasks."""
+    spread = std_across_runs(group)
+    return None if spread is None else spread / math.sqrt(len(group.runs))
 
 
 def invalid_share(group: Group) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from colllm_bench.leaderboard.submissions.differences import describe_difference
 from colllm_bench.leaderboard.submissions.document import DOCUMENT, TeamResults, check_type
 from colllm_bench.leaderboard.submissions.reading import Submission, read_json
 from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission, digest_of, sha256
+from colllm_bench.leaderboard.submissions.training_record import record_faults
 from colllm_bench.runs import files
 
 ROUNDING = 1e-6
@@ -129,7 +130,7 @@ def _run_faults(submission: Submission, run: dict[str, Any]) -> Iterator[str]:
         yield f"seed{seed}/config.json is of version {str(recorded.get('version'))[:40]}"
     yield from _adapter_faults(submission, seed)
     yield from _summary_faults(submission, run)
-    yield from _metrics_faults(submission, seed)
+    yield from record_faults(submission, seed)
 
 
 def _adapter_faults(submission: Submission, seed: int) -> Iterator[str]:
@@ -167,6 +168,8 @@ def _summary_faults(submission: Submission, run: dict[str, Any]) -> Iterator[str
         return
     expected = files.plain(summarize_teams(config, summary["held_out"]))
     expected |= {"parameters": summary["parameters"]}
+    if isinstance(summary.get("provenance"), dict):  # the environment's own, of the jail and data
+        expected["provenance"] = summary["provenance"]
     yield from describe_differences(
         expected, summary, f"seed {seed}: ", "its own episodes give", relative=ROUNDING
     )
@@ -187,22 +190,10 @@ def _check_held_out(teams: Any, episodes: int) -> None:
                 )
 
 
-def _metrics_faults(submission: Submission, seed: int) -> Iterator[str]:
-    """The training's lines against the settings: as many, of as many episodes."""
-    config = submission.configs[seed]
-    rows = files.read_lines(submission.folder / f"seed{seed}" / "metrics.jsonl")
-    if len(rows) != config.iterations:
-        yield f"seed {seed}: metrics.jsonl has {len(rows)} whole lines, not {config.iterations}"
-    for k, row in enumerate(rows):
-        if (row.get("iteration"), row.get("episodes")) != (k, (k + 1) * config.batch):
-            yield f"seed {seed}: line {k + 1} of metrics.jsonl is of another batch or iteration"
-            return
-
-
 def _result_faults(data: dict[str, Any]) -> Iterator[str]:
     try:
         expected = schema.result_of([run["summary"] for run in data["runs"]])
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return  # the summaries' own faults say more
     yield from describe_differences(
         expected, data["result"], "result.", "its runs give", relative=ROUNDING

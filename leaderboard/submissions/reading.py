@@ -33,8 +33,8 @@ from colllm_bench.options import check_values
 
 LIMITS = {
     "submission.json": JSON_LIMIT, "config.json": MIB, "environment.json": MIB,
-    "summary.json": JSON_LIMIT, "adapter_config.json": MIB, "metrics.jsonl": 256 * MIB,
-    "timing.jsonl": 256 * MIB, "adapter_model.safetensors": 1024 * MIB,
+    "summary.json": JSON_LIMIT, "adapter_config.json": MIB, "metrics.jsonl": 64 * MIB,
+    "timing.jsonl": 64 * MIB, "adapter_model.safetensors": 1024 * MIB,
     "model.safetensors": 8192 * MIB, "README.md": MIB,
 }
 """Longest file of each name, in bytes."""
@@ -99,6 +99,21 @@ def read_submission(path: str | Path) -> Submission:
     seeds = [run["seed"] for run in data["runs"]]
     configs = {seed: _config_of(folder, seed) for seed in seeds}
     return Submission(folder, data, configs, agents)
+
+
+def recorded_environments(path: Path) -> list[dict[str, Any]]:
+    """What the runs of a submission say of their machines, before anything is loaded or
+    checked; none of a submission that cannot be read."""
+    document = path / DOCUMENT if path.is_dir() else path
+    try:
+        data = parse_json(read_bytes(document, DOCUMENT, JSON_LIMIT), DOCUMENT)
+    except InvalidSubmission:
+        return []
+    runs = data.get("runs") if isinstance(data, dict) else None
+    return [
+        run["environment"] for run in (runs if isinstance(runs, list) else [])
+        if isinstance(run, dict) and isinstance(run.get("environment"), dict)
+    ]
 
 
 def _config_of(folder: Path, seed: int) -> RunConfig:

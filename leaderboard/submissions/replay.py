@@ -18,6 +18,7 @@ from colllm_bench.evaluation.held_out import evaluate_team, raw_results, referen
 from colllm_bench.runs.naming import agent_folder
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
+from colllm_bench.types import Episode
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Reevaluation:
     Attributes:
         teams: ``held_out``: :func:`colllm_bench.evaluation.held_out.raw_results` by team.
         parameters: :meth:`colllm_bench.models.team_policy.TeamPolicy.parameter_counts`.
+        on_training_tasks: the trained team's results on tasks of the split ``train``.
     """
 
     teams: dict[str, dict[str, Any]]
     parameters: dict[str, int]
+    on_training_tasks: dict[str, Any]
 
 
 def play_again(
@@ -38,10 +41,10 @@ def play_again(
     folder: Path,
     agents: Sequence[str],
     *,
-    split: str = "eval",
     date: str | None = None,
 ) -> Reevaluation:
-    """Load a trained team and evaluate it, the untrained one and the reference teams.
+    """Load a trained team and evaluate it, the untrained one and the reference teams; the trained
+    team on as many training tasks too.
 
     Args:
         config: of the run, resolved; its ``algo`` decides only whether one controller acts for all.
@@ -49,20 +52,43 @@ def play_again(
             (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
         agents: their names, as the environment has them.
         date: the run's, by its ``environment.json``: what chat templates print as today's.
-        split: ``train`` plays the trained team alone, on tasks that are not held out.
 
     Raises:
         ConfigError: the files are no team of this model and these settings.
     """
-    team = _build(config, agents, datetime.date.fromisoformat(date) if date else None)
-    teams = {}
-    if split == "eval":
-        teams["untrained"] = raw_results(evaluate_team(config, team))
+    team = _build(config, agents, _day(date))
+    teams = {"untrained": raw_results(evaluate_team(config, team))}
     _load(team, folder)
-    teams["trained"] = raw_results(evaluate_team(config, team, split=split))
-    if split == "eval":
-        teams |= {name: raw_results(played) for name, played in reference_teams(config).items()}
-    return Reevaluation(teams, team.parameter_counts())
+    teams["trained"] = raw_results(evaluate_team(config, team))
+    teams |= {name: raw_results(played) for name, played in reference_teams(config).items()}
+    training = raw_results(evaluate_team(config, team, split="train"))
+    return Reevaluation(teams, team.parameter_counts(), training)
+
+
+def load_team(config: RunConfig, folder: Path, agents: Sequence[str]) -> Any:
+    """The trained team of a folder; arguments and errors as in :func:`play_again`."""
+    team = _build(config, agents, None)
+    _load(team, folder)
+    return team
+
+
+def play_first_iteration(config: RunConfig, *, date: str | None = None) -> list[Episode]:
+    """The training episodes of iteration 0: those of the untrained team, by the run's seed.
+
+    Args:
+        config, date: as in :func:`play_again`.
+
+    Returns:
+        [``config.batch``] episodes.
+    """
+    from colllm_bench.training.trainer import Trainer
+
+    # Options of the algorithm decide how is learned, not how the first episodes are played.
+    return Trainer(config.replace(algo_options={}), date=_day(date)).play(0)
+
+
+def _day(date: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(date) if date else None
 
 
 def _build(config: RunConfig, agents: Sequence[str], date: datetime.date | None) -> Any:

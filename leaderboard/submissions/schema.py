@@ -23,13 +23,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from colllm_bench import registry
 from colllm_bench.envs.centralized_execution import MASTER
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data.run_reader import PACE, ExcludedRun, Run, read_run
-from colllm_bench.leaderboard.statistics import estimators
+from colllm_bench.leaderboard.statistics import held_out_tasks
 from colllm_bench.leaderboard.submissions.base_model import base_files
 from colllm_bench.leaderboard.submissions.document import SCHEMA
 from colllm_bench.leaderboard.submissions.strict_json import digest_of, sha256
@@ -41,6 +39,8 @@ OF_AN_AGENT = {
     "full": ("model.safetensors",),
 }
 """What it keeps of each agent's folder, by ``tuning``. Tokenizers come with the base model."""
+BLOCK = 10
+"""Declared seeds begin at a multiple of it."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -103,8 +103,9 @@ def _require_one_kind(runs: Sequence[Run]) -> None:
 def missing_seed(seeds: Sequence[int], declared: Sequence[int] | None = None) -> str | None:
     """The fault of a submission's seeds, or None.
 
-    Without a declaration they are 0 to n - 1. Declared ones are consecutive, so that a
-    bad one cannot be dropped unnoticed.
+    Without a declaration they are 0 to n - 1. Declared ones are consecutive and begin at a
+    multiple of :data:`BLOCK`, so that a bad one can be dropped neither from their middle nor
+    from their beginning: 0 cannot become "declared 1:3".
     """
     if len(set(seeds)) < len(seeds) or not seeds:
         return "a seed is there twice" if seeds else "there are no seeds"
@@ -115,6 +116,10 @@ def missing_seed(seeds: Sequence[int], declared: Sequence[int] | None = None) ->
         gap = _first_missing(wanted, range(wanted[0], wanted[0] + len(wanted)))
         if gap is not None:
             return f"the declared seeds {_listed(wanted)} leave out {gap}"
+        if wanted[0] % BLOCK:
+            return (f"seed {wanted[0] - wanted[0] % BLOCK} is missing: declared seeds begin at 0, "
+                    f"{BLOCK}, {2 * BLOCK}, ..., not at {wanted[0]}, where earlier ones could have "
+                    "been dropped")
     missing = _first_missing(seeds, wanted)
     if missing is not None:
         return f"seed {missing} is missing: the seeds are {_listed(sorted(seeds))}"
@@ -147,7 +152,8 @@ def document(
     wrong = missing_seed(seeds, declared)
     if wrong:
         raise ConfigError(wrong, allowed="seeds 0 to n - 1, or those of --seeds",
-                          fix="train it, or declare the seeds that you meant: --seeds 10:15")
+                          fix="train it, or declare the seeds that you meant: --seeds "
+                              f"{BLOCK}:{BLOCK + 5}")
     return {
         "schema": SCHEMA,
         "name": name,
@@ -221,7 +227,7 @@ def result_of(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trained teams over the runs: the normalized score, or the return where there is none."""
     measure = "score" if all("trained" in summary["score"] for summary in summaries) else "return"
     values = [summary[measure]["trained"]["mean"] for summary in summaries]
-    estimate = estimators.estimate(np.array(values, dtype=float))
+    estimate = held_out_tasks.over_runs(summaries, measure)
     return {"measure": measure, "values": values, "mean": estimate.value, "low": estimate.low,
             "high": estimate.high}
 

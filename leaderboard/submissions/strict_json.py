@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 MIB = 2**20
 JSON_LIMIT = 32 * MIB
@@ -18,6 +19,8 @@ DIGITS = 25
 """Digits of the longest whole number: longer ones cost time with the square of their length."""
 DEPTH = 24
 """Brackets within brackets."""
+LINE_LIMIT = MIB // 16
+"""Longest line of a file of JSON lines, in bytes."""
 
 
 class InvalidSubmission(Exception):
@@ -121,17 +124,43 @@ def read_bytes(path: Path, name: str, limit: int) -> bytes:
     Raises:
         InvalidSubmission: it is a link, or longer than ``limit`` bytes.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise InvalidSubmission(f"{name} cannot be read: {error.strerror}") from None
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidSubmission(f"{name} is no plain file")
+    with _open(path, name) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise InvalidSubmission(f"{name} is longer than {limit} bytes")
     return data
+
+
+def rows_of(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines, one at a time, so that a reader may stop early.
+
+    Raises:
+        InvalidSubmission: a line that is too long or no object (:func:`parse_json`).
+    """
+    with _open(path, name) as file:
+        for count in itertools.count(1):
+            line = file.readline(LINE_LIMIT + 1)
+            if not line:
+                return
+            if len(line) > LINE_LIMIT:
+                raise InvalidSubmission(f"line {count} of {name} is longer than {LINE_LIMIT} bytes")
+            row = parse_json(line, f"line {count} of {name}")
+            if not isinstance(row, dict):
+                raise InvalidSubmission(f"line {count} of {name} is no object")
+            yield row
+
+
+def _open(path: Path, name: str) -> BinaryIO:
+    """A plain file, to be read. Raises InvalidSubmission if it is a link, or no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise InvalidSubmission(f"{name} cannot be read: {error.strerror}") from None
+    file = open(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise InvalidSubmission(f"{name} is no plain file")
+    return file
 
 
 def sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 
 from colllm_bench.config import RunConfig
+from colllm_bench.objectives import communication
 from colllm_bench.runs.provenance import environment
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.trainer import Trainer
@@ -23,7 +24,7 @@ ALGORITHMS, AGENTS, EPISODES, SEEDS = ("mc", "dc", "cc", "central"), (2, 4, 8, 1
 def bytes_an_episode(algo: str, agents: int, seed: int) -> float:
     config = RunConfig(algo=algo, agents=agents, batch=EPISODES, seed=seed, threads=1)
     trainer = Trainer(resolve(config))
-    return trainer.algorithm.bytes_exchanged(trainer.play(0)) / EPISODES
+    return communication.bytes_exchanged(trainer.algorithm, trainer.play(0)) / EPISODES
 
 
 def main() -> None:

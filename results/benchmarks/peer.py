@@ -132,6 +132,13 @@ def bound(model: str) -> dict:
     return {"gflops_of_matrix_product": speed / 1e9, "agents": rows}
 
 
+def _repeats(count: int) -> str:
+    """What the numbers are, in words: few runs have no median worth the name."""
+    if count == 1:
+        return "of a single run each: no spread is known, so read the ratios as rough"
+    return f"medians of {count} interleaved runs" + (" (few)" if count < 5 else "")
+
+
 def markdown(report: dict) -> list[str]:
     w, b = report["workload"], report["bound"]
     lines = [
@@ -140,8 +147,8 @@ def markdown(report: dict) -> list[str]:
         "",
         f"Game of {w['turns']} turns, growing history: {w['prompt_tokens']} prompt tokens, "
         f"{w['obs_tokens']} observed and {w['new_tokens']} written a turn, {w['items']} episodes, "
-        f"one pass of centralized-critic training (MAAC; `cc` here); CPU ms a sample, medians of "
-        f"{report['repeats']} interleaved runs. updates go one episode at a time; "
+        f"one pass of centralized-critic training (MAAC; `cc` here); CPU ms a sample, "
+        f"{_repeats(report['repeats'])}. Updates go one episode at a time; "
         "`lean` adds activation checkpointing, plays 32 transcripts at a time and has glibc give "
         "freed blocks back at once.",
         "",
@@ -154,7 +161,7 @@ def markdown(report: dict) -> list[str]:
         least = b["agents"].get(r["agents"]) or b["agents"].get(str(r["agents"]))
         lines.append(
             f"| {r['agents']} | {peer['cpu_ms_per_sample']:.0f} | {fast['cpu_ms_per_sample']:.1f} "
-            f"| **{peer['cpu_ms_per_sample'] / fast['cpu_ms_per_sample']:.1f}x** "
+            f"| {peer['cpu_ms_per_sample'] / fast['cpu_ms_per_sample']:.1f}x "
             f"| {lean['cpu_ms_per_sample']:.1f} "
             f"| {peer['cpu_ms_per_sample'] / lean['cpu_ms_per_sample']:.1f}x "
             f"| {least['cpu_ms_per_sample'] if least else float('nan'):.1f} "

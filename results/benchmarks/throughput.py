@@ -130,7 +130,7 @@ def main() -> None:
     group.add_argument("--peer-model", help="a folder made by make_tiny_model.py")
     group.add_argument("--peer-agents", default="2,4,8")
     group.add_argument("--peer-items", type=int, default=16, help="episodes")
-    group.add_argument("--peer-repeats", type=int, default=3)
+    group.add_argument("--peer-repeats", type=int, default=5)
     args = parser.parse_args()
     if args.peer and not (args.peer_python and args.peer_model):
         parser.error("--peer needs --peer-python and --peer-model")

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from colllm_bench.leaderboard.plots.style import styles
-from colllm_bench.leaderboard.statistics.estimators import estimate
+from colllm_bench.leaderboard.statistics.estimators import band
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,12 +55,9 @@ def draw_curves(axes: Axes, env: str, metric: str) -> int:
     for method in METHODS:
         episodes, values = curves(env, method, metric)
         look = {**styles(METHODS)[method], "marker": ""}
-        points = [estimate(column, "mean").clipped(0.0, 1.0) for column in values.T]
-        axes.fill_between(
-            episodes, [p.low for p in points], [p.high for p in points],
-            color=look["color"], alpha=0.13, linewidth=0,
-        )
-        axes.plot(episodes, [p.value for p in points], label=method, linewidth=1.8, **look)
+        low, high = band(values)
+        axes.fill_between(episodes, low, high, color=look["color"], alpha=0.13, linewidth=0)
+        axes.plot(episodes, values.mean(0), label=method, linewidth=1.8, **look)
     return len(values)
 
 

@@ -1,20 +1,18 @@
-"""The README's table of results, between its markers, from the summaries of the reference runs.
+"""The README's tables of results, between their markers, from the reference runs.
 
-    python results/readme/table.py            # writes the table into README.md
+    python results/readme/table.py            # writes both tables into README.md
 
-Each cell is the mean held-out score over runs with the leaderboard's 95% interval, cut to what a
-score can be (0 to 1).
+The first has the report's estimates (docs/statistics.md) of the mean held-out score over runs, on
+the tasks that they played; the second its comparisons of two algorithms.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
-import numpy as np
-
-from colllm_bench.leaderboard.statistics.estimators import estimate
+from colllm_bench.leaderboard.data import read
+from colllm_bench.leaderboard.report_data import build_data
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference"
@@ -23,43 +21,91 @@ ROWS = {
     "writing": "`writing`, 1 draft",
 }
 METHODS = ("mc", "dc", "cc", "central")
-BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->"
+PAIRS = (("mc", "dc"), ("mc", "cc"), ("dc", "cc"))
+THRESHOLD = 0.5
 
 
-def scores(env: str, method: str, team: str) -> list[float]:
-    """The held-out score of each reference run; empty without runs."""
-    paths = sorted((REFERENCE / env / method).glob("default/seed*/summary.json"))
-    return [json.loads(path.read_text())["score"][team]["mean"] for path in paths]
+def cell(group: dict[str, Any] | None) -> str:
+    """Mean and interval of a group's runs, as the table shows them."""
+    if group is None:
+        return ""
+    score = group["metrics"]["score_mean"]
+    if score["low"] is None:
+        return f"{score['value']:.3f} (n = {score['n']})"
+    low, high = (f"{bound:.2f}".replace("1.00", "1") for bound in (score["low"], score["high"]))
+    return f"{score['value']:.3f} ({low} to {high})"
 
 
-def cell(values: list[float]) -> str:
-    """Mean and interval of the runs, as the table shows them."""
-    if len(values) < 2:
-        return f"{values[0]:.3f} (n = 1)" if values else ""
-    point = estimate(np.array(values), "mean").clipped(0.0, 1.0)
-    low, high = (f"{bound:.3f}".replace("1.000", "1") for bound in (point.low, point.high))
-    return f"{point.value:.3f} ({low} to {high})"
+def report() -> dict[str, Any]:
+    return build_data(read(REFERENCE), [THRESHOLD])
 
 
-def table() -> str:
-    """The table in Markdown."""
+def scores(data: dict[str, Any]) -> str:
+    """The table of scores in Markdown."""
+    groups = {(group["env"], group["method"]): group for group in data["groups"]}
     lines = [f"| | untrained team | {' | '.join(f'`{method}`' for method in METHODS)} |"]
     lines.append("|---" * (2 + len(METHODS)) + "|")
     for env, title in ROWS.items():
-        untrained = f"{fmean(scores(env, 'cc', 'untrained')):.3f}"
-        cells = [cell(scores(env, method, "trained")) for method in METHODS]
+        untrained = f"{groups[env, 'cc']['finals']['score']['untrained']:.3f}"
+        cells = [cell(groups.get((env, method))) for method in METHODS]
         lines.append(f"| {title} | {untrained} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
+def difference(test: dict[str, Any], turned: bool) -> str:
+    """``+0.038 (-0.007 to 0.083)``, of the other order where ``turned``."""
+    value, low, high = test["value"], test["low"], test["high"]
+    value, low, high = (-value, -high, -low) if turned else (value, low, high)
+    # Rounded before it is printed, and + 0.0: no "-0.000".
+    return f"{round(value, 3) + 0.0:+.3f} ({low:.3f} to {high:.3f})".replace("+0.000", "0.000")
+
+
+def ratio(test: dict[str, Any], turned: bool) -> str:
+    value, low, high = test["value"], test["low"], test["high"]
+    value, low, high = (1 / value, 1 / high, 1 / low) if turned else (value, low, high)
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def comparisons(data: dict[str, Any]) -> str:
+    """The table of comparisons in Markdown."""
+    names = {group["id"]: (group["env"], group["method"]) for group in data["groups"]}
+    pairs = {}
+    for pair in data["comparisons"]:
+        (env, ours), (_, theirs) = names[pair["a"]], names[pair["b"]]
+        pairs[env, ours, theirs] = pair, False
+        pairs[env, theirs, ours] = pair, True
+    heads = [f"score, `{a}` less `{b}`" for a, b in PAIRS]
+    heads += [f"episodes to {THRESHOLD}, `{a}` over `{b}`" for a, b in PAIRS]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for env in ROWS:
+        found = [pairs[(env, *pair)] for pair in PAIRS]
+        cells = [difference(pair["difference"], turned) for pair, turned in found]
+        cells += [ratio(pair["sample_ratio"][f"{THRESHOLD:g}"], turned) for pair, turned in found]
+        lines.append(f"| `{env}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def blocks() -> dict[str, str]:
+    """Each table between its markers, by the name in them."""
+    data = report()
+    found = {"results": scores(data), "comparisons": comparisons(data)}
+    return {
+        name: f"<!-- {name}: begin -->\n{text}<!-- {name}: end -->" for name, text in found.items()
+    }
+
+
 def main() -> None:
     path = ROOT / "README.md"
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"error: README.md has no {BEGIN.strip()} and {END}; fix: add both lines")
-    path.write_text(before + BEGIN + table() + END + after)
-    print(table(), end="")
+    text = path.read_text()
+    for block in blocks().values():
+        begin, end = block.splitlines()[0], block.splitlines()[-1]
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise SystemExit(f"error: README.md has no {begin} and {end}; fix: add both lines")
+        text = before + block + after
+        print(block)
+    path.write_text(text)
 
 
 if __name__ == "__main__":

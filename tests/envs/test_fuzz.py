@@ -75,6 +75,7 @@ ENVS = {
     "writing": {"agents": 2, "turns": 2},
     "coding": {"agents": 2, "style": "full"},
     "credit": {"agents": 2, "team": "pairs", "luck": 1.0, "noise": 1.0},
+    "classic": {"agents": 2, "game": "dectiger", "style": "full"},
 }
 
 
@@ -88,8 +89,9 @@ def fuzz(name: str, count: int) -> None:
     run()
 
 
-@pytest.mark.parametrize("name, count", [("strategy", 400), ("writing", 200), ("coding", 80),
-                                         ("credit", 200)])
+@pytest.mark.parametrize("name, count", [
+    ("strategy", 400), ("writing", 200), ("coding", 80), ("credit", 200), ("classic", 200),
+])
 def test_any_action_is_played_or_invalid(name, count):
     fuzz(name, count)
 

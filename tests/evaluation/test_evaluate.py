@@ -55,7 +55,7 @@ def test_teams_side_by_side_on_the_same_tasks(tmp_path, capsys):
     returns = {name: team["returns"] for name, team in record["held_out"].items()}
     floor, ceiling = (sum(returns[name]) / 3 for name in ("random", "scripted"))
     scores = [(x - floor) / (ceiling - floor) for x in returns["untrained"]]
-    mean, low, high = mean_interval(scores)
+    mean, low, high = mean_interval(scores, low=min(0.0, *scores), high=max(1.0, *scores))
     assert record["score"]["untrained"] == pytest.approx(
         {"mean": mean, "low": low, "high": high, "n": 3}
     )

@@ -141,7 +141,7 @@ def test_random_scores_0_and_scripted_1():
     assert means == {"trained": 0.5, "untrained": -0.1875, "random": 0.0, "scripted": 1.0}
     assert score["trained"]["n"] == 2
     # An interval is that of the episodes, in units of the distance from random to scripted.
-    _, low, high = mean_interval([0.25, 0.75])
+    _, low, high = mean_interval([0.25, 0.75], low=0.0, high=1.0)
     assert (score["trained"]["low"], score["trained"]["high"]) == pytest.approx((low, high))
 
 

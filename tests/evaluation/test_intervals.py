@@ -7,7 +7,12 @@ import random
 
 import pytest
 
-from colllm_bench.evaluation.intervals import mean_interval, t_quantile, wilson
+from colllm_bench.evaluation.intervals import (
+    mean_interval,
+    t_quantile,
+    unseen_share,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(("successes", "n", "low", "high"), [
@@ -59,7 +64,21 @@ def test_mean_interval_by_hand():
     mean, low, high = mean_interval([1, 2, 3, 4, 5])
     assert mean == 3.0
     assert (low, high) == pytest.approx((3 - 1.963, 3 + 1.963), abs=0.01)
-    assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
+
+
+def test_no_interval_has_zero_width():
+    """Of equal values nothing is known but what the range allows."""
+    assert mean_interval([2.0, 2.0, 2.0]) == (2.0, -math.inf, math.inf)
+    mean, low, high = mean_interval([1.0] * 200, low=0.0, high=1.0)
+    assert (mean, high) == (1.0, 1.0)
+    assert low == pytest.approx(0.98172, abs=1e-5)  # Clopper and Pearson, 200 of 200
+    assert unseen_share(3) == pytest.approx(0.70760, abs=1e-5)  # their 0 of 3
+
+
+def test_intervals_stay_within_the_range():
+    _, low, high = mean_interval([0.1, 0.9, 1.0, 1.0], low=0.0, high=1.0)
+    assert low < 0.75 < high == 1.0
+    assert mean_interval([0.1, 0.9, 1.0, 1.0])[2] > 1.0
 
 
 def test_a_single_value_says_nothing_of_the_spread():

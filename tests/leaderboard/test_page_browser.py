@@ -216,8 +216,12 @@ def test_pairs_and_profiles(browser, built, view):
         rows = page.locator("#more table.plain tbody tr").all_inner_texts()
         pairs = [p for p in view["pairs"] if "agents2" in p["setting"] and "strategy" in p["a"]]
         assert len(rows) == len(pairs) == 3
-        better = pairs[0]["probability_of_improvement"]["value"]
-        assert f"{better * 100:.3g}%" in rows[0]
+        for pair, row in zip(pairs, rows):
+            better = pair["probability_of_improvement"]
+            assert (better is None) == (min(pair["difference"]["n"]) < 5)
+            assert better is None or f"{better['value'] * 100:.3g}%" in row
+            decided = pair["difference"]["smallest_p"] <= 0.05
+            assert ("n too small" in row) != decided
 
 
 # -- all of it

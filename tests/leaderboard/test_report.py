@@ -8,13 +8,17 @@ import json
 import math
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import pytest
 from made_runs import make_run
 from paths import ROOT
 from PIL import Image
+from report_by_hand import episodes_to, noise_of, raw, score_of, student
+
+from colllm_bench.leaderboard.export.cells import interval
 
 
 def build(*argv):
@@ -36,7 +40,7 @@ def results(tmp_path_factory):
         for seed in range(3):
             make_run(root, "strategy", "mc", name, seed, agents=agents, iterations=30, rise=1.5)
     for seed in range(2):
-        make_run(root, "strategy", "dc", "agents2", seed, agents=2, iterations=30, rise=8.0,
+        make_run(root, "strategy", "dc", "agents2", seed, agents=2, iterations=30, rise=30.0,
                  final=0.3)
     make_run(root, "strategy", "cc", "agents2", 9, agents=2, iterations=30, version="0.0.9")
     torn = make_run(root, "strategy", "cc", "agents2", 8, agents=2, iterations=30) / "metrics.jsonl"
@@ -57,38 +61,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-# -- independent recomputation: json, math and nothing of ours
-
-
-def raw(folder: Path):
-    summary = json.loads((folder / "summary.json").read_text())
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    timing = [json.loads(line) for line in (folder / "timing.jsonl").read_text().splitlines()]
-    return summary, rows, timing
-
-
-def score_of(summary, returns):
-    floor, ceiling = (fmean(summary["held_out"][t]["returns"]) for t in ("random", "scripted"))
-    return (fmean(returns) - floor) / (ceiling - floor)
-
-
-T = {1: 12.7062, 2: 4.30265, 3: 3.18245}
-"""Student's t, 97.5%, from a printed table."""
-
-
-def student(values):
-    n = len(values)
-    half = T[n - 1] * (1 + 1.5 / (n + 2)) * stdev(values) / math.sqrt(n)
-    return fmean(values), fmean(values) - half, fmean(values) + half
-
-
-def episodes_to(summary, rows, threshold):
-    """First iteration whose last 320 episodes together (five batches of 64) reach it."""
-    scores = [score_of(summary, [row["return"]]) for row in rows]
-    for i in range(4, len(rows)):
-        if fmean(scores[i - 4 : i + 1]) >= threshold:
-            return rows[i]["episodes"], True
-    return rows[-1]["episodes"], False
+# -- independent recomputation
 
 
 CASES = [("cc", 2, 4), ("cc", 4, 4), ("mc", 2, 3), ("mc", 4, 3), ("dc", 2, 2)]
@@ -109,14 +82,15 @@ def test_the_reports_numbers_follow_from_the_raw_files(results, report, algo, ag
         assert float(row[f"{name}_high"]) == pytest.approx(high, rel=1e-5, abs=1e-9)
 
     scores = [score_of(s, s["held_out"]["trained"]["returns"]) for s, _, _ in runs]
-    agree("score_mean", student(scores))
+    played = [[score_of(s, [r]) for r in s["held_out"]["trained"]["returns"]] for s, _, _ in runs]
+    agree("score_mean", student(scores, 0.0, 1.0, noise_of(played)))
     ordered = sorted(scores)
     middle = ordered[1:3] if n == 4 else ordered
     assert float(row["score_iqm"]) == pytest.approx(fmean(middle))
     assert float(row["score_optimality_gap"]) == pytest.approx(fmean(1 - min(s, 1) for s in scores))
     agree("area_under_curve", student([
         score_of(s, [row["return"] for row in rows]) for s, rows, _ in runs
-    ]))
+    ], 0.0, 1.0))
     agree("advantage_variance", student([
         fmean(row["advantage_variance"] for row in rows) for _, rows, _ in runs
     ]))
@@ -131,11 +105,14 @@ def test_the_reports_numbers_follow_from_the_raw_files(results, report, algo, ag
         name = f"episodes_to_{threshold}"
         geometric = math.exp(fmean(math.log(value) for value, _ in needed))
         assert float(row[name]) == pytest.approx(geometric)
+        there = sum(got for _, got in needed)
         assert row[f"{name}_bound"] == (
-            "exact" if all(got for _, got in needed) else "at least"
+            "exact" if there == n else "restricted" if there else "at least"
         )
+        assert float(row[f"{name}_low"]) < geometric <= float(row[f"{name}_high"]) * (1 + 1e-9)
         own = [r for r in table(report[0] / "tables" / "seeds.csv") if Path(r["folder"]) in folders]
-        assert [(float(r[name]), r[f"{name}_reached"] == "True") for r in own] == needed
+        assert [float(r[name]) for r in own] == pytest.approx([value for value, _ in needed])
+        assert [r[f"{name}_reached"] == "True" for r in own] == [got for _, got in needed]
     seconds = [
         sorted(row["rollout"] + row["learn"] for row in timing) for _, _, timing in runs
     ]
@@ -155,19 +132,41 @@ def test_comparisons_follow_from_the_raw_files(results, report):
     cc, mc, dc = of("cc", 4), of("mc", 3), of("dc", 2)
     score = [[score_of(s, s["held_out"]["trained"]["returns"]) for s, _, _ in runs]
              for runs in (cc, mc)]
-    wins = fmean((a > b) + 0.5 * (a == b) for a in score[0] for b in score[1])
     rows = {(r["method"], r["against"]): r for r in table(report[0] / "tables" / "comparisons.csv")
             if r["setting"] == "strategy-agents2"}
     row = rows["cc", "mc"]
-    assert float(row["probability_of_improvement"]) == pytest.approx(wins)
+    assert row["probability_of_improvement"] == "", "four runs against three cannot tell"
+    assert float(row["difference"]) == pytest.approx(fmean(score[0]) - fmean(score[1]))
+    both, splits = score[0] + score[1], list(combinations(range(7), 4))
+    far = [
+        abs(fmean(both[k] for k in split) - fmean(both[k] for k in range(7) if k not in split))
+        for split in splits
+    ]
+    p = fmean(d >= abs(float(row["difference"])) - 1e-12 for d in far)
+    assert float(row["difference_p_value"]) == pytest.approx(p)
     logs = [
         fmean(math.log(episodes_to(s, lines, 0.5)[0]) for s, lines, _ in runs) for runs in (cc, mc)
     ]
     assert float(row["ratio_to_0.5"]) == pytest.approx(math.exp(logs[0] - logs[1]))
-    assert row["ratio_to_0.5_bound"] == "exact"
+    assert (row["ratio_to_0.5_reached_method"], row["ratio_to_0.5_reached_against"]) == ("4", "3")
     assert not any(got for _, got in (episodes_to(s, rows, 0.8) for s, rows, _ in dc))
-    bounded = rows["cc", "dc"]
-    assert bounded["ratio_to_0.8_bound"] == "at most" and bounded["ratio_to_0.8_low"] == ""
+    censored = rows["cc", "dc"]
+    needed = [math.log(episodes_to(s, lines, 0.8)[0]) for s, lines, _ in cc]
+    assert float(censored["ratio_to_0.8"]) == pytest.approx(
+        math.exp(fmean(needed) - math.log(1920))
+    )
+    assert censored["ratio_to_0.8_low"] != "" and censored["ratio_to_0.8_reached_against"] == "0"
+
+
+def test_every_question_is_corrected_for_the_number_of_pairs(report):
+    rows = table(report[0] / "tables" / "comparisons.csv")
+    for name in ("difference", "ratio_to_0.5", "ratio_to_0.8"):
+        p = sorted((float(row[f"{name}_p_value"]), float(row[f"{name}_p_holm"])) for row in rows)
+        largest = 0.0
+        for rank, (raw_p, corrected) in enumerate(p):
+            largest = max(largest, min(1.0, raw_p * (len(p) - rank)))
+            assert corrected == pytest.approx(largest)
+    assert "Holm's method" in (report[0] / "tables" / "comparisons.md").read_text()
 
 
 def test_adding_an_algorithm_moves_no_other(results, report, tmp_path):
@@ -207,12 +206,12 @@ def test_tables_say_what_is_censored(report):
     text = (report[0] / "tables" / "strategy.md").read_text()
     row = next(line for line in text.splitlines() if "| dc |" in line)
     assert "| >1920 [no run] |" in row and "| 2* |" in row
-    assert "fewer than 5 seeds: cc, dc, mc" in text
+    assert "fewer than 5 seeds: cc, dc, mc; the seeds alone do not exclude that up to 78%" in text
     tex = (report[0] / "tables" / "strategy.tex").read_text()
     assert tex.count("\\\\") == 1 + 5 and "\\textgreater{}1920" in tex and "\\toprule" in tex
     compared = (report[0] / "tables" / "comparisons.md").read_text()
     row = next(line for line in compared.splitlines() if "| cc | dc |" in line)
-    assert row.split("|")[6].strip().startswith("<")
+    assert "4/4 and 0/2 got there" in row and "?" not in row
 
 
 def test_latex_escapes_what_it_must():
@@ -333,3 +332,14 @@ def test_a_report_is_quick(tmp_path):
     assert done.returncode == 0, done.stderr
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 11.2, f"{used:.1f} s of CPU"
+
+
+@pytest.mark.parametrize(("estimate", "said"), [
+    ({"value": 320.2, "low": 320.1, "high": 320.4}, "320.2 (320.1 to 320.4)"),
+    ({"value": 1.4004, "low": 1.4001, "high": 1.4009}, "1.400 (1.400 to 1.401)"),
+    ({"value": 1.40004, "low": 1.40001, "high": 1.40009}, "1.4000 (1.4000 to 1.4001)"),
+    ({"value": 0.95, "low": 0.7, "high": 1.0}, "0.950 (0.700 to 1.000)"),
+    ({"value": 0.5, "low": None, "high": None}, "0.500"),
+])
+def test_no_interval_is_printed_as_if_it_had_no_width(estimate, said):
+    assert interval(estimate) == said

@@ -20,7 +20,7 @@ ABOVE = {
     "plots": "data statistics metrics report_data palette",
     "page": "metrics report_data palette",
     "submissions": "data statistics",
-    "build": "data statistics metrics report_data export plots page",
+    "build": "data statistics metrics report_data export plots page submissions",
     "submit": "submissions", "verify": "submissions",
     "__main__": "build submit verify", "": "",
 }

@@ -118,6 +118,20 @@ def test_brief_observations_and_orders_are_a_token_a_word(tokenizer):
             assert len(tokenizer.encode(seen["text"])) == len(seen["text"].split())
 
 
+def test_words_of_the_classic_games_are_a_token_each():
+    from transformers import AutoTokenizer
+
+    from colllm_bench.envs.classic.games import GAMES
+
+    tokens = AutoTokenizer.from_pretrained(registry.MODELS["tiny"].folder("classic")).encode
+    for game in GAMES.values():
+        texts = [f"{game.name} agent=1 of=2 turns={game.default}", "left=1 start", *game.actions]
+        # After "over" nobody acts; the second of staghunt's states is two tokens.
+        texts += [f"left=1 {seen}" for seen in game.seen if seen not in ("over", "state=b")]
+        for text in texts:
+            assert len(tokens(text, add_special_tokens=False)) == len(text.split()), text
+
+
 def test_a_model_that_is_there_is_not_overwritten(capsys, tmp_path):
     before = {path: path.read_bytes() for path in Path(SHIPPED).iterdir()}
     assert cli.execute(pretrain.main, ["--env", "strategy", "--steps", "1"]) == 2

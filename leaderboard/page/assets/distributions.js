@@ -65,8 +65,10 @@ function pairsTable(setting, groups) {
   if (!rows.length) return null;
   const heads = [
     "pair",
+    "difference",
+    "p",
     "probability of improvement",
-    ...data.thresholds.map((at) => `episodes to ${at}, ratio`),
+    ...data.thresholds.flatMap((at) => [`episodes to ${at}, ratio`, "p"]),
   ];
   const improvement = (estimate) => (estimate ? estimateText(estimate, "share") : MISSING);
   return el(
@@ -93,8 +95,13 @@ function pairsTable(setting, groups) {
             "tr",
             {},
             el("th", { scope: "row" }, `${shown.get(pair.a)} over ${shown.get(pair.b)}`),
+            el("td", {}, pair.difference ? estimateText(pair.difference, "number") : MISSING),
+            el("td", {}, testText(pair.difference)),
             el("td", {}, improvement(pair.probability_of_improvement)),
-            data.thresholds.map((at) => el("td", {}, ratioText(pair.sample_ratio[at]))),
+            data.thresholds.flatMap((at) => [
+              el("td", {}, ratioText(pair.sample_ratio[at])),
+              el("td", {}, testText(pair.sample_ratio[at])),
+            ]),
           ),
         ),
       ),
@@ -108,12 +115,20 @@ const estimateText = (estimate, format) => [
   el("span", { class: "interval" }, interval(estimate.low, estimate.high, format)),
 ];
 
-/** A ratio of samples; where runs are censored only a bound of it is known. */
+/** A ratio of samples up to the budget, and how many runs got there where not all did. */
 function ratioText(ratio) {
   if (!ratio) return MISSING;
-  if (ratio.bound === "unknown") return "unknown: neither got there in every run";
-  const sign = { exact: "", "at least": "\u2265 ", "at most": "\u2264 " }[ratio.bound];
-  return [sign, ...estimateText(ratio, "number")];
+  if (!ratio.reached.some((count) => count)) return "none got there";
+  const got = ratio.reached.map((count, i) => `${count}/${ratio.n[i]}`);
+  const all = ratio.reached.every((count, i) => count === ratio.n[i]);
+  return [...estimateText(ratio, "number"), all ? "" : ` ${got.join(" and ")} got there`];
+}
+
+/** A p corrected for the number of pairs, or that so few runs cannot decide. */
+function testText(test) {
+  if (!test || test.p_holm === null) return MISSING;
+  if (test.smallest_p > 1 - data.level) return "n too small";
+  return test.p_holm < 0.001 ? "< 0.001" : test.p_holm.toFixed(3);
 }
 
 /** Methods over several settings, if the filters leave all of them in sight. */

@@ -170,7 +170,7 @@ function groupDetail(group) {
   );
 }
 
-/** A mean, or what it is at least where seeds are censored. */
+/** A mean, or what it is at least where no seed got there. */
 function bounded(estimate, format) {
   return (estimate.bound ? `${estimate.bound} ` : "") + formatted(estimate.mean, format);
 }

@@ -7,17 +7,13 @@ installed package (groups ``colllm_bench.envs`` and ``colllm_bench.algorithms``)
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from colllm_bench.errors import ConfigError, unknown_name
+from colllm_bench.registry.loading import load
 
 if TYPE_CHECKING:  # pettingzoo is no part of start-up
     from pettingzoo import AECEnv, ParallelEnv
@@ -33,6 +29,10 @@ class EnvSpec:
         summary: one line for ``--list``.
         scripted: ``"module:Class"`` of its scripted expert, or None.
         random: ``"module:Class"`` of its random team, or None.
+        blind: ``"module:Class"`` of the best team that looks at nothing but the clock, or None.
+        score_range: ``"module:function"`` of the returns of scores 0 and 1 where they are known:
+            called with the environment's options, it gives the pair, or None where there is no
+            score. Without it they are measured: the random and the scripted team's.
         demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
             built-in model for this environment, or None.
         pretrain: settings that its built-in model is made with, where they differ from the
@@ -52,6 +52,8 @@ class EnvSpec:
     summary: str = ""
     scripted: str | None = None
     random: str | None = None
+    blind: str | None = None
+    score_range: str | None = None
     demonstrations: str | None = None
     pretrain: dict[str, Any] = field(default_factory=dict)
     masters: str | None = None
@@ -103,7 +105,7 @@ class ModelSpec:
         Args:
             central: for the controller of centralized execution: its own model, where there is one.
         """
-        root = Path(__file__).parent / self.path
+        root = Path(__file__).parents[1] / self.path
         names = [env or self.general, self.general]
         names = [f"{names[0]}{CENTRAL}"] * central + names
         folders = [root / name for name in names]
@@ -146,6 +148,15 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",
         pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1000, "lr": 6e-3,
                   "longest": 320, "observation_weight": 0.01},
+        action_tokens=2,
+    ),
+    _built_in(
+        "classic", "ClassicEnv",
+        "the small Dec-POMDPs of the literature (Dec-Tiger, climb, ...), optima known",
+        blind="colllm_bench.envs.classic.scripted:Blind",
+        score_range="colllm_bench.envs.classic.known:anchors",
+        pretrain={"vocab": 768, "hidden": 48, "intermediate": 96, "steps": 1500, "batch": 32,
+                  "longest": 256, "observation_weight": 0.01},
         action_tokens=2,
     ),
 )}
@@ -254,53 +265,6 @@ def _from_elsewhere(
     if ":" in name:
         return spec_type(name=name.rpartition(":")[2].lower(), entry=name)
     raise unknown_name(kind, name, [*known, *points])
-
-
-def load(entry: str, kind: str) -> Any:
-    """The object behind ``"module:Name"`` or ``"./file.py:Name"``.
-
-    Raises:
-        ConfigError: the module, the file or the name is not there.
-    """
-    where, _, attribute = entry.rpartition(":")
-    if where.endswith(".py"):
-        module = _load_file(Path(where), kind)
-    else:
-        try:
-            module = importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{kind} {entry!r}: no module {error.name!r}",
-                fix="install it, run from its folder, or give './file.py:Class'",
-            ) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        names = [n for n, v in vars(module).items() if isinstance(v, type) and n[0] != "_"]
-        kind = f"class in {where}"
-        raise unknown_name(kind, attribute, names, "name a class of that file") from None
-
-
-def _load_file(path: Path, kind: str) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"{kind} file {str(path)!r} does not exist", fix="check the path")
-    digest = hashlib.sha1(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"_colllm_bench_file_{path.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{kind} file {str(path)!r} is no Python module", fix="name a .py file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise ConfigError(
-            f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it"
-        ) from error
-    return module
 
 
 def env_class(name: str) -> Callable[..., Any]:

@@ -1,0 +1,258 @@
+"""What critics know: explained variance of fresh episodes' returns at frozen teams.
+
+    python results/critics/measure.py                     # every policy and critic, resumes
+    python results/critics/measure.py --policies strategy-3-untrained --critics cc,dc,hier
+
+A team plays, and does not learn. Each critic learns from its episodes as in a run: 64 an
+iteration, each seen in one iteration only. After 5, 10, 20, 40 iterations it is asked for the
+values of held-out episodes (written to critics.jsonl: early, middle and late third). The probe
+beside it is what can be reached: a recurrent network over the same tokens, trained on the same
+episodes for many epochs with early stopping. Rows are added; what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+from colllm_bench.config import RunConfig
+from colllm_bench.learners.value_metrics import THIRDS, fit_metrics
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.training.trainer import Trainer
+
+HERE = Path(__file__).parent
+ROWS = HERE / "critics.jsonl"
+SEED = 77
+"""No run of results/ has it."""
+
+OLD = {"critic_backbone": "adapters", "critic_readout": "last", "critic_width": 0,
+       "critic_epochs": 1, "critic_average": 0.0, "critic_history": False,
+       "critic_embeddings": False}
+"""The critics of version 0.2 and before."""
+CRITICS = {
+    "cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {}),
+    "cc old": ("cc", OLD), "dc old": ("dc", OLD),
+    "cc last token": ("cc", {"critic_readout": "last"}),
+    "cc linear": ("cc", {"critic_width": 0}),
+    "cc one pass": ("cc", {"critic_epochs": 1}),
+    "cc no average": ("cc", {"critic_average": 0.0}),
+    "cc no history": ("cc", {"critic_history": False}),
+    "cc no embeddings": ("cc", {"critic_embeddings": False}),
+    "hier no embeddings": ("hier", {"critic_embeddings": False}),
+    "dc no embeddings": ("dc", {"critic_embeddings": False}),
+    "hier no history": ("hier", {"critic_history": False}),
+    "cc adapters": ("cc", {"critic_backbone": "adapters"}),
+    "cc old, mean": ("cc", {**OLD, "critic_readout": "mean"}),
+    "cc old, head": ("cc", {**OLD, "critic_width": 64}),
+    "cc old, frozen": ("cc", {**OLD, "critic_backbone": "frozen"}),
+    "cc old, 4 passes": ("cc", {**OLD, "critic_epochs": 4}),
+    "dc no average": ("dc", {"critic_average": 0.0}),
+    "dc no history": ("dc", {"critic_history": False}),
+    "dc adapters": ("dc", {"critic_backbone": "adapters"}),
+}
+
+
+def policies() -> dict[str, tuple[RunConfig, int, int]]:
+    """Name to (configuration, iterations of training before, iterations to learn from)."""
+    found = {}
+    for agents, stages in ((3, (0, 12, 40)), (8, (0,))):
+        for stage, name in zip(stages, ("untrained", "half", "trained")):
+            config = RunConfig.of(env="strategy", algo="cc", agents=agents, seed=SEED, lr=3e-3)
+            found[f"strategy-{agents}-{name}"] = (config, stage, 20 if agents == 3 else 10)
+    for sees in ("own", "none", "all"):
+        options = {"reward": "sparse", "sees": sees}
+        config = RunConfig.of(env="credit", algo="cc", agents=3, seed=SEED, env_options=options)
+        found[f"credit-3-sees-{sees}"] = (config, 0, 20)
+    two = RunConfig.of(env="writing", algo="cc", agents=3, seed=SEED, env_options={"turns": 2})
+    found["writing-3-untrained"] = (two, 0, 10)
+    coding = RunConfig.of(env="coding", algo="cc", agents=3, seed=SEED)
+    found["coding-3-untrained"] = (coding, 0, 10)
+    return found
+
+
+def team_of(config: RunConfig, iterations: int) -> Trainer:
+    """A trainer whose team has been trained for ``iterations``."""
+    trainer = Trainer(resolve(config))
+    for k in range(iterations):
+        trainer.learn(trainer.play(k), k)
+    return trainer
+
+
+def play(trainer: Trainer, iterations: int, start: int) -> list:
+    """``iterations`` batches of episodes of the trainer's frozen team."""
+    batches = [trainer.play(start + k) for k in range(iterations)]
+    for turn in (turn for b in batches for e in b for x in e.trajectories for turn in x.turns):
+        turn.info = None  # nothing here reads it
+    return batches
+
+
+def thirds(critic, episodes, gamma: float) -> list[float]:
+    """Explained variance of fresh episodes' returns, early, middle, late; over all critics."""
+    for k in range(0, len(episodes), 64):
+        critic.write_values(episodes[k : k + 64])
+    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
+    for turn in turns:
+        turn.return_ = turn.value  # only the metric's mean squared error reads it
+    metrics = fit_metrics(turns, episodes, gamma)
+    return [round(metrics[f"explained_variance_{name}"], 4) for name in THIRDS]
+
+
+def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
+    """A row of critics.jsonl, without policy and machine."""
+    algo, options = CRITICS[name]
+    changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": options,
+                              "lr": None})
+    trainer = Trainer(resolve(changed))
+    explained, spent = {}, 0.0
+    for k, episodes in enumerate(batches, 1):
+        began = time.process_time()
+        trainer.critic.write_values(episodes)
+        trainer.algorithm.compute_advantages(episodes)
+        trainer.critic.update(episodes)
+        spent += time.process_time() - began
+        if k in (5, 10, 20, 40):
+            explained[64 * k] = thirds(trainer.critic, held, trainer.algorithm.options.gamma)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"critic": name, "options": options, "explained": explained,
+            "seconds_an_iteration": round(spent / len(batches), 3), "peak_mib": peak // 1024}
+
+
+class Probe(torch.nn.Module):
+    """Bags of a turn's observation and action tokens, a GRU over an agent's turns, the mean over
+    agents, a head."""
+
+    def __init__(self, vocabulary: int, width: int = 48):
+        super().__init__()
+        self.bag = torch.nn.EmbeddingBag(2 * vocabulary, width, mode="mean")
+        self.gru = torch.nn.GRU(2 * width, width, batch_first=True)
+        self.head = torch.nn.Sequential(
+            torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, 1)
+        )
+        torch.nn.init.normal_(self.bag.weight, std=0.3)
+
+    def forward(self, inputs) -> torch.Tensor:
+        """[E, T] values of the team's mean encoding; ``inputs`` from :func:`tokens_of`."""
+        ids, offsets, (e, n, t) = inputs
+        bags = self.bag(ids, offsets).view(e * n, t, -1)
+        return self.head(self.gru(bags)[0].view(e, n, t, -1).mean(1)).squeeze(-1)
+
+
+def tokens_of(episodes, vocabulary: int, agents: list[int]):
+    """Flat token ids with offsets: of each episode, agent and turn the observation's bag and
+    that of the action before (shifted by the vocabulary)."""
+    longest = max(len(x.turns) for e in episodes for x in e.trajectories)
+    ids, offsets = [], []
+    for episode in episodes:
+        for i in agents:
+            turns, before = episode.trajectories[i].turns, []
+            for t in range(longest):
+                turn = turns[t] if t < len(turns) else None
+                for bag in (turn.prompt_ids if turn else [], before):
+                    offsets.append(len(ids))
+                    ids += bag
+                before = [vocabulary + x for x in turn.action_ids] if turn else []
+    return torch.tensor(ids), torch.tensor(offsets), (len(episodes), len(agents), longest)
+
+
+def fit_probe(batches, held, vocabulary: int, agents: list[int], gamma: float) -> list[float]:
+    """Explained variance (early, middle, late) of held-out episodes by the probe on ``agents``'
+    histories."""
+    episodes = [e for batch in batches for e in batch]
+    own, order = len(episodes) // 5, torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        probe = Probe(vocabulary)
+    optimizer = torch.optim.AdamW(probe.parameters(), lr=2e-3, weight_decay=1e-2)
+    best, chosen = float("inf"), None
+    for _ in range(25):
+        for rows in (torch.randperm(len(episodes) - own, generator=order) + own).split(32):
+            loss = _loss(probe, [episodes[i] for i in rows], vocabulary, agents)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(probe.parameters(), 1.0)
+            optimizer.step()
+        with torch.no_grad():
+            score = float(_loss(probe, episodes[:own], vocabulary, agents))
+        if score < best:
+            best, chosen = score, {k: v.clone() for k, v in probe.state_dict().items()}
+    probe.load_state_dict(chosen)
+    with torch.no_grad():
+        values = probe(tokens_of(held, vocabulary, agents))
+    turns = []
+    for e, episode in enumerate(held):
+        for i in agents:
+            for t, turn in enumerate(episode.trajectories[i].turns):
+                turn.value = turn.return_ = float(values[e, t])
+                turns.append(turn)
+    metrics = fit_metrics(turns, held, gamma)
+    return [round(metrics[f"explained_variance_{name}"], 4) for name in THIRDS]
+
+
+def _loss(probe: Probe, episodes, vocabulary: int, agents: list[int]) -> torch.Tensor:
+    values = probe(tokens_of(episodes, vocabulary, agents))
+    targets, mask = torch.zeros_like(values), torch.zeros_like(values)
+    for e, episode in enumerate(episodes):
+        following, rewards = 0.0, episode.rewards
+        for t in range(len(rewards) - 1, -1, -1):
+            following += rewards[t]
+            targets[e, t], mask[e, t] = following, 1.0
+    return ((values - targets) ** 2 * mask).sum() / mask.sum()
+
+
+def probe_rows(batches, held, vocabulary: int, agents: int) -> list[dict]:
+    """The joint probe's row, and the mean of the local ones'."""
+    rows = []
+    for name, groups in (("probe joint", [list(range(agents))]),
+                         ("probe local", [[i] for i in range(agents)])):
+        explained = {}
+        for count in (10, len(batches)):
+            found = [fit_probe(batches[:count], held, vocabulary, own, 1.0) for own in groups]
+            explained[64 * count] = [round(sum(x) / len(found), 4) for x in zip(*found)]
+        rows.append({"critic": name, "explained": explained})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--policies", default=",".join(policies()))
+    parser.add_argument("--critics", default=",".join(CRITICS))
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = ROWS.read_text().splitlines() if ROWS.exists() else []
+    there = {(row["policy"], row["critic"]) for row in map(json.loads, lines)}
+    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
+    for policy in args.policies.split(","):
+        config, before, iterations = policies()[policy]
+        wanted = [c for c in args.critics.split(",") if (policy, c) not in there]
+        probes = (policy, "probe joint") not in there
+        if not wanted and not probes:
+            continue
+        trainer = team_of(config, before)
+        batches, held = play(trainer, iterations, 1_000), play(trainer, 16, 2_000)
+        held = [episode for batch in held for episode in batch]
+        about = {"policy": policy, "commit": commit, "machine": platform.machine(),
+                 "torch": torch.__version__, "held_out": len(held)}
+        rows = (fit_critic(config, name, batches, held) for name in wanted)
+        vocabulary = len(trainer.team.tokenizer)
+        for row in rows:
+            _append(about | row)
+        if probes:
+            for row in probe_rows(batches, held, vocabulary, config.agents):
+                _append(about | row)
+
+
+def _append(row: dict) -> None:
+    print(row["policy"], row["critic"], row["explained"], flush=True)
+    with ROWS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
