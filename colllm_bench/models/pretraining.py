@@ -264,13 +264,14 @@ def save(config: PretrainConfig, model, tokenizer, folder: Path, loss: float) ->
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     parameters = sum(p.numel() for p in model.parameters())
+    id_ = registry.env_spec(config.env).id
     card = MODEL_CARD.format(
         parameters=parameters,
         vocab=len(tokenizer),
         env=config.env,
         player="" if config.player == "agent" else f" --player {config.player}",
-        whole="" if config.player == "agent" else ", one for the whole team",
-        id=registry.env_spec(config.env).id,
+        what=id_ if config.player == "agent" else f"{id_}, one for the whole team",
+        id=id_,
         loss=loss,
         settings="\n".join(f"| {key} | {value} |" for key, value in asdict(config).items()),
     )
@@ -284,7 +285,7 @@ tags: [multi-agent, reinforcement-learning, tiny]
 
 A Llama of {parameters:,} parameters with a byte-level BPE of {vocab} entries and a chat template,
 so that the whole benchmark runs on a CPU in minutes. It is a clone of *novices* at work in
-{id}{whole}: it knows the forms and its most likely choices are wrong, on purpose. It is the untrained
+{what}: it knows the forms and its most likely choices are wrong, on purpose. It is the untrained
 starting point of the benchmark, and good for nothing else.
 
 * Made by: `python -m colllm_bench.pretrain --env {env}{player}`; only scripted

@@ -16,7 +16,7 @@ from colllm_bench.runs.naming import agent_folder
 from colllm_bench.runs.origin import base_digest, recorded_date, require_base
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.resolve import resolve
+from colllm_bench.setup.resolve import load_algorithm, resolve
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:
