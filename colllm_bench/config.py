@@ -150,6 +150,10 @@ class RunConfig:
     eval_episodes: int = option(
         200, "held-out episodes of the final evaluation", group="evaluation", low=1, time=False
     )
+    eval_split: str = option(
+        "eval", "split of the held-out tasks: eval (reported), or dev (to choose settings on)",
+        group="evaluation", choices=("eval", "dev"), time=False,
+    )
     seed: int = option(
         0, "seed of everything random in the run", group="run", low=0, in_path=True, time=False,
         roles={"evaluation", "policy"},

@@ -49,8 +49,8 @@ def parser() -> cli.Parser:
                        help="go on by itself; without it, at a key")
     episode = command.add_argument_group("episode")
     episode.add_argument("--seed", metavar="N", type=int, help="which task (default: a new one)")
-    episode.add_argument("--split", metavar="SPLIT", choices=("train", "eval"),
-                      help="tasks for training or held-out ones: train (default) or eval")
+    episode.add_argument("--split", metavar="SPLIT", choices=("train", "dev", "eval"),
+                      help="train (default), dev or eval: tasks for training, tuning or reports")
     episode.add_argument("--record", metavar="FILE",
                       help="keep the episode: .json to watch it again, .txt to read it")
     cli.add_config_options(command, role="play")

@@ -115,9 +115,8 @@ def check_options(options: dict[str, Any]) -> None:
 def start_runs(runs: Sequence[Any], options: dict[str, Any]) -> int:
     """Run what is not complete; the exit code is 0 only if every run of the grid is."""
     from colllm_bench.display.console import make_wide_console
-    from colllm_bench.display.job_table import JobTable, failures_table, settings_table
     from colllm_bench.launchers import plan
-    from colllm_bench.launchers.jobs import JobPool, exit_code
+    from colllm_bench.launchers.jobs import exit_code
 
     plan.refuse_invalid(runs)
     console = make_wide_console(quiet="quiet" in options)
@@ -126,19 +125,10 @@ def start_runs(runs: Sequence[Any], options: dict[str, Any]) -> int:
     console.print(plan.overview(runs), soft_wrap=True)
     # Ray starts killed runs again itself.
     retries = 0 if options.get("launcher") == "ray" else options.get("retries", plan.RETRIES)
-    try:
-        with JobTable(jobs, titles, console) as table:
-            JobPool(jobs, launcher, options.get("jobs"), retries).work(table.show)
-    except KeyboardInterrupt as interrupt:
-        raise type(interrupt)("interrupted: the same command goes on") from None
-    console.print(settings_table(jobs, titles))
-    failed = [job for job in jobs if job.code != 0]
+    failed = plan.work_through(
+        jobs, titles, launcher, console, at_once=options.get("jobs"), retries=retries
+    )
     if failed:
-        errors = make_wide_console(stderr=True)
-        errors.print(failures_table(failed, titles))
-        errors.print("\ngo on with one of them alone:")
-        for job in failed:
-            errors.print(f"  {job.resume_command}", soft_wrap=True)
         cli.say(f"error: {len(failed)} of {len(jobs)} runs failed")
     return exit_code(jobs)
 

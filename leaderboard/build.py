@@ -79,7 +79,10 @@ def main(argv: Sequence[str]) -> int:
             allowed="folders that hold ENV/ALGO/NAME/seedK",
             fix="python -m colllm_bench.run --env strategy --algo cc",
         )
-    data = write(collection, out, thresholds, formats)
+    suites, unread = suites_below(folders)
+    for reason in unread:
+        tell(f"excluded: {reason}")
+    data = write(collection, out, thresholds, formats, suites)
     for setting in data["settings"]:
         for note in setting["notes"]:
             if "commit" in note:
@@ -93,15 +96,34 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def suites_below(folders: Sequence[str | Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Results of the suites of which there are references below ``folders``, each with every two
+    algorithms compared; and why others are left out."""
+    from colllm_bench.leaderboard.suite.records import find_suites
+    from colllm_bench.leaderboard.suite.verdicts import results
+
+    found, faults = find_suites(folders)
+    suites = [results(suite, references) for suite, references in found]
+    for suite in suites:
+        for task in suite["tasks"]:
+            for one in task["algorithms"].values():
+                del one["curves"]  # a page of numbers; report.png of the suite has the curves
+    return suites, faults
+
+
 def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def write(
     collection: Any, out: Path, thresholds: Sequence[float] = (0.5, 0.8),
-    formats: Sequence[str] = ("png",),
+    formats: Sequence[str] = ("png",), suites: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The whole report into ``out``; its data."""
+    """The whole report into ``out``; its data.
+
+    Args:
+        suites: results of suites (:func:`suites_below`), which the page shows first.
+    """
     from colllm_bench.leaderboard.export.marl_eval import write_marl_eval
     from colllm_bench.leaderboard.export.tables import write_tables
     from colllm_bench.leaderboard.page import build_page
@@ -110,7 +132,7 @@ def write(
     with files.writing(out):
         for folder in (out, out / "tables", out / "plots"):
             folder.mkdir(parents=True, exist_ok=True)
-    data = build_data(collection, thresholds)
+    data = build_data(collection, thresholds) | {"suites": list(suites)}
     files.write_text(out / "data.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
     write_marl_eval(collection, out / "marl-eval.json")
     kept = {path.name for path in write_tables(data, out / "tables")}

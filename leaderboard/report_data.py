@@ -21,6 +21,8 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
   changed since) and ``verified`` (seeds whose held-out results a verification recomputed).
 * **comparisons**, **aggregates**, **scaling**:
   :mod:`colllm_bench.leaderboard.statistics.comparisons`.
+* **suites** (added by ``build``): :func:`colllm_bench.leaderboard.suite.verdicts.results` of each
+  suite of which there are references, without curves.
 * **excluded**: ``path``, ``kind``, ``reason``.
 
 An estimate is ``value``, ``low``, ``high``, ``n`` (runs), and mostly ``seeds`` (one a run). Lists

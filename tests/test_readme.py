@@ -30,14 +30,14 @@ def test_commands_parse(command, tmp_path, monkeypatch):
 
 def test_there_are_commands():
     assert len(COMMANDS) >= 10
-    assert {module for module, _ in OTHERS} == {"sweep", "evaluate", "leaderboard", "play"}
+    assert {module for module, _ in OTHERS} == {"sweep", "evaluate", "leaderboard", "play", "suite"}
 
 
 @pytest.mark.parametrize("module, command", OTHERS)
 def test_other_commands_parse(module, command):
     words = shlex.split(command)
-    if module == "leaderboard":
-        module = f"leaderboard.{words.pop(0)}"
+    if module in ("leaderboard", "suite"):
+        module = f"{module}.{words.pop(0)}"
     importlib.import_module(f"colllm_bench.{module}").parser().parse(words)
 
 

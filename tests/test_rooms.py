@@ -24,7 +24,7 @@ FLOORS = [
     "envs models",
     "learners",
     "baselines",
-    "setup",
+    "setup suites",
     "teams testing",
     "rollout",
     "evaluation interactive",
@@ -32,7 +32,7 @@ FLOORS = [
     "display",
     "launchers leaderboard",
     "run evaluate pretrain",
-    "play sweep",
+    "play sweep suite",
 ]
 FLOOR = {name: number for number, line in enumerate(FLOORS) for name in line.split()}
 PACKAGES = {

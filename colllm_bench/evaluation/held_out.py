@@ -1,6 +1,7 @@
 """Frozen teams on held-out tasks, and the scores of their episodes.
 
-The tasks are the same for every run of an environment (they depend on no run's seed), and
+The tasks are the same for every run of an environment (they depend on no run's seed; settings are
+chosen on others: ``config.eval_split``), and
 scores are normalized by the random and the scripted team on those same tasks: 0 is random,
 1 is the expert, and no run changes another's score. Environments whose best values are known
 name them instead (:func:`known_range`).
@@ -35,7 +36,7 @@ def play_held_out(
     *,
     scripted: bool = False,
     frames: int = 0,
-    split: str = "eval",
+    split: str | None = None,
 ) -> list[Episode]:
     """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
 
@@ -45,17 +46,20 @@ def play_held_out(
             algorithm: for scripted teams.
         frames: record frames of the first so many episodes
             (:func:`colllm_bench.rollout.rollout`).
-        split: ``train`` plays training tasks, to compare the two.
+        split: of the tasks (``train``, to compare the two); None: ``config.eval_split``.
 
     Returns:
         [``config.eval_episodes``] episodes, in the order of the tasks.
     """
     count, size = config.eval_episodes, min(config.batch, config.eval_episodes)
+    split = config.eval_split if split is None else split
+    # An environment whose tasks are the same in all splits still gets other seeds for dev.
+    purpose = "dev" if split == "dev" else "held-out"
     envs = [make_env(config, split=split, scripted=scripted) for _ in range(size)]
     episodes: list[Episode] = []
     for first in range(0, count, size):
         tasks = range(first, min(first + size, count))
-        seeds = [derive(0, "held-out", task) for task in tasks]
+        seeds = [derive(0, purpose, task) for task in tasks]
         episodes += rollout(
             envs[: len(seeds)], seeds, list(tasks), team, frames=max(0, frames - first)
         )
@@ -68,7 +72,7 @@ def evaluate_team(
     *,
     temperature: float | None = None,
     frames: int = 0,
-    split: str = "eval",
+    split: str | None = None,
 ) -> list[Episode]:
     """A language-model team on the held-out tasks, as a run's own evaluation plays it.
 

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from colllm_bench import cli
 from colllm_bench.config import RunConfig
+from colllm_bench.display.console import make_wide_console
+from colllm_bench.display.job_table import JobTable, failures_table, settings_table
 from colllm_bench.errors import ColllmError, ConfigError
 from colllm_bench.launchers import grid
-from colllm_bench.launchers.jobs import Job, Launcher
+from colllm_bench.launchers.jobs import Job, JobPool, Launcher
 from colllm_bench.launchers.local import LocalLauncher
 from colllm_bench.launchers.ray_cluster import RayLauncher
 from colllm_bench.runs.naming import run_folder
@@ -150,6 +154,33 @@ def make_jobs(
             job.fail(2, run.reason)
         jobs.append(job)
     return jobs, titles
+
+
+def work_through(
+    jobs: Sequence[Job], titles: Sequence[str], launcher: Launcher, console: Console, *,
+    at_once: int | None = None, retries: int = RETRIES,
+) -> list[Job]:
+    """Run the jobs, show how far they are, and the results by setting. Returns those that failed,
+    after telling why and how each goes on.
+
+    Args:
+        titles: of the columns of the jobs' labels.
+        at_once, retries: as :class:`colllm_bench.launchers.jobs.JobPool` takes them.
+    """
+    try:
+        with JobTable(jobs, tuple(titles), console) as table:
+            JobPool(jobs, launcher, at_once, retries).work(table.show)
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)("interrupted: the same command goes on") from None
+    console.print(settings_table(jobs, tuple(titles)))
+    failed = [job for job in jobs if job.code != 0]
+    if failed:
+        errors = make_wide_console(stderr=True)
+        errors.print(failures_table(failed, tuple(titles)))
+        errors.print("\ngo on with one of them alone:")
+        for job in failed:
+            errors.print(f"  {job.resume_command}", soft_wrap=True)
+    return failed
 
 
 def label_runs(configs: Sequence[RunConfig]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

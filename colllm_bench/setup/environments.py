@@ -29,7 +29,7 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     """One environment of the run; for centralized execution, behind its single master.
 
     Args:
-        split: ``train`` or ``eval``; passed on where the environment knows splits.
+        split: ``train``, ``dev`` or ``eval``; passed on where the environment knows splits.
         scripted: for scripted players: brief style, everyone for himself.
 
     Raises:

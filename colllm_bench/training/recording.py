@@ -75,4 +75,4 @@ def keep_replays(folder: Any, team: str, episodes: Sequence[Episode]) -> None:
     """The first held-out episodes of a team, to be watched again."""
     name = "held-out" if team == "trained" else team
     for k, episode in enumerate(episodes[: KEPT.get(team, 0)]):
-        folder.write_replay(f"{name}-{k}", episode, team=team, split="eval")
+        folder.write_replay(f"{name}-{k}", episode, team=team, split=folder.config.eval_split)

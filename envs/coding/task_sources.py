@@ -1,6 +1,6 @@
 """Where programs come from: procedural families, or a list (hand-written, or from a file).
 
-A source draws programs of a split that never meets the other, and says how they are shown, judged
+A source draws programs of a split that never meets the others, and says how they are shown, judged
 and paid. Sources are plain data: an environment is pickled with its own.
 """
 
@@ -18,10 +18,8 @@ from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading import comlrl_reward, reward
 from colllm_bench.envs.coding.grading.grader import Grader, Verdict
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
+from colllm_bench.envs.splits import no_task, split_list
 from colllm_bench.errors import ConfigError
-
-EVAL_SHARE = 5
-"""One listed problem in this many belongs to the evaluation split, and at least one."""
 
 
 class Source:
@@ -70,9 +68,10 @@ class Families(Source):
 
     agents: int
     level: int
+    split_by: str = "form"
 
     def draw(self, rng: Random, split: str) -> Program:
-        return families.draw(self.agents, self.level, rng, split)
+        return families.draw(self.agents, self.level, rng, split, self.split_by)
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,11 @@ class Listed(Source):
                 fix="give at least 2, so that training and evaluation share none",
             )
         order = sorted(programs, key=lambda p: (zlib.crc32(p.name.encode()), p.name))
-        cut = max(1, round(len(order) / EVAL_SHARE))
-        return cls({"eval": tuple(order[:cut]), "train": tuple(order[cut:])}, tuple(left_out))
+        return cls(split_list(order), tuple(left_out))
 
     def draw(self, rng: Random, split: str) -> Program:
+        if not self.programs[split]:
+            raise no_task("the list of problems", sum(map(len, self.programs.values())), split)
         return rng.choice(self.programs[split])
 
 

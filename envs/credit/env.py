@@ -9,12 +9,12 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.credit import oracle, rules, text
 from colllm_bench.envs.spaces import TextSpace
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("sparse", "dense", "delayed")
 SEES = ("own", "none", "all")
-SPLITS = ("train", "eval")
 DELAY = 4
 """Turns between rewards of ``reward="delayed"`` unless the task says otherwise."""
 
@@ -23,7 +23,7 @@ class CreditEnv(TextEnv):
     """Cues and words: a contextual bandit for a team, so that credit is all there is to learn.
 
     Each turn each agent reads a cue of its own, drawn evenly, and answers with a word. One word
-    is right for each cue: always the same, in both splits. What must be learned is a table
+    is right for each cue: always the same, in all splits. What must be learned is a table
     of a few entries; what makes it hard or easy is how the team's reward tells who was right:
     how late it comes, how results combine, what is shown, how much chance is mixed in. For a
     given policy the true values are known (:mod:`colllm_bench.envs.credit.oracle`).
@@ -40,7 +40,7 @@ class CreditEnv(TextEnv):
     Rewards           sparse, dense, delayed; default sparse
     Teams             mean, all, any, pairs; default mean
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human
     ================  =====================================================================
 
@@ -81,7 +81,7 @@ class CreditEnv(TextEnv):
         base: how often the untrained built-in model is right, 0.25, 0.1, 0.01, 0.001 or 0.9: each
             has a set of cues of its own (a1, a2, ...), which the model knows about that well.
         style: ``"brief"`` or ``"full"``.
-        split: ``"train"`` or ``"eval"``: other cues and coins from equal seeds.
+        split: ``"train"``, ``"dev"`` or ``"eval"``: other cues and coins from equal seeds.
         render_mode: None, ``"ansi"`` or ``"human"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
 
@@ -153,9 +153,9 @@ class CreditEnv(TextEnv):
         Args:
             seed: names the cues, the coin and the noise, given the split; None goes on with the
                 environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         self._luck_of = f"{self.split} {self._rng.getrandbits(64)}"
         self._rng = Random(self._luck_of)
         self.coin = self._rng.choice((1, -1)) if self.game.luck else 0

@@ -1,28 +1,30 @@
-"""Procedural campaigns: endless, and split so that training never meets evaluation.
+"""Procedural campaigns: endless, in splits that never meet (:mod:`colllm_bench.envs.splits`).
 
 A layout's canonical form is text with the fronts sorted, so that swapping commanders does
-not make a new task. Its CRC-32 decides its split, and a layout that belongs to the other
-split is drawn again: the two never meet, by construction.
+not make a new task. It decides the layout's split, and a layout that belongs to another split is
+drawn again.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
 from functools import cache
 from pathlib import Path
 from random import Random
 
+from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.strategy.rules import Front, Settings, State
 from colllm_bench.errors import ConfigError
 
-LEVELS = {1: "easy", 2: "normal", 3: "hard"}
-SPLITS = ("train", "eval")
+Level = int | str
+LEVELS: dict[Level, str] = {
+    1: "easy", 2: "normal", 3: "breaches", "hard": "won by 1%", "brutal": "won by 0.1%",
+}
+"""Every level, and a word for it."""
+TIERS = ("hard", "brutal")
+"""Levels that untrained teams hardly ever win: the rules of level 3, and less slack."""
 AGENTS = range(2, 17)
 TURNS = range(16, 41)
-
-EVAL_SHARE = 5
-"""One layout in this many belongs to the evaluation split."""
 
 CALIBRATION = Path(__file__).with_name("calibration.json")
 
@@ -32,23 +34,25 @@ def _table() -> dict:
     return json.loads(CALIBRATION.read_text(encoding="utf-8"))["levels"]
 
 
-def settings(level: int, agents: int) -> Settings:
+def rules_of(level: Level) -> int:
+    """The level whose rules hold: what commanders are told, in words that small models know."""
+    return 3 if level in TIERS else int(level)
+
+
+def settings(level: Level, agents: int) -> Settings:
     """The calibrated settings of a level for a number of fronts.
 
     Raises:
         ConfigError: for a level or a number of agents that does not exist.
     """
-    if type(level) is not int or level not in LEVELS:
-        raise ConfigError(f"level={level!r}", allowed="1, 2 or 3", fix="level=1 is the easiest")
+    if type(level) not in (int, str) or level not in LEVELS:
+        raise ConfigError(
+            f"level={level!r}", allowed="1, 2, 3, 'hard' or 'brutal'", fix="level=1 is the easiest"
+        )
     if type(agents) is not int or agents not in AGENTS:
         raise ConfigError(f"agents={agents!r}", allowed="2 to 16", fix="agents=3 is the default")
     row = _table()[str(level)][str(agents)]
     return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-
-
-def split_of(layout: str) -> str:
-    """The split that a canonical layout belongs to."""
-    return "eval" if zlib.crc32(layout.encode()) % EVAL_SHARE == 0 else "train"
 
 
 def canonical(state: State) -> str:
@@ -70,7 +74,7 @@ def draw(
         settings: ranges to draw from.
         agents: number of fronts.
         rng: the episode's generator.
-        split: ``"train"`` or ``"eval"``.
+        split: of :data:`colllm_bench.envs.splits.SPLITS`.
         turns: days, instead of the calibrated number.
     """
     while True:

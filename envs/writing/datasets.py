@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 from colllm_bench.envs import data_files
+from colllm_bench.envs.splits import no_task, split_of
 from colllm_bench.envs.writing.language import synthetic_sources as made_up
-from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
 
 FIELDS = {"summary": "prompt", "introduction": "abstract_text"}
@@ -54,7 +54,7 @@ def sources(task: str, data: str | None, split: str) -> Texts | MadeUp | None:
     Args:
         task: of :data:`tasks.TASKS`.
         data: a JSONL file, ``"hub"``, or None.
-        split: ``"train"`` or ``"eval"``.
+        split: of :data:`colllm_bench.envs.splits.SPLITS`.
 
     Raises:
         ConfigError: no such file, a line or field that is not as the format has it, no text of
@@ -72,10 +72,7 @@ def sources(task: str, data: str | None, split: str) -> Texts | MadeUp | None:
     found = _from_hub(task) if data == "hub" else _from_file(task, data)
     own = tuple(text for text in found if split_of(text) == split)
     if not own:
-        raise ConfigError(
-            f"data={data!r} has {len(found)} texts, none of them of the {split} split",
-            fix="give more texts: one in five belongs to eval, by its checksum",
-        )
+        raise no_task(f"data={data!r}", len(found), split)
     return Texts(own)
 
 

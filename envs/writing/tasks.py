@@ -5,7 +5,6 @@ from __future__ import annotations
 from colllm_bench.errors import ConfigError
 
 TASKS = ("story", "summary", "introduction")
-SPLITS = ("train", "eval")
 AGENTS = range(2, 17)
 DRAFTS = range(1, 5)
 LENGTHS = range(20, 121)

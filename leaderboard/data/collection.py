@@ -89,6 +89,10 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
     runs: list[Run] = []
     for path in find(roots):
         outcome = read_run(path)
+        if isinstance(outcome, Run) and outcome.config.get("eval_split", "eval") != "eval":
+            # Its score was there to choose settings by: tuning and reporting never meet.
+            reason = "evaluated on the dev split, to choose settings"
+            outcome = ExcludedRun(path, "tuning", reason)
         (runs if isinstance(outcome, Run) else excluded).append(outcome)
     runs = list(_originals(_unmixed(runs, excluded), excluded))
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)
@@ -116,6 +120,8 @@ def find(roots: Iterable[str | Path]) -> Iterator[Path]:
             below[:] = sorted(
                 name for name in below
                 if name[0] not in "._" and not (looks_like and name in INSIDE)
+                # Trained teams of a suite's references: their records stand beside them.
+                and not (name == "teams" and os.path.basename(folder) == "reference")
             )
             if looks_like and (real := os.path.realpath(folder)) not in seen:
                 seen.add(real)

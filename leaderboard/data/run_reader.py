@@ -32,7 +32,8 @@ class ExcludedRun:
     Attributes:
         path: the folder.
         kind: ``empty``, ``torn``, ``foreign``, ``edited``, ``mixed``, ``duplicate``, ``copy``,
-            ``refused`` (by a verification) or ``unfinished``.
+            ``refused`` (by a verification), ``tuning`` (evaluated on the dev split) or
+            ``unfinished``.
         reason: one line for the reader of the report.
     """
 

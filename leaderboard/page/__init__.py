@@ -25,8 +25,8 @@ from colllm_bench.runs import files
 
 SCRIPTS = (
     "dom.js", "format.js", "state.js", "axes.js", "line_chart.js", "dot_plot.js", "table.js",
-    "leaderboard.js", "curves.js", "compare.js", "distributions.js", "strategy_frame.js",
-    "replay_frames.js", "replay_turns.js", "replay.js", "main.js",
+    "leaderboard.js", "suite.js", "curves.js", "compare.js", "distributions.js",
+    "strategy_frame.js", "replay_frames.js", "replay_turns.js", "replay.js", "main.js",
 )
 """In the order in which they are run; they share one scope."""
 STYLES = ("base.css", "plots.css", "replay.css", "media.css")

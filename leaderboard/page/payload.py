@@ -39,6 +39,13 @@ READING = (
     ("Model size", "Parameters of the base model that all agents share, without adapters."),
 )
 
+SUITE_READING = (
+    "Tasks, budgets, seeds and the search for settings are fixed by the suite. A verdict rests on "
+    "a permutation test over runs, corrected for the number of tasks (Holm); \"no difference seen "
+    "at this n\" does not say that there is none. A ratio of samples below 1: the first needs "
+    "fewer episodes to the task's threshold; a run that never gets there counts as the budget."
+)
+
 
 def page_view(data: dict[str, Any]) -> dict[str, Any]:
     """The page's data from the report's.
@@ -71,6 +78,8 @@ def page_view(data: dict[str, Any]) -> dict[str, Any]:
         "aggregate_titles": [
             {"id": name, "title": _capital(title)} for name, title in metrics.AGGREGATES.items()
         ],
+        "suites": data.get("suites", []),
+        "suite_reading": SUITE_READING,
         "replays": chosen["replays"],
         "replay_note": _replay_note(chosen),
         "reading": [(title, text.format(level=level)) for title, text in READING],

@@ -84,7 +84,7 @@ class Samples:
     def estimate(self, level: float = LEVEL) -> Estimate:
         """The geometric mean of what runs needed, restricted to the budget, with its interval."""
         budget = followed(self)
-        logs, low, noise = _logs(self.needed, budget, self.grid)
+        logs, low, noise = _logs(self.needed, budget, min(self.grid, budget))
         found = estimate(logs, low=low, high=math.log(budget), noise=noise, level=level)
         ends = (None if end is None else math.exp(end) for end in (found.low, found.high))
         return Estimate(math.exp(found.value), *ends, found.n)
@@ -102,10 +102,10 @@ def followed(*samples: Samples) -> float:
 
 def sample_ratio(ours: Samples, theirs: Samples, level: float = LEVEL) -> Ratio:
     """:func:`restricted_mean_ratio` up to the largest budget that both have."""
-    return restricted_mean_ratio(
-        ours.needed, theirs.needed, followed(ours, theirs), grid=max(ours.grid, theirs.grid),
-        level=level,
-    )
+    budget = followed(ours, theirs)
+    # Of runs of one iteration the shortest budget may be less than a mean iteration.
+    grid = min(max(ours.grid, theirs.grid), budget)
+    return restricted_mean_ratio(ours.needed, theirs.needed, budget, grid=grid, level=level)
 
 
 @dataclass(frozen=True)

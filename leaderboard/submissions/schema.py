@@ -219,8 +219,8 @@ def agents_of(run: Path) -> list[str]:
 
 def evaluation_of(config: dict[str, Any]) -> dict[str, Any]:
     """How the held-out tasks were played."""
-    return {"split": "eval", "episodes": config["eval_episodes"], "batch": config["batch"],
-            "temperature": config["temperature"]}
+    return {"split": config.get("eval_split", "eval"), "episodes": config["eval_episodes"],
+            "batch": config["batch"], "temperature": config["temperature"]}
 
 
 def result_of(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def test_version(capsys):
         ("--agents 0", "allowed: 1 or more"),
         ("--agents 17", "agents=17; allowed: 2 to 16"),
         ("--turns 3", "turns=3; allowed: None (19), or 16 to 40"),
-        ("--level 9", "level=9; allowed: 1, 2 or 3"),
+        ("--level 9", "level=9; allowed: 1, 2, 3, 'hard' or 'brutal'"),
         ("--reward lots", "reward='lots'; allowed: 'sparse', 'milestone', 'dense'"),
         ("--env-option size=3", "has no option 'size'; allowed: turns, level, reward"),
         ("--env-option size", "'size' is no pair; allowed: KEY=VALUE"),

@@ -185,3 +185,18 @@ def test_names_that_the_documentation_promises():
 
     assert evaluation.play_held_out is evaluate.play_held_out
     assert evaluation.results is evaluation.raw_results is evaluate.raw_results
+
+
+# -- the dev split
+
+
+def test_settings_are_chosen_on_other_tasks_than_those_reported():
+    starts = {}
+    for split in ("dev", "eval"):
+        config = game(eval_split=split)
+        episodes = evaluate.play_held_out(config, ScriptedTeam(Fixed), scripted=True)
+        starts[split] = {e.trajectories[0].turns[0].observation for e in episodes}
+        assert len({e.seed for e in episodes}) == 5
+        starts[f"{split} seeds"] = {e.seed for e in episodes}
+    assert not starts["dev seeds"] & starts["eval seeds"]
+    assert starts["dev"] != starts["eval"]

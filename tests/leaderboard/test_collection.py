@@ -303,3 +303,10 @@ def test_help_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--out FOLDER" in done.stdout
+
+
+def test_runs_that_were_evaluated_on_dev_are_no_results(tmp_path):
+    make_run(tmp_path, seed=0)
+    make_run(tmp_path, seed=1, name="tuning", eval_split="dev")
+    collection = read(tmp_path)
+    assert len(collection.runs) == 1 and kinds(collection) == {"seed1": "tuning"}

@@ -24,7 +24,7 @@ def named(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def writers(tmp_path_factory, tokenizer):
-    """{field: functions that wrote it} in two iterations of ``cc`` with replay and two of ``mc``."""
+    """{field: functions that wrote it} in two iterations of ``cc`` with replay, and of ``mc``."""
     from random_models import make_config, make_model
 
     folder = tmp_path_factory.mktemp("llama")

@@ -73,6 +73,7 @@ function readReplay() {
 
 function start() {
   const links = [
+    ...(data.suites.length ? [["suite", "Suite"]] : []),
     ["board", "Leaderboard"],
     ["curves", "Curves"],
     ["compare", "Metrics"],
@@ -128,6 +129,7 @@ function start() {
   ]) {
     onFilter(() => draw(byId(id)));
   }
+  drawSuites(byId("suite"));
   drawReading(byId("reading"));
   drawExcluded(byId("excluded"));
 }

@@ -10,8 +10,10 @@ from paths import ROOT
 from colllm_bench.envs.coding import tasks, text
 from colllm_bench.envs.coding.datasets import problems
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
+from colllm_bench.envs.coding.generator.families import SPLIT_BY
 from colllm_bench.envs.coding.grading import reward
 from colllm_bench.envs.coding.scripted import Novice
+from colllm_bench.envs.splits import SPLITS
 
 PAGE = (ROOT / "docs" / "coding.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "results" / "coding_env"
@@ -42,7 +44,8 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Observation": f"Dict(text: {env.observation_space('coder_1')['text']!r})",
         "Rewards": f"{', '.join(reward.REWARDS)}; default {env.reward}",
         "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(tasks.SPLITS)}; default {env.split}",
+        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
+        "Split by": f"{', '.join(SPLIT_BY)}; default {env.split_by} (of the families)",
         "Render modes": ", ".join(env.metadata["render_modes"]),
     }
     assert env.metadata["name"] == "coding_v0"

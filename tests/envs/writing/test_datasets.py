@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from colllm_bench import cli, run
+from colllm_bench.envs.splits import SPLITS, split_of
 from colllm_bench.envs.writing import datasets
 from colllm_bench.envs.writing.env import WritingEnv
-from colllm_bench.envs.writing.language.premises import split_of
 from colllm_bench.errors import ConfigError
 
 POSTS = [
@@ -54,7 +54,7 @@ def test_a_text_without_a_letter_is_none(tmp_path):
 def test_files_in_the_published_formats(tmp_path, task, rows, field):
     data = write(tmp_path / "data.jsonl", rows)
     drawn = {}
-    for split in ("train", "eval"):
+    for split in SPLITS:
         env = WritingEnv(agents=2, task=task, data=data, split=split)
         drawn[split] = {env.source for seed in range(200) if env.reset(seed=seed)}
         assert drawn[split] == {r[field] for r in rows if split_of(r[field]) == split}
@@ -140,6 +140,6 @@ def test_every_form_of_file_is_read(tmp_path, form):
     path = tmp_path / "data.jsonl"
     path.write_bytes(data)
     texts = {WritingEnv(agents=2, task="summary", data=str(path), split=split).sources.texts
-             for split in ("train", "eval")}
+             for split in SPLITS}
     assert sum(map(len, texts)) == len(POSTS)
     assert all(text == text.encode().decode() for part in texts for text in part)

@@ -1,0 +1,58 @@
+"""What the commands' options have in common."""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from colllm_bench import cli
+from colllm_bench.errors import ConfigError
+from colllm_bench.suites import Suite, Task, load_suite
+
+OUT = "results/suite"
+
+
+def parser(command: str, description: str) -> cli.Parser:
+    """A parser with SUITE and the options of every command."""
+    options = cli.Parser(
+        prog=f"python -m colllm_bench.suite {command}",
+        usage=f"python -m colllm_bench.suite {command} SUITE [options]",
+        description=description, formatter_class=RawDescriptionHelpFormatter,
+    )
+    options.add_argument("suite", metavar="SUITE", help="v1, v1-mini, or ./file.toml")
+    options.add_argument(
+        "--out", metavar="FOLDER",
+        help=f"where it all goes, and where references are read: FOLDER/SUITE (default: {OUT})",
+    )
+    options.add_argument("--tasks", metavar="A,B", help="of the suite's tasks (default: all)")
+    options.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    options.add_argument("--debug", action="store_true", help="show tracebacks")
+    return options
+
+
+def add_run_options(options: cli.Parser) -> None:
+    """``--algo`` and ``--jobs``, of the commands that train."""
+    options.add_argument(
+        "--algo", metavar="NAME", required=True,
+        help="algorithm: a name of run --list, 'module:Class' or './file.py:Class'",
+    )
+    options.add_argument(
+        "--jobs", type=int, metavar="N", help="runs at a time, a thread each (default: cores)"
+    )
+
+
+def read(options: dict[str, Any]) -> tuple[Suite, list[Task], Path]:
+    """The suite, the tasks of it that were asked for, and where results go.
+
+    Raises:
+        ConfigError: no such suite or task, or a number of jobs below 1.
+    """
+    suite = load_suite(options["suite"])
+    tasks = list(suite.tasks)
+    if "tasks" in options:
+        names = [name.strip() for name in options["tasks"].split(",")]
+        tasks = [suite.task(name) for name in dict.fromkeys(names)]
+    if options.get("jobs", 1) < 1:
+        raise ConfigError(f"--jobs {options['jobs']} is out of range", allowed="1 or more")
+    return suite, tasks, Path(options.get("out", OUT))

@@ -1,0 +1,63 @@
+"""One figure of a suite: a row a task, its curves and its final scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.statistics.training_curves import smooth
+
+
+def draw(data: dict[str, Any], path: Path) -> Path:
+    """Write the figure (png, pdf or svg, as the path says)."""
+    return style.save(figure(data), path)
+
+
+def figure(data: dict[str, Any]) -> Figure:
+    """Left the smoothed training score, mean over seeds, with the threshold; right every seed's
+    held-out score with the mean and its 95% interval."""
+    names = data["algorithms"]
+    looks = style.styles(names)
+    shown = [task for task in data["tasks"] if task["algorithms"]]
+    _, below = style.legend_shape(names, 8.0)
+    drawn, axes = style.panels(len(shown), 2, below=below, left=0.8)
+    handles: dict[str, Any] = {}
+    for row, task in enumerate(shown):
+        left, right = axes[2 * row], axes[2 * row + 1]
+        for name, one in task["algorithms"].items():
+            handles[name] = _curve(left, one["curves"], looks[name])
+        left.axhline(task["threshold"], color=style.FAINT, linewidth=1.2)
+        left.set(xlabel="training episodes", ylabel="training score")
+        left.set_title(task["id"], fontsize=9, loc="left")
+        _finals(right, task["algorithms"], looks)
+    style.title(drawn, f"{data['suite']} ({data['digest']})")
+    style.legend(drawn, handles)
+    return drawn
+
+
+def _curve(axis: Any, curves: list[dict[str, Any]], look: dict[str, Any]) -> Any:
+    size = min(len(curve["x"]) for curve in curves)
+    x = np.asarray(curves[0]["x"][:size])
+    lines = [
+        smooth(np.asarray(curve["x"][:size]), np.asarray(curve["y"][:size])) for curve in curves
+    ]
+    own = {key: look[key] for key in ("color", "linestyle")}
+    for line in lines:
+        axis.plot(x, line, **own, alpha=0.25, linewidth=0.8)
+    return axis.plot(x, np.mean(lines, axis=0), **own, linewidth=1.8)[0]
+
+
+def _finals(axis: Any, algorithms: dict[str, dict[str, Any]], looks: dict[str, Any]) -> None:
+    for place, (name, one) in enumerate(algorithms.items()):
+        score, colour = one["score"], looks[name]["color"]
+        axis.plot(score["seeds"], [place] * one["n"], linestyle="none", color=colour, alpha=0.5,
+                  marker=looks[name]["marker"], markersize=4)
+        if score["low"] is not None:
+            axis.plot([score["low"], score["high"]], [place, place], color=colour, linewidth=1.6)
+        axis.plot([score["value"]], [place], marker="|", markersize=14, color=colour)
+    axis.set_yticks(range(len(algorithms)), [style.brief(name, 14) for name in algorithms])
+    axis.set(xlabel="held-out score", ylim=(len(algorithms) - 0.5, -0.5))

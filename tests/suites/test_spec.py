@@ -1,0 +1,84 @@
+"""Suite files: what is read, what is refused, and what their digest names."""
+
+from __future__ import annotations
+
+import pytest
+from suite_files import SUITE, make_suite
+
+from colllm_bench import registry
+from colllm_bench.errors import ConfigError
+from colllm_bench.suites.spec import load_suite, shipped
+
+
+def suite_of(tmp_path, text=SUITE, **changes):
+    for old, new in changes.values():
+        assert old in text
+        text = text.replace(old, new)
+    return make_suite(tmp_path, text)
+
+
+def test_a_file_is_read_as_it_says(tmp_path):
+    suite = suite_of(tmp_path)
+    assert (suite.name, suite.seeds) == ("mine", (0, 1, 2))
+    assert [(t.id, t.agents, t.episodes) for t in suite.tasks] == [("a", 2, 640), ("b", 3, 640)]
+    assert suite.tasks[0].stated.untrained == (0.1, 0.05, 0.2)
+    config = suite.config(suite.task("a"), "mc", 7, {"lr": 0.002, "clip_range": 0.1})
+    assert (config.env, config.seed, config.lr) == ("strategy", 7, 0.002)
+    assert (config.episodes, config.eval_episodes, config.eval_split) == (640, 20, "eval")
+    assert config.algo_options == {"clip_range": 0.1} and config.env_options == {"level": 1}
+
+
+@pytest.mark.parametrize("change", [
+    ("episodes = 640", "episodes = 256"), ('seeds = "0:3"', 'seeds = "0:4"'),
+    ("high = 1e-2", "high = 2e-2"), ("threshold = 0.4", "threshold = 0.5"),
+    ("eval_episodes = 20", "eval_episodes = 40"),
+])
+def test_whatever_decides_a_number_changes_the_digest(tmp_path, change):
+    assert suite_of(tmp_path, change=change).digest != suite_of(tmp_path).digest
+
+
+@pytest.mark.parametrize("change", [
+    ("blind = 0.0", "blind = 0.1"), ('isolates = "something"', 'isolates = "more"'),
+    ('title = "two tasks"', 'title = "2 tasks"'),
+])
+def test_what_is_only_said_of_a_task_does_not(tmp_path, change):
+    assert suite_of(tmp_path, change=change).digest == suite_of(tmp_path).digest
+
+
+@pytest.mark.parametrize("change, message", [
+    (("rungs = [0.5, 1.0]", "rungs = [0.5]"), "growing shares up to 1"),
+    (("keep = 0.5", "keep = 1.0"), "keep between 0 and 1"),
+    (("low = 1e-3", "low = 0.0"), "above 0 with log"),
+    (('id = "b"', 'id = "a"'), "two of one id"),
+    (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes"),
+    (("threshold = 0.4", "treshold = 0.4"), "task 'b' has treshold"),
+    (('title = "two tasks"', ""), "no 'title'"),
+])
+def test_faults_are_named(tmp_path, change, message):
+    with pytest.raises(ConfigError, match=message):
+        suite_of(tmp_path, change=change)
+
+
+def test_what_a_suite_fixes_cannot_be_chosen(tmp_path):
+    suite = suite_of(tmp_path)
+    for name in ("episodes", "eval_split", "model"):
+        with pytest.raises(ConfigError, match=f"'{name}' is fixed by suite mine"):
+            suite.config(suite.tasks[0], "mc", 0, {name: 1})
+
+
+def test_unknown_names_have_a_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'v1-mini'"):
+        load_suite("v1-mine")
+    with pytest.raises(ConfigError, match="unknown task of suite v1-mini"):
+        load_suite("v1-mini").task("nothing")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_suites_can_be_played(name):
+    suite = load_suite(name)
+    assert not set(suite.seeds) & set(suite.search.seeds)
+    for task in suite.tasks:
+        config = suite.config(task, "mc", 0, {})
+        env = registry.make(config.env, agents=task.agents, split="dev", **task.env_options)
+        assert len(env.possible_agents) == task.agents
+        assert registry.env_spec(task.env).scripted and registry.env_spec(task.env).random
