@@ -16,6 +16,7 @@ from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
+from colllm_bench.envs.contract import takes_progress
 from colllm_bench.errors import ConfigError
 from colllm_bench.types import Episode
 
@@ -153,8 +154,7 @@ def _require_shaping(config: RunConfig) -> None:
 
 
 def _require_progress(config: RunConfig, env: Any) -> None:
-    inner = getattr(env, "unwrapped", env)
-    if not getattr(inner, "takes_progress", False):
+    if not takes_progress(env):
         raise ConfigError(
             f"curriculum backward: environment {config.env!r} starts at the beginning only",
             allowed="environments with takes_progress = True, whose reset(seed, "

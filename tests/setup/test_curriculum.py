@@ -77,6 +77,17 @@ def test_strategy_has_levels_in_order_and_shaping_with_a_weight(model_folder):
         make("strategy", shaping=2)
 
 
+def test_strategy_starts_along_the_experts_play(model_folder):
+    folder = model_folder("Llama", max_position_embeddings=2048)
+    config = tiny_config(folder, "cc", env="strategy", env_options={}, agents=2, batch=2,
+                         curriculum="backward")
+    (late, *_), (full, *_) = Trainer(config).play(0), Trainer(config.replace(
+        curriculum="none")).play(0)
+    assert late.seed == full.seed
+    left = [int(e.trajectories[0].turns[0].observation.split()[0][5:]) for e in (late, full)]
+    assert left[0] < left[1]  # days are gone
+
+
 def test_shaping_fades_over_two_thirds(model_folder):
     made = curriculum(config_of(model_folder, "anneal"))  # 12 iterations
     weights = [made.of(k).metrics["curriculum_weight"] for k in range(12)]
