@@ -42,7 +42,7 @@ class StrategyEnv(TextEnv):
     Orders            march, scout, train, strike, hold, send
     Rewards           sparse, milestone, dense; default sparse
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 
