@@ -13,10 +13,12 @@ push the policy further than fresh ones may; they push it less, the older they a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from colllm_bench.baselines.algorithm import Algorithm
 from colllm_bench.baselines.options import ActorCriticOptions
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
 from colllm_bench.learners.critic_learner import CriticProtocol
 from colllm_bench.learners.oracle_critic import OracleCritic
 from colllm_bench.objectives import vtrace
@@ -34,6 +36,18 @@ class ActorCritic(Algorithm):
 
     Options = ActorCriticOptions
     defaults: dict[str, Any] = {"lr": 3e-3, "epochs": 1, "group": 1}
+    values_know_actions: ClassVar[bool] = False
+    """Advantages are made of ``Turn.values``, which a learned critic alone writes."""
+
+    @classmethod
+    def check(cls, config: RunConfig, options: Any) -> None:
+        super().check(config, options)
+        if cls.values_know_actions and options.critic != "learned":
+            raise ConfigError(
+                f"--critic {options.critic}: an oracle values histories, and --algo {config.algo} "
+                "needs values that know some of a turn's actions",
+                allowed="--critic learned", fix="leave it out, or choose --algo cc",
+            )
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         o = self.options

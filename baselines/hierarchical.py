@@ -42,6 +42,7 @@ class HierarchicalCritic(ActorCritic):
 
     Options = HierarchicalOptions
     critic_input = CriticInput(read, critics=lambda agents: 1)
+    values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         metrics = super().compute_advantages(episodes)

@@ -68,6 +68,7 @@ class SequentialCredit(ActorCritic):
 
     Options = SequentialOptions
     critic_input = CriticInput(read, critics=lambda agents: 1)
+    values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         o = self.options

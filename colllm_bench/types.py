@@ -59,8 +59,8 @@ class Turn:
     value: float | None = None
     """The critic's V(h_t), read before the action. Written by ``CriticLearner.write_values``."""
     values: list[float] | None = None
-    """Further values of a critic that reads a turn at several places.
-    Written by ``write_values`` of such a critic."""
+    """Further values of a turn that some of its actions are known to (``seq``, ``hier``), or of a
+    critic of your own. Written by ``CriticLearner.write_values``."""
     return_: float | None = None
     """The critic's target (or, without a critic, the return-to-go).
     Written by ``Algorithm.compute_advantages``."""

@@ -19,7 +19,7 @@ from colllm_bench.models.loading import context_length
 from colllm_bench.models.value_head import ValueTable
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import padded_tokens
-from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
+from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading
 from colllm_bench.types import Episode, written
 
 Features = tuple[torch.Tensor, torch.Tensor]
@@ -152,20 +152,23 @@ class CriticLearner:
             for trajectory in episode.trajectories:
                 for turn in trajectory.turns:
                     turn.values = None
-        for readings, kept in self._parts(episodes):
-            features = kept or self.critic.features(readings)
-            self._fit_inputs(readings, features)
-            tables = self.critic.tables(readings)
-            values = self.critic.values(features, tables, self.averaged).tolist()
-            positions = [position for reading in readings for position in reading.positions]
-            for position, value in zip(positions, values, strict=True):
-                _write(position, value)
-
-    def _fit_inputs(self, readings: list[CriticReading], features: Features) -> None:
+        parts = self._parts(episodes)
+        readings = [reading for own, _ in parts for reading in own]
+        found = [kept or self.critic.features(own) for own, kept in parts]
+        features = tuple(torch.cat(each) for each in zip(*found, strict=True))
         tables = self.critic.tables(readings)
         for k, table in enumerate(tables):
             for head in (self.critic.heads[k], self.averaged[k]):
-                head.fit_inputs(*(x.detach()[table.cells] for x in features))
+                head.fit_inputs(*(x[table.cells] for x in features))
+        values = self.critic.values(features, tables, self.averaged).tolist()
+        positions = [position for reading in readings for position in reading.positions]
+        for position, value in zip(positions, values, strict=True):
+            for turn in position.turns:
+                turn.value = value
+            for turn in position.also:
+                turn.values = [*(turn.values or ()), value]
+            for trajectory in position.finals:
+                trajectory.final_value = value
 
     def recall(self, groups: Sequence[Sequence[Episode]]) -> None:
         """Read episodes of earlier iterations once more, each iteration's together as they were
@@ -279,12 +282,3 @@ class CriticLearner:
             head.load_state_dict(own)
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.silence.iterations = state["steps"], state["silent"]
-
-
-def _write(position: ValuePosition, value: float) -> None:
-    for turn in position.turns:
-        turn.value = value
-    for turn in position.also:
-        turn.values = [*(turn.values or ()), value]
-    for trajectory in position.finals:
-        trajectory.final_value = value

@@ -61,9 +61,11 @@ def with_critics(critic_input: CriticInput, episodes: Sequence[Episode]) -> int:
             critic = reading.rows[cell.observed.row].critic
             if not central and cell.agent == critic:  # its own agent's: they are there already
                 tokens -= sum(s.stop - s.start for s in (cell.observed, cell.acted) if s)
-        for position in reading.positions:
-            judged = {id(turn): turn for turn in [*position.turns, *position.also]}
-            numbers += sum(central or owner[turn] != position.critic for turn in judged)
+        judged = {  # once each, however many of its values an advantage is made of
+            (position.critic, id(turn))
+            for position in reading.positions for turn in [*position.turns, *position.also]
+        }
+        numbers += sum(central or owner[turn] != critic for critic, turn in judged)
     return TOKEN * tokens + NUMBER * numbers
 
 

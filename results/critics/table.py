@@ -38,13 +38,15 @@ def table(policy: str, found: list[dict]) -> list[str]:
     probes = {row["critic"]: row["explained"]["640"] for row in found
               if row["critic"].startswith("probe")}
     counts = sorted({int(k) for row in found for k in row["explained"]})
-    heads = ["critic", *(f"{k} episodes" for k in counts), "of the probe, 640", "CPU s an iteration"]
+    heads = ["critic", *(f"{k} episodes" for k in counts), "of the probe, 640",
+             "CPU s an iteration"]
     lines = [f"## {policy}", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in found:
         seconds = row.get("seconds_an_iteration")
         lines.append("| " + " | ".join([
             row["critic"],
-            *(cells(row["explained"][str(k)]) if str(k) in row["explained"] else "" for k in counts),
+            *(cells(row["explained"][str(k)]) if str(k) in row["explained"] else ""
+              for k in counts),
             share(row, probes), f"{seconds:.2f}" if seconds else "",
         ]) + " |")
     return [*lines, ""]
