@@ -170,6 +170,12 @@ class CriticLearner:
             for trajectory in position.finals:
                 trajectory.final_value = value
 
+    def recall(self, groups: Sequence[Sequence[Episode]]) -> None:
+        """Read episodes of earlier iterations once more, each iteration's together as they were
+        read first: sums depend on how rows are padded."""
+        for episodes in groups:
+            self._read(episodes)
+
     # -- learning
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -177,8 +183,8 @@ class CriticLearner:
         the episodes, each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
-            Metrics; those of :func:`fit_metrics` are of the values that credit was given by,
-            from before any step: the honest, out-of-sample fit.
+            Metrics; those of :func:`fit_metrics` are of the fresh episodes and of the values that
+            credit was given by, from before any step: the honest, out-of-sample fit.
         """
         parts = min(self.options.critic_minibatches, len(episodes))
         steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
@@ -192,8 +198,11 @@ class CriticLearner:
                 norms.append(norm)
         positions = [p for step in steps for part in step for r in part.readings
                      for p in r.positions if p.turns]
-        turns = [position.turns[0] for position in positions]
-        metrics = fit_metrics(turns, episodes, self.options.gamma)
+        # What was learned from before is no test of the fit.
+        fresh = [episode for episode in episodes if not episode.replayed]
+        own = {id(turn) for e in fresh for x in e.trajectories for turn in x.turns}
+        turns = [p.turns[0] for p in positions if id(p.turns[0]) in own]
+        metrics = fit_metrics(turns, fresh, self.options.gamma)
         self.silence.note(metrics["explained_variance"])
         return metrics | {
             "value_loss_last": sum(last) / len(last),

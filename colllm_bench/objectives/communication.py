@@ -52,6 +52,9 @@ def with_critics(critic_input: CriticInput, episodes: Sequence[Episode]) -> int:
     tokens = numbers = 0
     for episode in episodes:
         owner = {id(turn): x.index for x in episode.trajectories for turn in x.turns}
+        if episode.replayed:  # the critic has it; up goes each turn's ratio, down its advantage
+            numbers += 2 * len(owner) * central
+            continue
         reading = critic_input.read(episode)
         tokens += sum(len(row.ids) for row in reading.rows)
         for cell in reading.cells:

@@ -11,6 +11,7 @@
 ``checkpoints/``        the last two: adapters, critics, optimizers
 ``untrained.json``      the held-out results before training
 ``team/``               the trained team, an adapter per agent
+``critic.safetensors``  the trained critic, and ``critic.json``: what it fits (``--critic-from``)
 ``summary.json``        the held-out evaluation; its presence says that the run is complete
 ``error.txt``           the traceback of a run that failed
 ======================  ==================================================================

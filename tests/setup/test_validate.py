@@ -113,7 +113,9 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
     check_config(config)
     still_open = {key for key, value in config.to_dict().items() if value is None}
     still_open |= {key for key, value in config.algo_options.items() if value is None}
-    assert still_open <= {"critic_model", "chat_template", "micro_batch", "target_kl"}
+    assert still_open <= {
+        "critic_from", "critic_model", "chat_template", "micro_batch", "target_kl",
+    }
     assert resolve(config) == config
 
 

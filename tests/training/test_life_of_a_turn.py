@@ -24,7 +24,7 @@ def named(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def writers(tmp_path_factory, tokenizer):
-    """{field: functions that wrote it} in an iteration of ``cc``, ``mc``, ``seq``, ``hier``."""
+    """{field: functions that wrote it} in two iterations of ``cc`` (with replay) and others."""
     from random_models import make_config, make_model
 
     folder = tmp_path_factory.mktemp("llama")
@@ -45,8 +45,10 @@ def writers(tmp_path_factory, tokenizer):
     try:
         for algo in ("cc", "mc", "seq", "hier"):
             options = {"turns": 2, "cut": True}
-            trainer = Trainer(tiny_config(str(folder), algo, env_options=options))
-            trainer.learn(trainer.play(0), 0)
+            replay = {"replay": 2} if algo == "cc" else {}
+            trainer = Trainer(tiny_config(str(folder), algo, env_options=options, **replay))
+            for iteration in range(2):
+                trainer.learn(trainer.play(iteration), iteration)
     finally:
         patch.undo()
     return written
