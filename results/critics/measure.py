@@ -35,7 +35,7 @@ SEED = 77
 OLD = {"critic_backbone": "adapters", "critic_readout": "last", "critic_width": 0,
        "critic_epochs": 1, "critic_average": 0.0, "critic_history": False,
        "critic_embeddings": False}
-"""The critics of version 0.2 and before."""
+"""The critics up to commit ce7469f."""
 CRITICS = {
     "cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {}),
     "cc old": ("cc", OLD), "dc old": ("dc", OLD),
