@@ -29,7 +29,7 @@ def cells(explained: list[float]) -> str:
 def share(row: dict, probes: dict[str, list[float]]) -> str:
     """The mean over thirds as a share of the probe's."""
     reach = probes.get(PROBE.get(row["critic"].split()[0], "probe joint"))
-    if reach is None or row["critic"].startswith("probe") or sum(reach) < 0.03:
+    if reach is None or row["critic"].startswith("probe") or sum(reach) < 0.07:
         return ""  # where the probe finds next to nothing a share is noise
     return f"{sum(row['explained']['640']) / sum(reach):.0%}"
 
