@@ -27,6 +27,8 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
+LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+"""Settings that came after digests were published: at their defaults no digest has them."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,10 @@ class RunConfig:
         "eval", "split of the held-out tasks: eval (reported), or dev (to choose settings on)",
         group="evaluation", choices=("eval", "dev"), time=False,
     )
+    eval_every: int = option(
+        0, "iterations between held-out evaluations during training (0: only at its end)",
+        group="evaluation", low=0, affects="bookkeeping",
+    )
     seed: int = option(
         0, "seed of everything random in the run", group="run", low=0, in_path=True, time=False,
         roles={"evaluation", "policy"},
@@ -201,7 +207,11 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """Twelve hex digits that name the configuration, the seed left out."""
-        data = {k: v for k, v in self.to_dict().items() if k != "seed"}
+        plain = {name: getattr(type(self), name) for name in LEFT_OUT_AT_DEFAULT}
+        data = {
+            name: value for name, value in self.to_dict().items()
+            if name != "seed" and (name not in plain or value != plain[name])
+        }
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 

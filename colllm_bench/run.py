@@ -46,7 +46,8 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
     )
     folder.add_argument(
         "--resume", metavar="RUN_FOLDER", nargs="?", const="",
-        help="go on with a run: this folder's, or (without a value) the one these settings name",
+        help="go on with a run: this folder's, or (without a value) the one these settings name; "
+        "a finished one goes on with more --episodes",
     )
     what = command.add_argument_group("what to do")
     what.add_argument("--seeds", metavar="SEEDS", help="several runs: 0,1,2 or 0:3; a process each")
