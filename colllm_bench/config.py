@@ -115,7 +115,9 @@ class RunConfig:
         time=False, roles={"evaluation", "play", "seat"},
     )
     lr: float | None = option(
-        None, "actor's learning rate (default: the algorithm's, see docs/tuning.md)",
+        None,
+        "actor's learning rate (default: the algorithm's; for models that are not built in at most "
+        "5e-5, 5e-6 with --tuning full; docs/tuning.md)",
         group="learning", above=0, time=False,
     )
     epochs: int | None = option(
@@ -207,12 +209,17 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """Twelve hex digits that name the configuration, the seed left out."""
-        plain = {name: getattr(type(self), name) for name in LEFT_OUT_AT_DEFAULT}
-        data = {
-            name: value for name, value in self.to_dict().items()
-            if name != "seed" and (name not in plain or value != plain[name])
-        }
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+        return digest_of(self.to_dict())
+
+
+def digest_of(settings: dict[str, Any]) -> str:
+    """:attr:`RunConfig.digest` of a dict of any version's settings."""
+    plain = {name: getattr(RunConfig, name) for name in LEFT_OUT_AT_DEFAULT}
+    data = {
+        name: value for name, value in settings.items()
+        if name != "seed" and (name not in plain or value != plain[name])
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def fields_with(

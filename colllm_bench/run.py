@@ -246,6 +246,10 @@ def listing() -> str:
         width = max(map(len, lines))
         rows = [f"  {name:<{width}}  {summary}" for name, summary in lines.items()]
         sections.append("\n".join([title, *rows]))
+    names = cli.preset_names()
+    width = max(map(len, names))
+    rows = [f"  {name:<{width}}  {cli.describe_preset(name)}" for name in names]
+    sections.append("\n".join(["Presets (--preset)", *rows]))
     sections.append(
         "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
         "--model with a Hugging Face folder or hub id"

@@ -15,6 +15,11 @@ BUILT_IN_ACTION_TOKENS = 4
 MESSAGE_TOKENS = 24
 """A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
+LARGEST_LR = {"lora": 5e-5, "full": 5e-6}
+"""Default learning rates of models that are not built in, by tuning, where the algorithm's is
+higher: it was chosen for the built-in model, 3,000 times smaller. 5e-6 is that of arXiv 2601.21972
+for full fine-tuning; adapters take about ten times as much (Schulman et al., "LoRA Without
+Regret", 2025). Not tuned here (docs/tuning.md)."""
 
 
 def load_algorithm(name: str) -> Any:
@@ -76,6 +81,8 @@ def resolve(config: RunConfig) -> RunConfig:
     algorithm = load_algorithm(config.algo)
     built_in = config.model in registry.MODELS
     defaults = {"lr": 1e-3, "epochs": 1, "group": 1, **algorithm.defaults}
+    if not built_in:
+        defaults["lr"] = min(defaults["lr"], LARGEST_LR[config.tuning])
     defaults["style"] = "brief" if built_in else "full"
     defaults["max_action_tokens"] = _action_tokens(config, algorithm, built_in)
     fields = {field.name for field in dataclasses.fields(RunConfig)}

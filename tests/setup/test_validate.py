@@ -120,6 +120,10 @@ def test_defaults_follow_the_model():
     built_in, other = resolve(RunConfig()), resolve(RunConfig(model="some/model"))
     assert (built_in.style, other.style) == ("brief", "full")
     assert built_in.max_action_tokens < other.max_action_tokens
+    assert built_in.lr == load_algorithm("cc").defaults["lr"] > other.lr == 5e-5
+    assert resolve(RunConfig(model="some/model", tuning="full")).lr == 5e-6
+    assert resolve(RunConfig(model="some/model", lr=0.25)).lr == 0.25
+    assert resolve(RunConfig.of(model="some/model", algo="mc")).lr == 5e-5
 
 
 @pytest.mark.parametrize(("algo", "option", "value"), [
