@@ -190,7 +190,7 @@ def draw_curve(path: Path) -> None:
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        cli.say("no learning curve drawn: pip install 'colllm-bench[plots]'")
+        cli.say("no learning curve drawn: pip install -e '.[plots]' in the checkout")
         return
     learning_curve(path, path / "learning_curve.png")
 

@@ -53,7 +53,7 @@ class RayLauncher:
         if importlib.util.find_spec("ray") is None:
             raise ConfigError(
                 "--launcher ray needs ray, which is not installed",
-                fix="pip install 'colllm-bench[ray]', or --launcher local",
+                fix="pip install -e '.[ray]' in the checkout, or --launcher local",
             )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Workers of runs on the CPU leave the choice of devices alone; so does Ray in future.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import types
 from typing import Any
 
 from colllm_bench import registry
@@ -28,7 +30,10 @@ def load_algorithm(name: str) -> Any:
     Raises:
         ConfigError: no such algorithm, or a class that is none.
     """
-    loaded = registry.load(registry.algorithm_spec(name).entry, "algorithm")
+    spec = registry.algorithm_spec(name)
+    if spec.options and importlib.util.find_spec("torch") is None:
+        return _untrainable(spec)
+    loaded = registry.load(spec.entry, "algorithm")
     from colllm_bench.baselines.algorithm import Algorithm  # torch, only where it is needed
 
     if not isinstance(loaded, type):
@@ -45,6 +50,16 @@ def load_algorithm(name: str) -> Any:
         )
     _check_options_class(name, loaded)
     return loaded
+
+
+def _untrainable(spec: registry.AlgorithmSpec) -> Any:
+    """What is known of a built-in algorithm without torch: enough to judge teams that need none
+    (scripted ones, endpoints). Who trains is refused before
+    (:func:`colllm_bench.setup.prepare.check_names`)."""
+    return types.SimpleNamespace(
+        Options=registry.options_class(spec.name), defaults={}, check=lambda config, options: None,
+        centralized_execution=spec.centralized_execution,
+    )
 
 
 def _check_options_class(name: str, algorithm: Any) -> None:

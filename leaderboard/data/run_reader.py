@@ -86,6 +86,11 @@ class Run:
         ))
 
     @property
+    def base(self) -> str:
+        """The digest of the base model's files; empty of runs that did not record it."""
+        return str(self.environment.get("base_digest") or "")
+
+    @property
     def agents(self) -> int:
         return self.config["agents"]
 
