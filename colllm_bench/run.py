@@ -130,6 +130,9 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
         check_free(path)
     with console.status("loading"):
         config = prepare(config)
+    whole = config.iterations * config.batch
+    if whole != config.episodes and not quiet:
+        cli.say(f"{whole} training episodes: {config.episodes} in whole batches of {config.batch}")
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)

@@ -144,7 +144,13 @@ def add_option(group: Any, flag: str, kind: type, help_text: str) -> None:
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
     else:
-        group.add_argument(flag, type=kind, metavar=LETTERS[kind], help=help_text)
+        group.add_argument(flag, type=kind, metavar=metavar_of(flag, kind), help=help_text)
+
+
+def metavar_of(flag: str, kind: type) -> str:
+    """What stands for a setting's value in a help text: its choices, or a letter of its kind."""
+    about = options_of(RunConfig).get(flag[2:].replace("-", "_"))
+    return "|".join(about.choices) if about and about.choices else LETTERS[kind]
 
 
 def build_config(

@@ -138,7 +138,7 @@ def test_seeds_that_are_none(text):
         ({"seed": 3, "threads": 1, "device": "cpu"}, "default"),
         ({"agents": 4, "lr": 3e-4, "env_options": {"level": 2}}, "agents4-level2-lr0.0003"),
         ({"model": "Qwen/Qwen3-0.6B"}, "modelQwen_Qwen3-0.6B"),
-        ({"model": "m" * 90}, RunConfig(model="m" * 90).digest),
+        ({"model": "m" * 90}, f"model{'m' * 62}-{RunConfig(model='m' * 90).digest}"),
     ],
 )
 def test_default_names_say_what_differs(changes, name):

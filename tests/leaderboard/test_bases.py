@@ -47,8 +47,6 @@ def two(tmp_path):
     note(known, "summary.json", parameters={"model": 172352, "trained": 1})
     summary = files.read_json(silent / "summary.json")
     summary.pop("parameters", None)
-    untrained = files.read_json(known / "summary.json")["held_out"]["untrained"]
-    summary["held_out"]["untrained"] = untrained
     files.write_json(silent / "summary.json", summary)
     return tmp_path, silent
 
@@ -57,8 +55,9 @@ def test_the_same_untrained_episodes_are_of_the_same_base(two):
     root, silent = two
     assert sizes(root) == {"cc": 172352, "mc": 172352}
     summary = files.read_json(silent / "summary.json")
-    returns = summary["held_out"]["untrained"]["returns"]
-    returns[0] = 1.0 - returns[0]
+    for values in summary["held_out"]["untrained"].values():
+        if isinstance(values, list):
+            values.reverse()  # the same numbers, of other episodes
     files.write_json(silent / "summary.json", summary)
     assert sizes(root)["mc"] is None
 
