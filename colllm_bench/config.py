@@ -106,6 +106,17 @@ class RunConfig:
         None, "episodes that start from the same state (default: the algorithm's)",
         group="rollout", low=1,
     )
+    curriculum: str = option(
+        "none", "easier tasks first: lower levels, dense shaping that fades, or late starts",
+        group="rollout", choices=("none", "levels", "anneal", "backward"),
+    )
+    curriculum_mark: float = option(
+        0.5, "training success of 5 iterations at which levels and backward go on",
+        group="rollout", above=0, high=1, time=False,
+    )
+    curriculum_stages: int = option(
+        5, "stages of backward, the last from the beginning", group="rollout", low=2, time=False
+    )
     max_action_tokens: int | None = option(
         None, "longest action in tokens (default: the model's)", group="rollout", low=1,
         roles={"evaluation", "play", "seat"},

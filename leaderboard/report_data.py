@@ -6,8 +6,9 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
 
 * A **setting** is what is played: environment, its options, number of agents, model. Only
   groups of one setting are compared. Keys: ``id``, ``title``, ``env``, ``env_options``,
-  ``agents``, ``model``, ``references`` (mean return of ``random`` and ``scripted``, or None),
-  ``groups`` (ids), ``notes`` (lines that a reader must know).
+  ``agents``, ``model``, ``references`` (returns of scores 0 and 1 by ``random`` and ``scripted``,
+  or None), ``known_range`` (whether the environment knows those; else they are the mean returns of
+  the random team and the expert), ``groups`` (ids), ``notes`` (lines that a reader must know).
 * A **group** is the seeds of one configuration and version. Keys: ``id``, ``setting``,
   ``method`` (its label), ``env``, ``env_options``, ``agents``, ``model``, ``parameters`` (of the
   model; None where the run did not say), ``algo``, ``name``,
@@ -187,6 +188,7 @@ def _settings(places: Sequence[comparisons.Place]) -> list[dict[str, Any]]:
             "env_options": run.config["env_options"],
             "agents": run.agents,
             "model": run.config["model"],
+            "known_range": "score_range" in run.summary,
             "references": dict(zip(("random", "scripted"), run.references or (None, None))),
             "groups": [described["id"] for described, _ in places],
             "notes": _notes(places),

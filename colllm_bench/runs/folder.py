@@ -11,6 +11,7 @@
 ``checkpoints/``        the last two: adapters, critics, optimizers
 ``untrained.json``      the held-out results before training
 ``team/``               the trained team, an adapter per agent
+``critic.safetensors``  the trained critic, and ``critic.json``: what it fits (``--critic-from``)
 ``summary.json``        the held-out evaluation; its presence says that the run is complete
 ``summary-N.json``      that of a run that ended after N episodes and went on for longer
 ``error.txt``           the traceback of a run that failed
@@ -52,10 +53,8 @@ METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
 
 
 class RunFolder:
-    """A run's folder, locked against a second writer until :meth:`close`.
-
-    Use :meth:`create` or :meth:`resume`, never the constructor.
-    """
+    """A run's folder, locked against a second writer until :meth:`close`. It comes from
+    :meth:`create` or :meth:`resume`, never from the constructor."""
 
     def __init__(self, path: Path, config: RunConfig):
         self.path = path

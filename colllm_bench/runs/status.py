@@ -96,7 +96,13 @@ def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[s
     changed = _changes(recorded, config)
     # A base that lies elsewhere now; its digest is compared once it is loaded.
     movable = {"model"} if base_digest(path) else set()
-    movable |= {"episodes"} if config.episodes > recorded.episodes else set()  # goes on for longer
+    if config.episodes > recorded.episodes:  # goes on for longer
+        if recorded.curriculum == "anneal":
+            raise ConfigError(
+                f"{path} cannot go on for longer: its curriculum faded over "
+                f"{recorded.episodes} episodes", fix="--name NAME for a new run",
+            )
+        movable |= {"episodes"}
     if changed.keys() - fields_without_effect() - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
         raise ConfigError(

@@ -14,6 +14,7 @@ from colllm_bench.evaluation.held_out import (
     reference_teams,
     summarize_teams,
 )
+from colllm_bench.learners import critic_files
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.setup.environments import provenance_of
@@ -52,6 +53,8 @@ def train(
     check_config(config)
     trainer = Trainer(config, date=folder.date if folder is not None else None)
     callback = callback or Callback()
+    if folder is None:
+        trainer.begin()
     start = 0 if folder is None else _restore(trainer, folder)
     callback.on_start(config.iterations * config.batch, start * config.batch)
     try:
@@ -90,6 +93,8 @@ def _restore(trainer: Trainer, folder: RunFolder) -> int:
         trainer.load_state_dict(state)
     folder.rewind(start)
     if start == 0:
+        if checkpoint is None:
+            trainer.begin()
         untrained = evaluate_team(trainer.config, trainer.team, frames=KEPT["untrained"])
         keep_replays(folder, "untrained", untrained)
         folder.write_json("untrained.json", raw_results(untrained))
@@ -138,5 +143,6 @@ def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
     for k, episode in enumerate(played["trained"][: KEPT["trained"]]):
         folder.write_transcript(f"held-out-{k}", episode)
     trainer.team.save(folder.path / "team")
+    critic_files.save(trainer.critic, folder.path)
     folder.write_summary(summary)
     return summary

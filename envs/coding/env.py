@@ -42,7 +42,7 @@ class CodingEnv(TextEnv):
     Observation       Dict(text: TextSpace(max_length=65536))
     Rewards           sparse, milestone, dense; default dense
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Split by          form, behaviour; default form (of the families)
     Render modes      ansi, human, rgb_array
     ================  =====================================================================

@@ -10,7 +10,7 @@ from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.strategy import render, rules, situations, tasks, text
 from colllm_bench.envs.text_env import TextEnv
-from colllm_bench.errors import check_choice
+from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("sparse", "milestone", "dense")
 
@@ -42,7 +42,7 @@ class StrategyEnv(TextEnv):
     Orders            march, scout, train, strike, hold, send
     Rewards           sparse, milestone, dense; default sparse
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 
@@ -81,6 +81,7 @@ class StrategyEnv(TextEnv):
             ``"hard"`` or ``"brutal"``: the rules of 3, so long a way and so little slack that
             an untrained team of three wins 1% or 0.1%.
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
+        shaping: weight of the dense reward's potential, 0 to 1; curricula let it fade.
         messages: whether orders may carry a message of up to 40 characters.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``: campaigns that never meet.
@@ -93,6 +94,8 @@ class StrategyEnv(TextEnv):
     Version History: v0: first release (calibration.json belongs to the version).
     """
 
+    levels = tuple(tasks.LEVELS)
+    """The easiest first."""
     metadata = {**TextEnv.metadata, "name": "strategy_v0", "render_fps": 2}
 
     takes_progress = True
@@ -104,6 +107,7 @@ class StrategyEnv(TextEnv):
         turns: int | None = None,
         level: tasks.Level = 1,
         reward: str = "sparse",
+        shaping: float = 1.0,
         messages: bool = False,
         style: str = "brief",
         split: str = "train",
@@ -114,11 +118,14 @@ class StrategyEnv(TextEnv):
         lengths = f"None ({self.settings.turns}), or 16 to 40"
         check_choice("turns", turns, [None, *tasks.TURNS], lengths)
         check_choice("reward", reward, REWARDS)
+        if type(shaping) not in (int, float) or not 0 <= shaping <= 1:
+            raise ConfigError(f"shaping={shaping!r}", allowed="a number from 0 to 1")
         check_choice("messages", messages, (False, True))
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
         self.turns = turns or self.settings.turns
         self.level, self.reward, self.messages = level, reward, messages
+        self.shaping = float(shaping)
         self.style, self.split = style, split
         super().__init__(
             [f"front_{i + 1}" for i in range(agents)],
@@ -196,7 +203,7 @@ class StrategyEnv(TextEnv):
         """Phi of the dense reward: progress while the campaign runs, 0 once it is over."""
         if self.reward != "dense" or self.campaign.over:
             return 0.0
-        return self.campaign.progress()
+        return self.shaping * self.campaign.progress()
 
     def _reward(self, before: float, fallen: int) -> float:
         campaign = self.campaign

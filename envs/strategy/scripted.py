@@ -92,3 +92,16 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
             yield controller_chat(env, steps)
         else:
             yield agent_chat(steps, rng.choice(env.possible_agents))
+
+
+MASTER_SIZES = (2, 2, 3, 3, 3, 3, 4, 4, 6, 8, *range(2, 17))
+
+
+def masters(rng: random.Random, count: int) -> Iterator[list[dict]]:
+    """``count`` transcripts of centralized controllers that order as novices do, each order after
+    its front's number: what to look up is then written just before what to write."""
+    for _ in range(count):
+        agents = rng.choice(MASTER_SIZES)
+        env = StrategyEnv(agents=agents, level=rng.choice((1, 1, 2, 3)))
+        steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        yield controller_chat(env, steps, numbered=True)

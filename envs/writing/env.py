@@ -43,7 +43,7 @@ class WritingEnv(TextEnv):
     Components        ten and quality, each from 0 to 1
     Rewards           dense, milestone, sparse; default dense
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 

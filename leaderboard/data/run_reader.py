@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from colllm_bench import registry
 from colllm_bench.config import RENAMED, RunConfig, digest_of, fields_without_effect
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard.data import consistency
+from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.runs import files
 
 SEED_FOLDER = re.compile(r"seed(\d+)")
@@ -283,19 +283,3 @@ def _json(path: Path, kind: str, missing: Any) -> Any:
     if not isinstance(data, dict):
         raise _Unfit("foreign", f"{path.name} is not of colllm_bench")
     return data
-
-
-def read_columns(path: Path, planned: int | None = None) -> dict[str, np.ndarray]:
-    """JSON lines as columns: [rows] float64 for each key that holds numbers, NaN where a row
-    has none. A missing file has no columns; a torn last line is left out; of more than
-    ``planned`` lines one more is read, which shows that there are too many."""
-    rows = list(islice(files.iterate_lines(path), None if planned is None else planned + 1))
-    keys = dict.fromkeys(key for row in rows for key in row)
-    columns = {}
-    for key in keys:
-        try:
-            # null becomes NaN, true and false 1 and 0.
-            columns[key] = np.array([row.get(key) for row in rows], dtype=float)
-        except (TypeError, ValueError):
-            continue  # a text or a list: no number to report
-    return columns

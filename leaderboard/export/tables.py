@@ -16,6 +16,7 @@ from colllm_bench.leaderboard.export.cells import cell, interval, p_cell, ratio_
 from colllm_bench.leaderboard.metrics import (
     AGGREGATES,
     FINALS,
+    SCALE,
     Metric,
     all_metrics,
     main_metric,
@@ -84,7 +85,7 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
 
 EXPLAINED = [
     "Means over seeds with 95% intervals and, in brackets, every seed. The score is the return on "
-    "held-out tasks, normalized: 0 is the random team, 1 the scripted expert. Its interval is for "
+    f"held-out tasks, normalized: {SCALE}. Its interval is for "
     "other runs on these tasks; the one on such tasks holds for other tasks as well. Both allow "
     "for runs that fail though none did here, at a prior of one run in ten (docs/statistics.md).",
     "At the end of training: the same measure over the last 320 training episodes, on the training "

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard import palette
-from colllm_bench.leaderboard.data.run_reader import read_columns
+from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.leaderboard.plots import style
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 from colllm_bench.runs import files

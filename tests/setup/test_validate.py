@@ -97,6 +97,13 @@ def test_a_critic_input_alone_is_enough_to_get_a_critic_that_learns(tmp_path):
     assert "--gae-lambda 0.35 has no effect" in text
 
 
+@pytest.mark.parametrize("algo", ["seq", "hier"])
+def test_oracles_value_no_actions(algo):
+    text = refusal(RunConfig.of(algo=algo, env="credit", critic="oracle:joint"))
+    assert f"--algo {algo} needs values that know some of a turn's actions" in text
+    assert "allowed: --critic learned" in text and "fix: leave it out" in text
+
+
 # -- defaults
 
 
@@ -106,7 +113,9 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
     check_config(config)
     still_open = {key for key, value in config.to_dict().items() if value is None}
     still_open |= {key for key, value in config.algo_options.items() if value is None}
-    assert still_open <= {"critic_model", "chat_template", "micro_batch", "target_kl"}
+    assert still_open <= {
+        "critic_from", "critic_model", "chat_template", "micro_batch", "target_kl",
+    }
     assert resolve(config) == config
 
 

