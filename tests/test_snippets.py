@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
 from paths import ROOT
@@ -22,7 +23,7 @@ WHOLE = ["classic-0", "classic-1", "coding-0", "credit-0", "runs-0", "sandbox-0"
 
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_every_name_is_imported_or_defined(name):
-    code = SNIPPETS[name]
+    code = textwrap.dedent(SNIPPETS[name])
     if code.startswith("Metric("):  # an entry of a list in a file that the page names
         code = "from colllm_bench.leaderboard.metrics import Metric, mean_of, per_run\n" + code
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import textwrap
 
 import pytest
@@ -117,6 +118,15 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
         "critic_from", "critic_model", "chat_template", "micro_batch", "target_kl",
     }
     assert resolve(config) == config
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_without_torch_it_is_known_who_plays_for_all(algo, monkeypatch):
+    loaded = load_algorithm(algo)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    known = load_algorithm(algo)
+    assert known is not loaded and known.Options is registry.options_class(algo)
+    assert known.centralized_execution == loaded.centralized_execution
 
 
 def test_what_is_set_wins_over_the_defaults():
