@@ -35,7 +35,7 @@ SEED = 77
 OLD = {"critic_backbone": "adapters", "critic_readout": "last", "critic_width": 0,
        "critic_epochs": 1, "critic_average": 0.0, "critic_history": False,
        "critic_embeddings": False}
-"""The critics of version 0.2 and before."""
+"""The critics up to commit ce7469f."""
 CRITICS = {
     "cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {}),
     "cc old": ("cc", OLD), "dc old": ("dc", OLD),
@@ -49,12 +49,12 @@ CRITICS = {
     "dc no embeddings": ("dc", {"critic_embeddings": False}),
     "hier no history": ("hier", {"critic_history": False}),
     "cc adapters": ("cc", {"critic_backbone": "adapters"}),
-    "cc old, raw units": ("cc", {**OLD, "raw": True}),
+    "cc old + raw units": ("cc", {**OLD, "raw": True}),
     "cc raw units": ("cc", {"raw": True}),
-    "cc old, mean": ("cc", {**OLD, "critic_readout": "mean"}),
-    "cc old, head": ("cc", {**OLD, "critic_width": 64}),
-    "cc old, frozen": ("cc", {**OLD, "critic_backbone": "frozen"}),
-    "cc old, 4 passes": ("cc", {**OLD, "critic_epochs": 4}),
+    "cc old + mean": ("cc", {**OLD, "critic_readout": "mean"}),
+    "cc old + head": ("cc", {**OLD, "critic_width": 64}),
+    "cc old + frozen": ("cc", {**OLD, "critic_backbone": "frozen"}),
+    "cc old + 4 passes": ("cc", {**OLD, "critic_epochs": 4}),
     "dc no average": ("dc", {"critic_average": 0.0}),
     "dc no history": ("dc", {"critic_history": False}),
     "dc adapters": ("dc", {"critic_backbone": "adapters"}),

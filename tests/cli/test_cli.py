@@ -165,7 +165,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        ("--algo ccc", "unknown algorithm 'ccc'; allowed: cc, central, dc, mc; fix: did you mean"),
+        ("--algo ccc", "unknown algorithm 'ccc'; allowed: cc, central, dc, hier, mc, seq;"),
         ("--env stratgy", "fix: did you mean 'strategy'?"),
         ("--lrr 3", "unknown option '--lrr'; fix: did you mean --lr?"),
         ("strategy", "unexpected argument 'strategy'"),
