@@ -71,7 +71,8 @@ def test_help_has_every_docstring_and_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "discount (default: 1.0)" in text
     assert "importance ratio per token or per turn (default: token)" in text
-    assert "actor's learning rate (default: the algorithm's, see docs/tuning.md)" in text
+    assert "actor's learning rate (default: the algorithm's; for models that are not" in text
+    assert "--tuning lora|full " in text and "--preset NAME" in text
 
 
 def test_environment_options_by_pair_and_by_shorthand():
