@@ -40,6 +40,7 @@ from typing import Any
 
 from colllm_bench import __version__
 from colllm_bench.leaderboard import metrics
+from colllm_bench.leaderboard.data.bases import model_size
 from colllm_bench.leaderboard.data.collection import Collection, Group, Run
 from colllm_bench.leaderboard.statistics import (
     comparisons,
@@ -60,7 +61,12 @@ def build_data(
     """The report's content, JSON-able."""
     labels = method_labels(collection.groups)
     places = [
-        (describe(group, labels[group.key], thresholds), group) for group in collection.groups
+        (
+            describe(group, labels[group.key], thresholds)
+            | {"parameters": model_size(group.first, collection.runs)},
+            group,
+        )
+        for group in collection.groups
     ]
     return {
         "schema": SCHEMA,
@@ -141,9 +147,10 @@ def setting_title(run: Run) -> str:
 def method_labels(groups: list[Group]) -> dict[tuple, str]:
     """A label for each group, by its key: the algorithm, and the run's name where that says
     more than the setting does. No group's label depends on another's, unless both would be
-    called the same: then the digest is added to both, the version too if need be."""
+    called the same: then the digest is added to both, the version and the base model's digest too
+    if need be."""
     labels = {group.key: _method(group.first) for group in groups}
-    for extra in ("digest", "version"):
+    for extra in ("digest", "version", "base"):
         alike: dict[tuple, list[Group]] = {}
         for group in groups:
             alike.setdefault((setting_id(group.first), labels[group.key]), []).append(group)
@@ -151,7 +158,8 @@ def method_labels(groups: list[Group]) -> dict[tuple, str]:
             if len(namesakes) > 1:
                 for group in namesakes:
                     run = group.first
-                    more = run.settings[:6] if extra == "digest" else f"v{run.version}"
+                    more = {"digest": run.settings[:6], "version": f"v{run.version}",
+                            "base": f"base {group.base[:6] or 'unknown'}"}[extra]
                     labels[group.key] += f" {more}"
     return labels
 

@@ -135,7 +135,7 @@ def _tokenizer_and_model(
         if importlib.util.find_spec("gguf") is None:
             raise ConfigError(
                 f"model {name!r} is a GGUF file, and the package gguf is not installed",
-                fix="pip install 'colllm-bench[gguf]'",
+                fix="pip install -e '.[gguf]' in the checkout",
             )
         source, options["gguf_file"] = str(path.parent), path.name
     elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():

@@ -77,12 +77,14 @@ class AlgorithmSpec:
         summary: one line for ``--list``.
         options: ``"module:Class"`` of its options where that costs no torch; None: the class's
             ``Options``.
+        centralized_execution: the class's, where that must be known without torch.
     """
 
     name: str
     entry: str
     summary: str = ""
     options: str | None = None
+    centralized_execution: bool = False
 
 
 CENTRAL = "_central"
@@ -189,7 +191,7 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
     "central": AlgorithmSpec(
         "central", "colllm_bench.baselines.centralized:CentralizedExecution",
         "one master model writes every agent's action: centralized execution",
-        options="colllm_bench.baselines.options:ActorCriticOptions",
+        options="colllm_bench.baselines.options:ActorCriticOptions", centralized_execution=True,
     ),
 }
 MODELS: dict[str, ModelSpec] = {

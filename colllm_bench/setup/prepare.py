@@ -23,7 +23,7 @@ def check_names(config: RunConfig) -> None:
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"training needs {package}, which is not installed",
-                fix="pip install 'colllm-bench[train]', or pip install -e '.[train]' in a checkout",
+                fix="pip install -e '.[train]' in the checkout",
             )
 
 

@@ -21,7 +21,13 @@ from colllm_bench.setup.environments import provenance_of
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
 from colllm_bench.training.callbacks import Callback
-from colllm_bench.training.recording import describe, keep_replays, record_iteration
+from colllm_bench.training.recording import (
+    describe,
+    describe_held_out,
+    evaluates,
+    keep_replays,
+    record_iteration,
+)
 from colllm_bench.training.trainer import Trainer
 
 
@@ -61,8 +67,12 @@ def train(
             row: dict[str, float] = {"iteration": iteration}
             row["episodes"] = (iteration + 1) * config.batch
             row |= describe(episodes) | metrics
+            seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
+            if evaluates(config, iteration):
+                # From generators of its own: training goes on as if it had not taken place.
+                row |= describe_held_out(evaluate_team(config, trainer.team))
+                seconds["evaluate"] = time.perf_counter() - began - sum(seconds.values())
             if folder is not None:
-                seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
                 record_iteration(folder, trainer, row, episodes, seconds)
             callback.on_iteration(row, episodes)
     finally:

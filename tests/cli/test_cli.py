@@ -71,7 +71,8 @@ def test_help_has_every_docstring_and_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "discount (default: 1.0)" in text
     assert "importance ratio per token or per turn (default: token)" in text
-    assert "actor's learning rate (default: the algorithm's, see docs/tuning.md)" in text
+    assert "actor's learning rate (default: the algorithm's; for models that are not" in text
+    assert "--tuning lora|full " in text and "--preset NAME" in text
 
 
 def test_environment_options_by_pair_and_by_shorthand():
@@ -138,7 +139,7 @@ def test_seeds_that_are_none(text):
         ({"seed": 3, "threads": 1, "device": "cpu"}, "default"),
         ({"agents": 4, "lr": 3e-4, "env_options": {"level": 2}}, "agents4-level2-lr0.0003"),
         ({"model": "Qwen/Qwen3-0.6B"}, "modelQwen_Qwen3-0.6B"),
-        ({"model": "m" * 90}, RunConfig(model="m" * 90).digest),
+        ({"model": "m" * 90}, f"model{'m' * 62}-{RunConfig(model='m' * 90).digest}"),
     ],
 )
 def test_default_names_say_what_differs(changes, name):

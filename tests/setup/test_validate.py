@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import textwrap
 
 import pytest
@@ -119,6 +120,15 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
     assert resolve(config) == config
 
 
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_without_torch_it_is_known_who_plays_for_all(algo, monkeypatch):
+    loaded = load_algorithm(algo)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    known = load_algorithm(algo)
+    assert known is not loaded and known.Options is registry.options_class(algo)
+    assert known.centralized_execution == loaded.centralized_execution
+
+
 def test_what_is_set_wins_over_the_defaults():
     chosen = dict(lr=0.5, epochs=3, group=4, style="full", max_action_tokens=9)
     config = resolve(RunConfig(algo="mc", **chosen))
@@ -129,6 +139,10 @@ def test_defaults_follow_the_model():
     built_in, other = resolve(RunConfig()), resolve(RunConfig(model="some/model"))
     assert (built_in.style, other.style) == ("brief", "full")
     assert built_in.max_action_tokens < other.max_action_tokens
+    assert built_in.lr == load_algorithm("cc").defaults["lr"] > other.lr == 5e-5
+    assert resolve(RunConfig(model="some/model", tuning="full")).lr == 5e-6
+    assert resolve(RunConfig(model="some/model", lr=0.25)).lr == 0.25
+    assert resolve(RunConfig.of(model="some/model", algo="mc")).lr == 5e-5
 
 
 @pytest.mark.parametrize(("algo", "option", "value"), [

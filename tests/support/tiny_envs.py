@@ -206,6 +206,7 @@ def tiny_config(folder: str, algo: str = "mc", **changes):
         env="tiny_envs:Relay", env_options={"turns": 2, "vary": 2}, agents=3, model=folder,
         device="cpu", lora_rank=2, lora_alpha=4.0, batch=4, episodes=8, max_action_tokens=3,
         minibatches=1, eval_episodes=4, style="brief", gradient_snr_every=0,
+        lr=1.5e-3 if algo == "cc" else 3e-3,
     )
     if algo == "mc":
         options |= dict(group=2)
