@@ -1,4 +1,5 @@
-# make run            set up .venv (once) and train the built-in model on the strategy game
+# make run            set up .venv (once) and train the built-in model on the strategy game;
+#                     again: go on with that run, or show its results
 # make run ARGS="--algo mc --seeds 0:3"
 # make test           install what the tests need, then run all tests that are not marked slow
 # make test-all       the same with the slow tests
@@ -24,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PI
 
 # train three agents on the strategy game
 run: $(INSTALLED)
-	$(BIN)/python -m colllm_bench.run --env strategy --algo cc $(ARGS)
+	$(BIN)/python -m colllm_bench.run --env strategy --algo cc --resume $(ARGS)
 
 # all tests but the slow ones, in JOBS processes of one thread each
 test: $(TESTABLE)

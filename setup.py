@@ -17,6 +17,6 @@ for folder in BESIDE:
 setup(
     packages=packages,
     package_dir={f"colllm_bench.{folder}": folder for folder in BESIDE},
-    package_data={"": ["*.json", "*.json.gz", "*.toml", "*.txt", "assets/*", "errata.md",
-                       "py.typed", "tiny/**/*", "tuned/**/*"]},
+    package_data={"": ["*.json", "*.json.gz", "*.toml", "*.txt", "*.txt.gz", "assets/*",
+                       "errata.md", "presets/*", "py.typed", "tiny/**/*", "tuned/**/*"]},
 )

@@ -84,6 +84,8 @@ class Algorithm:
         """
         if cls.critic_input is None or options.critic_backbone != "adapters":
             return 0
+        if options.critic_model is not None:  # their adapters lie on that
+            return 0
         return cls.critic_input.critics(agents)
 
     def build_critic(self, policy: Any, env: Any) -> CriticProtocol | None:

@@ -15,4 +15,3 @@ class CentralizedCritic(ActorCritic):
     ``delta_t = r_t + gamma*V(h_{t+1}) - V(h_t)`` with h the joint history."""
 
     critic_input = critic_inputs.JOINT
-    defaults = {**ActorCritic.defaults, "lr": 1.5e-3}

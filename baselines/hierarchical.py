@@ -42,11 +42,14 @@ class HierarchicalCritic(ActorCritic):
 
     Options = HierarchicalOptions
     critic_input = CriticInput(read, critics=lambda agents: 1)
+    values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         metrics = super().compute_advantages(episodes)
         if self.options.credit == "others":
-            for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
-                (baseline,) = turn.values
-                turn.advantage += turn.value - baseline
+            for episode, x in ((e, x) for e in episodes for x in e.trajectories):
+                for t, turn in enumerate(x.turns):
+                    (baseline,) = turn.values
+                    weight = self.weight_of_others(episode, x, t)
+                    turn.advantage += weight * (turn.value - baseline)
         return metrics

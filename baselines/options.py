@@ -64,6 +64,9 @@ class CriticOptions:
         0.95, "values come from the heads averaged over steps, the old average weighing this much",
         low=0, high=0.999, time=False,
     )
+    critic_from: str | None = option(
+        None, "start from the critic of this finished run (its folder)", time=False
+    )
     critic_model: str | None = option(
         None, "a separate backbone for the critic (default: the actors' base)"
     )
@@ -78,6 +81,12 @@ class ActorCriticOptions(ClippedLossOptions, CriticOptions):
     )
     critic_gae_lambda: float = option(
         0.95, "lambda of the critic's targets", low=0, high=1, time=False, was="critic_lam"
+    )
+    replay: int = option(
+        1, "learn from the episodes of so many iterations, older ones corrected by V-trace", low=1
+    )
+    rho_bar: float = option(
+        1.0, "largest importance ratio of a replayed turn in V-trace", above=0, time=False
     )
     critic: str = option(
         "learned",

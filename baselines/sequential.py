@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from colllm_bench.baselines.actor_critic import ActorCritic
 from colllm_bench.baselines.options import SequentialOptions
+from colllm_bench.objectives import vtrace
 from colllm_bench.objectives.critic_inputs import (
     CriticInput,
     CriticReading,
@@ -59,10 +60,15 @@ class SequentialCredit(ActorCritic):
     ``agent_lambda = 1`` gives G_t - v_{t,k-1}: unbiased whatever the critic, for the baseline does
     not depend on the action. 0 gives v_{t,k} - v_{t,k-1}: no teammate's noise, and the critic's
     error in full.
+
+    With ``replay`` V-trace runs along the micro-steps, each with the ratio of its agent: what the
+    agents before it did is part of what its value has read, so no ratio of theirs is needed. The
+    critic's targets are corrected by the ratio of all agents of a turn.
     """
 
     Options = SequentialOptions
     critic_input = CriticInput(read, critics=lambda agents: 1)
+    values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
         o = self.options
@@ -76,13 +82,22 @@ class SequentialCredit(ActorCritic):
                 own = [by_index[i] for i in order_of(episode, t, present)]
                 turns.append(own)
                 values.append([own[0].value, *(turn.values[0] for turn in own[:-1])])
-            rewards = episode.rewards
-            advantages = sequential_gae(
-                rewards, values, o.gamma, o.gae_lambda, o.agent_lambda, bootstrap
-            )
-            start = [v[0] for v in values]
-            errors = gae(rewards, start, o.gamma, o.critic_gae_lambda, bootstrap)
+            rewards, start = episode.rewards, [v[0] for v in values]
+            lambdas = o.gae_lambda, o.agent_lambda
+            if o.replay == 1:
+                advantages = sequential_gae(rewards, values, o.gamma, *lambdas, bootstrap)
+                errors = gae(rewards, start, o.gamma, o.critic_gae_lambda, bootstrap)
+            else:
+                end = o.rho_bar, bootstrap
+                own_logs = [[turn.log_ratio or 0.0 for turn in own] for own in turns]
+                joint_logs = [sum(logs) for logs in own_logs]
+                advantages = vtrace.sequential_advantages(
+                    rewards, values, own_logs, o.gamma, *lambdas, *end
+                )
+                errors = vtrace.errors(
+                    rewards, start, joint_logs, o.gamma, o.critic_gae_lambda, *end
+                )
             for own, found, value, error in zip(turns, advantages, start, errors, strict=True):
                 for turn, advantage in zip(own, found, strict=True):
                     turn.advantage, turn.return_ = advantage, value + error
-        return {}
+        return self.replay_metrics(episodes)

@@ -27,6 +27,8 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
+LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+"""Settings that came after digests were published: at their defaults no digest has them."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,17 @@ class RunConfig:
         None, "episodes that start from the same state (default: the algorithm's)",
         group="rollout", low=1,
     )
+    curriculum: str = option(
+        "none", "easier tasks first: lower levels, dense shaping that fades, or late starts",
+        group="rollout", choices=("none", "levels", "anneal", "backward"),
+    )
+    curriculum_mark: float = option(
+        0.5, "training success of 5 iterations at which levels and backward go on",
+        group="rollout", above=0, high=1, time=False,
+    )
+    curriculum_stages: int = option(
+        5, "stages of backward, the last from the beginning", group="rollout", low=2, time=False
+    )
     max_action_tokens: int | None = option(
         None, "longest action in tokens (default: the model's)", group="rollout", low=1,
         roles={"evaluation", "play", "seat"},
@@ -113,7 +126,9 @@ class RunConfig:
         time=False, roles={"evaluation", "play", "seat"},
     )
     lr: float | None = option(
-        None, "actor's learning rate (default: the algorithm's, see docs/tuning.md)",
+        None,
+        "actor's learning rate (default: the algorithm's; for models that are not built in at most "
+        "5e-5, 5e-6 with --tuning full; docs/tuning.md)",
         group="learning", above=0, time=False,
     )
     epochs: int | None = option(
@@ -142,6 +157,10 @@ class RunConfig:
     eval_split: str = option(
         "eval", "split of the held-out tasks: eval (reported), or dev (to choose settings on)",
         group="evaluation", choices=("eval", "dev"), time=False,
+    )
+    eval_every: int = option(
+        0, "iterations between held-out evaluations during training (0: only at its end)",
+        group="evaluation", low=0, affects="bookkeeping",
     )
     seed: int = option(
         0, "seed of everything random in the run", group="run", low=0, in_path=True, time=False,
@@ -201,8 +220,17 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """Twelve hex digits that name the configuration, the seed left out."""
-        data = {k: v for k, v in self.to_dict().items() if k != "seed"}
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+        return digest_of(self.to_dict())
+
+
+def digest_of(settings: dict[str, Any]) -> str:
+    """:attr:`RunConfig.digest` of a dict of any version's settings."""
+    plain = {name: getattr(RunConfig, name) for name in LEFT_OUT_AT_DEFAULT}
+    data = {
+        name: value for name, value in settings.items()
+        if name != "seed" and (name not in plain or value != plain[name])
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def fields_with(

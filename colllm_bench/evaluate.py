@@ -157,7 +157,7 @@ def _draw(record: Path) -> Path | None:
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        cli.say("no picture drawn: pip install 'colllm-bench[plots]'")
+        cli.say("no picture drawn: pip install -e '.[plots]' in the checkout")
         return None
     return heatmap(record, record.with_suffix(".png"))
 

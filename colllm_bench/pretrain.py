@@ -12,6 +12,7 @@ from colllm_bench import cli, registry
 from colllm_bench.cli.field_docs import field_docs
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.pretraining import (
+    CONTROLLER,
     PretrainConfig,
     build_model,
     fit,
@@ -24,6 +25,7 @@ DESCRIPTION = """Make the built-in language model of an environment again, from 
 
   python -m colllm_bench.pretrain --env coding --out my_model
   python -m colllm_bench.pretrain --env coding --replace       # the model of this installation
+  python -m colllm_bench.pretrain --env strategy --player controller --out my_master
 """
 
 
@@ -56,16 +58,17 @@ def main(argv: Sequence[str]) -> int:
     options.pop("debug", None)
     out, replace = options.pop("out", None), options.pop("replace", False)
     config = settings(options.pop("env", PretrainConfig.env), **options)
-    folder = Path(out) if out else built_in_folder(config.env)
+    folder = Path(out) if out else built_in_folder(config.env, config.player)
     if (folder / "config.json").exists() and not replace:
         raise ConfigError(f"{folder} holds a model", fix="--out FOLDER, or --replace")
     make(config, folder)
     return 0
 
 
-def built_in_folder(env: str) -> Path:
+def built_in_folder(env: str, player: str) -> Path:
     """Where the built-in model for ``env`` lies in this installation."""
-    return Path(__file__).parent / registry.MODELS["tiny"].path / env
+    name = env + registry.CENTRAL * (player == CONTROLLER)
+    return Path(__file__).parent / registry.MODELS["tiny"].path / name
 
 
 def make(config: PretrainConfig, folder: Path) -> None:

@@ -52,6 +52,7 @@ def rollout(
     player: Team,
     *,
     frames: int = 0,
+    options: dict[str, Any] | None = None,
 ) -> list[Episode]:
     """Play one episode in each of ``envs`` (PettingZoo parallel environments) to its end.
 
@@ -62,6 +63,7 @@ def rollout(
         player: answers for the team.
         frames: the first so many episodes are watched: their ``frames`` are what the environment
             shows to a spectator (:mod:`colllm_bench.runs.replays`).
+        options: of every ``reset``; environments need not know any.
 
     Returns:
         E episodes in the order of ``envs``; every turn holds its reward and its end flags.
@@ -71,7 +73,7 @@ def rollout(
             agents come late, or leave without an end.
     """
     starts = zip(envs, seeds, groups, strict=True)
-    running = [_start(*start, watched=k < frames) for k, start in enumerate(starts)]
+    running = [_start(*start, options, watched=k < frames) for k, start in enumerate(starts)]
     episodes = [r.episode for r in running]
     player.reset(episodes)
     while running:
@@ -93,8 +95,10 @@ def rollout(
     return episodes
 
 
-def _start(env: Any, seed: int, group: int, watched: bool) -> _Running:
-    observations, infos = reset_env(env, seed)
+def _start(
+    env: Any, seed: int, group: int, options: dict[str, Any] | None, watched: bool
+) -> _Running:
+    observations, infos = reset_env(env, seed, options)
     late = [agent for agent in env.possible_agents if agent not in env.agents]
     if late:
         raise RunError(f"agents {late} are not there at reset: a team starts together")

@@ -46,7 +46,8 @@ def parser(algo: str = RunConfig.algo) -> cli.Parser:
     )
     folder.add_argument(
         "--resume", metavar="RUN_FOLDER", nargs="?", const="",
-        help="go on with a run: this folder's, or (without a value) the one these settings name",
+        help="go on with a run: this folder's, or (without a value) the one these settings name; "
+        "a finished one goes on with more --episodes",
     )
     what = command.add_argument_group("what to do")
     what.add_argument("--seeds", metavar="SEEDS", help="several runs: 0,1,2 or 0:3; a process each")
@@ -129,6 +130,9 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
         check_free(path)
     with console.status("loading"):
         config = prepare(config)
+    whole = config.iterations * config.batch
+    if whole != config.episodes and not quiet:
+        cli.say(f"{whole} training episodes: {config.episodes} in whole batches of {config.batch}")
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)
@@ -189,7 +193,7 @@ def draw_curve(path: Path) -> None:
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        cli.say("no learning curve drawn: pip install 'colllm-bench[plots]'")
+        cli.say("no learning curve drawn: pip install -e '.[plots]' in the checkout")
         return
     learning_curve(path, path / "learning_curve.png")
 
@@ -245,6 +249,10 @@ def listing() -> str:
         width = max(map(len, lines))
         rows = [f"  {name:<{width}}  {summary}" for name, summary in lines.items()]
         sections.append("\n".join([title, *rows]))
+    names = cli.preset_names()
+    width = max(map(len, names))
+    rows = [f"  {name:<{width}}  {cli.describe_preset(name)}" for name in names]
+    sections.append("\n".join(["Presets (--preset)", *rows]))
     sections.append(
         "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
         "--model with a Hugging Face folder or hub id"

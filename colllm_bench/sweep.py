@@ -21,8 +21,17 @@ DESCRIPTION = """Train every combination of the settings, for every seed.
 Every setting takes values with commas between them. Runs lie where `run` with the same
 settings puts them. The same command again skips what is complete and goes on with the rest.
 """
-SWEEP_OPTIONS = ("name", "out", "jobs", "launcher", "address", "gpus", "retries", "log")
+SWEEP_OPTIONS = (
+    "name", "out", "jobs", "launcher", "address", "gpus", "retries", "log", "minutes", "partition",
+    "slurm",
+)
 """What a --config file may set beside the settings."""
+
+
+LAUNCHERS = {
+    "local": set(), "ray": {"address", "gpus"}, "slurm": {"gpus", "minutes", "partition", "slurm"},
+}
+"""Where runs go, and the options that only some of these read."""
 
 
 def parser(algo: str = "mc,cc,dc") -> cli.Parser:
@@ -47,8 +56,9 @@ def parser(algo: str = "mc,cc,dc") -> cli.Parser:
         help="how often a run whose process was killed starts again (default: 3)",
     )
     group.add_argument(
-        "--launcher", choices=("local", "ray"),
-        help="local: processes of this machine (default); ray: tasks of a Ray cluster",
+        "--launcher", choices=tuple(LAUNCHERS),
+        help="local: processes of this machine (default); ray: tasks of a Ray cluster; slurm: jobs "
+        "in Slurm's queue",
     )
     group.add_argument(
         "--address", metavar="HOST:PORT",
@@ -56,7 +66,16 @@ def parser(algo: str = "mc,cc,dc") -> cli.Parser:
     )
     group.add_argument(
         "--gpus", type=float, metavar="X",
-        help="GPUs that a run takes of the Ray cluster (default: 1 with --device cuda, else 0)",
+        help="GPUs that a run takes of the cluster (default: 1 with --device cuda, else 0)",
+    )
+    group.add_argument(
+        "--minutes", type=int, metavar="N",
+        help="time limit of a Slurm job; a longer run is queued again and goes on (default: 240)",
+    )
+    group.add_argument("--partition", metavar="NAME", help="of Slurm (default: its own)")
+    group.add_argument(
+        "--slurm", metavar="KEY=VALUE", action="append",
+        help="a further option of sbatch (account=mine)",
     )
     group.add_argument(
         "--log", metavar="NAMES", help="copy the metrics to tensorboard, wandb (or both, a,b)"
@@ -96,20 +115,23 @@ def main(argv: Sequence[str]) -> int:
 
 def check_options(options: dict[str, Any]) -> None:
     """Refuse values of the sweep's own options. A file's have not been looked at yet."""
-    for name, least in {"jobs": 1, "retries": 0, "gpus": 0}.items():
+    for name, least in {"jobs": 1, "retries": 0, "gpus": 0, "minutes": 1}.items():
         value = options.get(name)
         right = isinstance(value, (int, float) if name == "gpus" else int)
         if value is not None and not (right and value >= least):
             raise ConfigError(f"--{name} {value!r} is out of range", allowed=f"{least} or more")
     launcher = options.get("launcher", "local")
-    if launcher not in ("local", "ray"):
-        raise ConfigError(f"--launcher {launcher!r} is unknown", allowed="local, ray")
-    for name in ("address", "gpus"):
-        if name in options and launcher != "ray":
+    if launcher not in LAUNCHERS:
+        raise ConfigError(f"--launcher {launcher!r} is unknown", allowed=", ".join(LAUNCHERS))
+    for name in sorted(set().union(*LAUNCHERS.values()) - LAUNCHERS[launcher]):
+        if name in options:
+            readers = [f"--launcher {key}" for key, read in LAUNCHERS.items() if name in read]
             raise ConfigError(
-                f"--{name} {options[name]} has no effect with the local launcher",
-                fix="--launcher ray, or leave it out",
+                f"--{name} {options[name]} has no effect with the {launcher} launcher",
+                fix=f"{' or '.join(readers)}, or leave it out",
             )
+    if launcher == "slurm" and options.get("gpus", 0) % 1:
+        raise ConfigError(f"--gpus {options['gpus']} with --launcher slurm", allowed="whole GPUs")
 
 
 def start_runs(runs: Sequence[Any], options: dict[str, Any]) -> int:

@@ -53,11 +53,14 @@ class Turn:
     info: dict[str, Any] | None = None
     """Legal actions before the turn; components of the score, ``invalid``, ``notice``, ``success``
     after it. Written by ``rollout._next_turns``, then ``rollout._step``."""
+    log_ratio: float | None = None
+    """Log of how much likelier the action is to the present policy than to the one that sampled
+    it; None: they are the same. Written by ``ActorLearner.write_log_ratios`` (``--replay``)."""
     value: float | None = None
     """The critic's V(h_t), read before the action. Written by ``CriticLearner.write_values``."""
     values: list[float] | None = None
-    """Further values of a critic that reads a turn at several places.
-    Written by ``write_values`` of such a critic."""
+    """Further values of a turn that some of its actions are known to (``seq``, ``hier``), or of a
+    critic of your own. Written by ``CriticLearner.write_values``."""
     return_: float | None = None
     """The critic's target (or, without a critic, the return-to-go).
     Written by ``Algorithm.compute_advantages``."""
@@ -101,6 +104,8 @@ class Episode:
     context_exceeded: bool = False
     """A trajectory reached the end of a model's context: the episode was truncated there, or its
     first observation shortened. Written by ``LanguageModelTeam._exceeded``."""
+    replayed: bool = False
+    """Played by the policy of an earlier iteration. Written by ``ReplayBuffer.add``."""
     frames: list[dict[str, Any]] = field(default_factory=list)
     """What a spectator sees, at the start and after each turn; empty unless it was asked for.
     Written by ``rollout._step``."""

@@ -20,6 +20,7 @@ from colllm_bench.envs.contract import (
     observation_of,
     reset_env,
     step_env,
+    takes_progress,
 )
 from colllm_bench.envs.spaces import TextSpace
 
@@ -130,6 +131,7 @@ class CentralizedEnv(ParallelEnv):
         self._number = {agent: k + 1 for k, agent in enumerate(inner)}
         seen = sum(_text_space(env.observation_space(a)).max_length + _OVERHEAD for a in inner)
         written = sum(env.action_space(a).max_length + _OVERHEAD for a in inner)
+        self.takes_progress = takes_progress(env)
         self.observation_spaces = {MASTER: spaces.Dict({"text": TextSpace(seen)})}
         self.action_spaces = {MASTER: TextSpace(written)}
 

@@ -74,8 +74,10 @@ def reset_env(
         options: passed on where there are some; environments need not take any.
 
     Raises:
+        ConfigError: ``options`` ask for a start that the environment does not have.
         ContractError: an environment of another API.
     """
+    progress_of(env, options)
     try:
         result = env.reset(seed=seed, **({"options": options} if options else {}))
     except TypeError as error:
@@ -87,6 +89,34 @@ def reset_env(
         ) from error
     observations, infos = _parts(env, "reset", result, ("observations", "infos"))
     return observations, infos
+
+
+def takes_progress(env: Any) -> bool:
+    """Whether episodes may start nearer the goal: the environment has ``takes_progress = True``.
+
+    Its ``reset(seed, options={"progress": p})`` then starts the share p along an expert's play: 0
+    is the beginning, as without options; 1 the last step before the expert's end. The same seed
+    and p give the same start. Curricula ask for it.
+    """
+    return bool(getattr(getattr(env, "unwrapped", env), "takes_progress", False))
+
+
+def progress_of(env: Any, options: Mapping[str, Any] | None) -> float:
+    """How far along its expert's play ``options`` ask an episode to start; 0 where they do not.
+
+    Raises:
+        ConfigError: no number from 0 to 1; or one above 0 for an environment without such starts.
+    """
+    progress = (options or {}).get("progress", 0.0)
+    if type(progress) not in (int, float) or not 0 <= progress <= 1:
+        raise ConfigError(f"progress={progress!r}", allowed="a number from 0 to 1")
+    if progress and not takes_progress(env):
+        raise ConfigError(
+            f"environment {class_name(env)} starts at the beginning only, not at "
+            f"progress={progress}", allowed="0", fix="an environment with takes_progress = True, "
+            "such as strategy",
+        )
+    return float(progress)
 
 
 def step_env(env: Any, actions: dict[str, str]) -> tuple[Mapping[str, Any], ...]:

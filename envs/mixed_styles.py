@@ -13,6 +13,7 @@ from typing import Any
 
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs.contract import takes_progress
 from colllm_bench.errors import RunError
 
 
@@ -35,6 +36,7 @@ class MixedStyleEnv(ParallelEnv):
         self.metadata = self.first.metadata
         self.render_mode = getattr(self.first, "render_mode", None)
         self.possible_agents = list(self.first.possible_agents)
+        self.takes_progress = takes_progress(self.first)
         if hasattr(self.first, "frame"):
             self.frame = self.first.frame  # what a spectator sees (colllm_bench.runs.replays)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from colllm_bench.envs.contract import progress_of
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.errors import ConfigError, check_choice
 
@@ -46,6 +47,8 @@ class TextEnv(ParallelEnv):
     metadata: dict[str, Any] = {
         "render_modes": ["ansi", "human", "rgb_array"], "is_parallelizable": True, "render_fps": 1,
     }
+    takes_progress = False
+    """Whether ``reset`` starts nearer the goal when asked to (:func:`.contract.progress_of`)."""
 
     def __init__(
         self,
@@ -74,12 +77,21 @@ class TextEnv(ParallelEnv):
     def action_space(self, agent: str) -> TextSpace:
         return self.action_spaces[agent]
 
-    def _begin(self, seed: int | None) -> None:
-        """Activate all agents; reseed the generator, or with None continue it."""
+    def _begin(self, seed: int | None, options: Mapping[str, Any] | None = None) -> float:
+        """Activate all agents; reseed the generator, or with None continue it.
+
+        Returns:
+            How far along the episode shall start, see :func:`.contract.progress_of`.
+
+        Raises:
+            ConfigError: ``options`` ask for a start that this environment does not have.
+        """
+        progress = progress_of(self, options)
         if seed is not None:
             self._rng = Random(int(seed))  # also takes numpy's integers
         self.agents = list(self.possible_agents)
         self._begun = True
+        return progress
 
     def _plays(self, actions: dict[str, str]) -> bool:
         """Whether there is a step to play: not when the episode is over.

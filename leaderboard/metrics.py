@@ -73,10 +73,16 @@ class Metric:
         return f"{self.title}, {self.unit}" if self.unit else self.title
 
 
+SCALE = (
+    "0 is the random team, 1 the scripted expert; in environments whose best values are known "
+    "(classic) 0 is the best blind team, 1 the optimal one"
+)
+"""The ends of the score, for captions."""
+
 FINALS = [
     Metric("score_mean", "held-out score",
-           "Return of the trained team on held-out tasks; 0 is the random team, 1 the scripted "
-           "expert. The interval is for other runs on these tasks.", final("score", "mean"),
+           f"Return of the trained team on held-out tasks; {SCALE}. The interval is for other "
+           "runs on these tasks.", final("score", "mean"),
            domain=(0, 1), in_table="seeds", in_print=True,
            in_page="strip", in_plot=("finals", "scaling"), references="score"),
     Metric("score_on_such_tasks", "held-out score on such tasks",

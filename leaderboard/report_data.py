@@ -6,8 +6,9 @@ Top level: ``schema``, ``version``, ``level`` (of all intervals), ``thresholds``
 
 * A **setting** is what is played: environment, its options, number of agents, model. Only
   groups of one setting are compared. Keys: ``id``, ``title``, ``env``, ``env_options``,
-  ``agents``, ``model``, ``references`` (mean return of ``random`` and ``scripted``, or None),
-  ``groups`` (ids), ``notes`` (lines that a reader must know).
+  ``agents``, ``model``, ``references`` (returns of scores 0 and 1 by ``random`` and ``scripted``,
+  or None), ``known_range`` (whether the environment knows those; else they are the mean returns of
+  the random team and the expert), ``groups`` (ids), ``notes`` (lines that a reader must know).
 * A **group** is the seeds of one configuration and version. Keys: ``id``, ``setting``,
   ``method`` (its label), ``env``, ``env_options``, ``agents``, ``model``, ``parameters`` (of the
   model; None where the run did not say), ``algo``, ``name``,
@@ -39,6 +40,7 @@ from typing import Any
 
 from colllm_bench import __version__
 from colllm_bench.leaderboard import metrics
+from colllm_bench.leaderboard.data.bases import model_size
 from colllm_bench.leaderboard.data.collection import Collection, Group, Run
 from colllm_bench.leaderboard.statistics import (
     comparisons,
@@ -59,7 +61,12 @@ def build_data(
     """The report's content, JSON-able."""
     labels = method_labels(collection.groups)
     places = [
-        (describe(group, labels[group.key], thresholds), group) for group in collection.groups
+        (
+            describe(group, labels[group.key], thresholds)
+            | {"parameters": model_size(group.first, collection.runs)},
+            group,
+        )
+        for group in collection.groups
     ]
     return {
         "schema": SCHEMA,
@@ -140,9 +147,10 @@ def setting_title(run: Run) -> str:
 def method_labels(groups: list[Group]) -> dict[tuple, str]:
     """A label for each group, by its key: the algorithm, and the run's name where that says
     more than the setting does. No group's label depends on another's, unless both would be
-    called the same: then the digest is added to both, the version too if need be."""
+    called the same: then the digest is added to both, the version and the base model's digest too
+    if need be."""
     labels = {group.key: _method(group.first) for group in groups}
-    for extra in ("digest", "version"):
+    for extra in ("digest", "version", "base"):
         alike: dict[tuple, list[Group]] = {}
         for group in groups:
             alike.setdefault((setting_id(group.first), labels[group.key]), []).append(group)
@@ -150,7 +158,8 @@ def method_labels(groups: list[Group]) -> dict[tuple, str]:
             if len(namesakes) > 1:
                 for group in namesakes:
                     run = group.first
-                    more = run.settings[:6] if extra == "digest" else f"v{run.version}"
+                    more = {"digest": run.settings[:6], "version": f"v{run.version}",
+                            "base": f"base {group.base[:6] or 'unknown'}"}[extra]
                     labels[group.key] += f" {more}"
     return labels
 
@@ -179,6 +188,7 @@ def _settings(places: Sequence[comparisons.Place]) -> list[dict[str, Any]]:
             "env_options": run.config["env_options"],
             "agents": run.agents,
             "model": run.config["model"],
+            "known_range": "score_range" in run.summary,
             "references": dict(zip(("random", "scripted"), run.references or (None, None))),
             "groups": [described["id"] for described, _ in places],
             "notes": _notes(places),

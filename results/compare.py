@@ -16,6 +16,7 @@ from typing import Any
 
 from colllm_bench.leaderboard.data import read
 from colllm_bench.leaderboard.export.cells import cell, interval, text
+from colllm_bench.leaderboard.export.tables import TRAINING, trained_to
 from colllm_bench.leaderboard.metrics import all_metrics
 from colllm_bench.leaderboard.plots import style
 from colllm_bench.leaderboard.plots.setting_figures import learning_curves
@@ -28,7 +29,8 @@ def table(data: dict[str, Any]) -> list[str]:
     needed = [m for m in all_metrics(data["thresholds"]) if m.id.startswith("episodes_to_")]
     heads = [
         "algorithm", "n", "untrained", "held-out score, each seed", "mean, 95% on these tasks",
-        "95% on such tasks", *(f"{metric.title}, each seed" for metric in needed),
+        "95% on such tasks", f"training score {TRAINING}",
+        *(f"{metric.title}, each seed" for metric in needed),
         "explained variance (median)",
     ]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -41,6 +43,7 @@ def table(data: dict[str, Any]) -> list[str]:
             text(group["finals"]["score"]["untrained"]), ", ".join(map(text, score["seeds"])),
             interval(score),
             f"{text(such['low'])} to {text(such['high'])}" if such["low"] is not None else "",
+            text(trained_to(group)),
             *(cell(metric, metrics[metric.id]) for metric in needed),
             text(critic["value"], 2) if critic else "no critic",
         ]) + " |")
@@ -84,7 +87,9 @@ def main() -> None:
         f"Made by `python results/compare.py {folder.as_posix()}` from the runs beside this file "
         f"(`python -m colllm_bench.run --env {first.env} --algo ALGO --seeds 0,1,2 "
         f"--threads 1`; {first.environment['cpu']}, {first.environment['cores']} core(s), no GPU). "
-        "A score is the return between the random team (0) and the scripted expert (1). Intervals "
+        "A score is the return between the random team (0) and the scripted expert (1); the "
+        "training score is that of the last 320 training episodes (five iterations), on their own "
+        "tasks. Intervals "
         "allow for runs that fail though none did here, at a prior of one in ten; by themselves "
         f"{fewest} runs do not exclude that up to {unseen_rate(fewest):.0%} of runs fail.",
         "",

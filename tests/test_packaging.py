@@ -145,7 +145,8 @@ def test_make_is_instant_once_set_up(tmp_path):
     (tmp_path / ".venv" / ".installed").touch()
     again = run("make", "-n", "run", "ARGS=--seeds 0:3", cwd=tmp_path)
     assert again.split() == (
-        ".venv/bin/python -m colllm_bench.run --env strategy --algo cc --seeds 0:3".split()
+        ".venv/bin/python -m colllm_bench.run --env strategy --algo cc --resume "
+        "--seeds 0:3".split()
     )
     (tmp_path / ".venv" / ".testable").touch()
     tests = run("make", "-n", "test", "test-all", cwd=tmp_path).splitlines()

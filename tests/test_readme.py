@@ -43,10 +43,7 @@ def test_other_commands_parse(module, command):
 
 def test_the_snippet_of_an_algorithm_runs(tmp_path):
     code = next(text for kind, text in BLOCKS if "class MeanBaseline" in text)
-    (tmp_path / "mine.py").write_text(
-        "from statistics import fmean\n"
-        "from colllm_bench.baselines.algorithm import Algorithm\n" + code
-    )
+    (tmp_path / "mine.py").write_text(code)
     argv = f"--algo {tmp_path}/mine.py:MeanBaseline --agents 2 --episodes 4 --batch 4"
     argv += f" --eval-episodes 2 --threads 1 --quiet --out {tmp_path}/out"
     assert cli.execute(run.main, argv.split()) == 0

@@ -29,10 +29,11 @@ FLOORS = [
     "rollout",
     "evaluation interactive",
     "training",
-    "display",
+    "display hub",
     "launchers leaderboard",
     "run evaluate pretrain",
     "play sweep suite",
+    "__main__",
 ]
 FLOOR = {name: number for number, line in enumerate(FLOORS) for name in line.split()}
 PACKAGES = {

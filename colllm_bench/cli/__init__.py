@@ -20,6 +20,8 @@ from colllm_bench.cli.options import (
 )
 from colllm_bench.cli.origin import add_note
 from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
+from colllm_bench.cli.presets import describe as describe_preset
+from colllm_bench.cli.presets import preset_files, preset_names
 from colllm_bench.cli.toml_files import load_toml, of_command, of_kind, to_toml
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "build_config",
     "command_line",
     "config_kinds",
+    "describe_preset",
     "end_on_sigterm",
     "execute",
     "LETTERS",
@@ -40,6 +43,8 @@ __all__ = [
     "pair",
     "parse_seeds",
     "Parser",
+    "preset_files",
+    "preset_names",
     "quoted",
     "read_toml",
     "say",

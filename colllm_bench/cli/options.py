@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
+from colllm_bench.cli.presets import preset_files, preset_names
 from colllm_bench.cli.toml_files import load_toml, of_command, of_kind
 from colllm_bench.config import RENAMED, RunConfig
 from colllm_bench.errors import ConfigError, unknown_name
@@ -68,6 +69,12 @@ def add_config_options(
     parser.add_argument(
         "--config", metavar="FILE.toml", help="settings by name; flags go before it"
     )
+    if role is None:
+        parser.add_argument(
+            "--preset", metavar="NAME",
+            help="settings for a model by name, below --config and flags; a,b for several: "
+            + ", ".join(preset_names()),
+        )
 
 
 def _add_algorithm_options(
@@ -137,13 +144,19 @@ def add_option(group: Any, flag: str, kind: type, help_text: str) -> None:
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
     else:
-        group.add_argument(flag, type=kind, metavar=LETTERS[kind], help=help_text)
+        group.add_argument(flag, type=kind, metavar=metavar_of(flag, kind), help=help_text)
+
+
+def metavar_of(flag: str, kind: type) -> str:
+    """What stands for a setting's value in a help text: its choices, or a letter of its kind."""
+    about = options_of(RunConfig).get(flag[2:].replace("-", "_"))
+    return "|".join(about.choices) if about and about.choices else LETTERS[kind]
 
 
 def build_config(
     args: argparse.Namespace, also: Sequence[str] = (), base: RunConfig | None = None
 ) -> tuple[RunConfig, dict[str, Any]]:
-    """The configuration: defaults, below the file, below the flags.
+    """The configuration: defaults, below presets, below the file, below the flags.
 
     Args:
         args: from :meth:`Parser.parse`.
@@ -158,7 +171,10 @@ def build_config(
     """
     flags = vars(args)
     config = base or RunConfig()
-    file = read_toml(flags["config"], also) if "config" in flags else {}
+    file = {}
+    for path in preset_files(flags["preset"]) if "preset" in flags else ():
+        file |= read_toml(path)
+    file |= read_toml(flags["config"], also) if "config" in flags else {}
     others = {name: file.pop(name) for name in also if name in file}
     algo = flags.get("algo", file.get("algo", config.algo))
     known = set(algorithm_kinds(algo))

@@ -16,6 +16,8 @@ from colllm_bench.types import Episode
 
 WINDOW = 256
 """Episodes over which the shown win rate and return are averaged."""
+MANY_INVALID = 0.2
+"""Share of actions that cannot be read from which on it is told: a team of them learns nothing."""
 
 
 class MovingAverage:
@@ -39,7 +41,10 @@ class MovingAverage:
 
     def __str__(self) -> str:
         parts = [("win rate", self.mean("success")), ("return", self.mean("return"))]
-        return "  ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
+        shown = [f"{name} {value:.3f}" for name, value in parts if value is not None]
+        if (share := self.mean("invalid") or 0.0) >= MANY_INVALID:
+            shown.append(f"{share:.0%} of actions invalid")
+        return "  ".join(shown)
 
 
 class Eta:

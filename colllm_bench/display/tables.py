@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from colllm_bench.display.console import PlainTable
-from colllm_bench.display.progress import duration
+from colllm_bench.display.progress import MANY_INVALID, duration
 from colllm_bench.runs import files
 
 TEAMS = {
@@ -72,6 +72,13 @@ def print_report(console: Console, path: Path, summary: dict[str, Any]) -> None:
     )
     console.print(teams_table(summary))
     console.print()
+    share = summary.get("invalid", {}).get("trained", 0.0)
+    if share >= MANY_INVALID:
+        console.print(
+            f"{share:.0%} of the trained team's actions were invalid: the transcripts show what "
+            "it wrote; --style full, or more --max-action-tokens where actions are cut off\n",
+            highlight=False,
+        )
     places = {"run folder": path}
     curve = path / "learning_curve.png"
     if curve.exists():

@@ -123,7 +123,10 @@ def read_grids(args: argparse.Namespace, also: tuple[str, ...]) -> tuple[list[Gr
     others = {}
     for key in [key for key in file if key.replace("-", "_") in also]:
         others[key.replace("-", "_")] = cli.of_command(path, key, file.pop(key))
-    base = _table(path, file)
+    base = Grid()
+    for preset in cli.preset_files(args.preset) if "preset" in vars(args) else ():
+        base = base.overridden_by(_table(preset, cli.load_toml(preset)))
+    base = base.overridden_by(_table(path, file))
     grids = [base.overridden_by(_table(path, table)).overridden_by(flags) for table in tables]
     return grids, others
 

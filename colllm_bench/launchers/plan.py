@@ -19,6 +19,7 @@ from colllm_bench.launchers import grid
 from colllm_bench.launchers.jobs import Job, JobPool, Launcher
 from colllm_bench.launchers.local import LocalLauncher
 from colllm_bench.launchers.ray_cluster import RayLauncher
+from colllm_bench.launchers.slurm import SlurmLauncher
 from colllm_bench.runs.naming import run_folder
 from colllm_bench.runs.status import run_status
 from colllm_bench.setup.prepare import check_names, prepare
@@ -217,7 +218,13 @@ def make_launcher(runs: Sequence[PlannedRun], options: dict[str, Any]) -> Launch
     if options.get("launcher", "local") == "local":
         return LocalLauncher()
     cuda = any(run.config.device.startswith("cuda") for run in runs)
+    gpus = options.get("gpus", 1 if cuda else 0)
+    if options["launcher"] == "slurm":
+        chosen = {key: options[key] for key in ("minutes", "partition") if key in options}
+        more = dict(cli.pair(text, "--slurm") for text in options.get("slurm", ()))
+        out = Path(options.get("out") or "results")
+        return SlurmLauncher(out / ".slurm", gpus=int(gpus), options=more, **chosen)
     return RayLauncher(
-        options.get("address"), cpus=options.get("jobs"),
-        gpus=options.get("gpus", 1 if cuda else 0), retries=options.get("retries", RETRIES),
+        options.get("address"), cpus=options.get("jobs"), gpus=gpus,
+        retries=options.get("retries", RETRIES),
     )

@@ -7,10 +7,7 @@ cluster of one machine does, others need shared storage. Only this module knows 
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import importlib.util
-import io
 import math
 import os
 import re
@@ -23,10 +20,9 @@ from typing import Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError, RunError
+from colllm_bench.launchers.worker import run_here
 from colllm_bench.runs.provenance import cores
 
-COMMAND = "colllm_bench.run"
-"""What a worker runs. By name: this room lies below the commands."""
 STORE = 80 * 2**20
 """Bytes of shared memory of a cluster started here: nothing of size passes through it."""
 STARTS = 3
@@ -57,7 +53,7 @@ class RayLauncher:
         if importlib.util.find_spec("ray") is None:
             raise ConfigError(
                 "--launcher ray needs ray, which is not installed",
-                fix="pip install 'colllm-bench[ray]', or --launcher local",
+                fix="pip install -e '.[ray]' in the checkout, or --launcher local",
             )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Workers of runs on the CPU leave the choice of devices alone; so does Ray in future.
@@ -158,21 +154,14 @@ def _portable_work() -> Callable[[list[str], str], tuple[int, str]]:
 def work(argv: list[str]) -> tuple[int, str]:
     """On a worker: ``python -m colllm_bench.run`` in this process.
 
-    Returns:
-        Its exit code, and its last line on stderr.
-
     Raises:
         InterruptedError: it was asked to end, because its machine is taken back for instance;
             Ray starts it again.
     """
-    command = importlib.import_module(COMMAND)
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
-        code = cli.execute(command.main, argv)
+    code, line = run_here(argv)
     if code in (130, 143):
         raise InterruptedError
-    lines = errors.getvalue().strip().splitlines()
-    return code, lines[-1] if lines else ""
+    return code, line
 
 
 class RayTask:

@@ -106,7 +106,8 @@ class ActorLearner:
         shift, divisor = self.normalizer(advantages)
         gap = {}
         if self.team.model.dtype != torch.float32:
-            gap["sampling_gap"] = self._rescore(list(episodes))
+            # Of replayed episodes the policy that sampled them is gone: theirs stay.
+            gap["sampling_gap"] = self._rescore([e for e in episodes if not e.replayed])
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
@@ -139,6 +140,17 @@ class ActorLearner:
                 turn.logprobs = [next(flat) for _ in turn.action_ids]
                 count += len(turn.action_ids)
         return total / max(1, count)
+
+    @torch.no_grad()
+    def write_log_ratios(self, episodes: Sequence[Episode]) -> None:
+        """Write into every turn how much likelier its action is to the present policy than to
+        the one that sampled it."""
+        for tokens in self._collate(list(episodes)) if episodes else ():
+            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
+            change = (scored.logprobs - tokens.logprobs).double()  # [K]
+            sums = change.new_zeros(len(tokens.turns)).index_add(0, tokens.turn, change)
+            for turn, log_ratio in zip(tokens.turns, sums.tolist(), strict=True):
+                turn.log_ratio = log_ratio
 
     def gradients(self, parts: Sequence[Sequence[Episode]]) -> Iterator[list[torch.Tensor]]:
         """The gradient of each part of a batch at the present parameters, [tensors] of each.

@@ -19,7 +19,7 @@ from colllm_bench.models.loading import context_length
 from colllm_bench.models.value_head import ValueTable
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import padded_tokens
-from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
+from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading
 from colllm_bench.types import Episode, written
 
 Features = tuple[torch.Tensor, torch.Tensor]
@@ -152,20 +152,29 @@ class CriticLearner:
             for trajectory in episode.trajectories:
                 for turn in trajectory.turns:
                     turn.values = None
-        for readings, kept in self._parts(episodes):
-            features = kept or self.critic.features(readings)
-            self._fit_inputs(readings, features)
-            tables = self.critic.tables(readings)
-            values = self.critic.values(features, tables, self.averaged).tolist()
-            positions = [position for reading in readings for position in reading.positions]
-            for position, value in zip(positions, values, strict=True):
-                _write(position, value)
-
-    def _fit_inputs(self, readings: list[CriticReading], features: Features) -> None:
+        parts = self._parts(episodes)
+        readings = [reading for own, _ in parts for reading in own]
+        found = [kept or self.critic.features(own) for own, kept in parts]
+        features = tuple(torch.cat(each) for each in zip(*found, strict=True))
         tables = self.critic.tables(readings)
         for k, table in enumerate(tables):
             for head in (self.critic.heads[k], self.averaged[k]):
-                head.fit_inputs(*(x.detach()[table.cells] for x in features))
+                head.fit_inputs(*(x[table.cells] for x in features))
+        values = self.critic.values(features, tables, self.averaged).tolist()
+        positions = [position for reading in readings for position in reading.positions]
+        for position, value in zip(positions, values, strict=True):
+            for turn in position.turns:
+                turn.value = value
+            for turn in position.also:
+                turn.values = [*(turn.values or ()), value]
+            for trajectory in position.finals:
+                trajectory.final_value = value
+
+    def recall(self, groups: Sequence[Sequence[Episode]]) -> None:
+        """Read episodes of earlier iterations once more, each iteration's together as they were
+        read first: sums depend on how rows are padded."""
+        for episodes in groups:
+            self._read(episodes)
 
     # -- learning
 
@@ -174,8 +183,8 @@ class CriticLearner:
         the episodes, each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
-            Metrics; those of :func:`fit_metrics` are of the values that credit was given by,
-            from before any step: the honest, out-of-sample fit.
+            Metrics; those of :func:`fit_metrics` are of the fresh episodes and of the values that
+            credit was given by, from before any step: the honest, out-of-sample fit.
         """
         parts = min(self.options.critic_minibatches, len(episodes))
         steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
@@ -189,8 +198,11 @@ class CriticLearner:
                 norms.append(norm)
         positions = [p for step in steps for part in step for r in part.readings
                      for p in r.positions if p.turns]
-        turns = [position.turns[0] for position in positions]
-        metrics = fit_metrics(turns, episodes, self.options.gamma)
+        # What was learned from before is no test of the fit.
+        fresh = [episode for episode in episodes if not episode.replayed]
+        own = {id(turn) for e in fresh for x in e.trajectories for turn in x.turns}
+        turns = [p.turns[0] for p in positions if id(p.turns[0]) in own]
+        metrics = fit_metrics(turns, fresh, self.options.gamma)
         self.silence.note(metrics["explained_variance"])
         return metrics | {
             "value_loss_last": sum(last) / len(last),
@@ -270,12 +282,3 @@ class CriticLearner:
             head.load_state_dict(own)
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.silence.iterations = state["steps"], state["silent"]
-
-
-def _write(position: ValuePosition, value: float) -> None:
-    for turn in position.turns:
-        turn.value = value
-    for turn in position.also:
-        turn.values = [*(turn.values or ()), value]
-    for trajectory in position.finals:
-        trajectory.final_value = value

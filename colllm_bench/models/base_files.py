@@ -22,19 +22,20 @@ CONTENT = (
 _LFS = b"version https://git-lfs"
 
 
-def find_source(name: str, env: str | None) -> str:
+def find_source(name: str, env: str | None, *, central: bool = False) -> str:
     """Where ``from_pretrained`` finds a model: a folder, a GGUF file, or a hub id as it is.
 
     Args:
         name: a built-in name, a folder of ``save_pretrained``, a PEFT adapter's folder, a GGUF
             file, or a hub id.
         env: decides which built-in model a built-in name means.
+        central: for the controller of centralized execution; likewise.
 
     Raises:
         ConfigError: a path with no model in it.
     """
     if name in MODELS:
-        folder = MODELS[name].folder(env and env_spec(env).name)
+        folder = MODELS[name].folder(env and env_spec(env).name, central=central)
         if not (folder / "config.json").is_file():
             raise ConfigError(
                 f"the built-in model {name!r} is not in this installation ({folder})",

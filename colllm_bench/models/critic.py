@@ -237,12 +237,11 @@ def backbone_parameters(model: Any) -> list[nn.Parameter]:
 
 def _load(config: RunConfig, team: Any, backbone: str | None) -> LoadedModel:
     loaded = load_base(
-        backbone or config.model,
+        backbone or team.loaded.source,
         device=str(team.device),
         dtype=team.model.dtype,
         chat_template=config.chat_template,
         gradient_checkpointing=config.gradient_checkpointing,
-        env=config.env,
         trust_remote_code=config.trust_remote_code,
     )
     # Critics read the actors' token ids: a backbone with another tokenizer cannot.

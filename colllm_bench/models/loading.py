@@ -92,6 +92,7 @@ def load_base(
     chat_template: str | None = None,
     gradient_checkpointing: bool = False,
     env: str | None = None,
+    central: bool = False,
     trust_remote_code: bool = False,
 ) -> LoadedModel:
     """Load a causal language model.
@@ -100,6 +101,7 @@ def load_base(
         name: a built-in name, a folder of ``save_pretrained``, the folder of a PEFT adapter (it is
             merged into its base), a GGUF file, or a hub id.
         env: what it will play: a built-in name stands for one model an environment.
+        central: whether it will play for the whole team, for which there may be another.
         trust_remote_code: run code that the model's repository brings.
 
     Raises:
@@ -108,7 +110,7 @@ def load_base(
     """
     place = resolve_device(str(device))
     kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
-    source = find_source(name, env)
+    source = find_source(name, env, central=central)
     require_whole(name, source)
     from transformers.utils import logging
 
@@ -133,7 +135,7 @@ def _tokenizer_and_model(
         if importlib.util.find_spec("gguf") is None:
             raise ConfigError(
                 f"model {name!r} is a GGUF file, and the package gguf is not installed",
-                fix="pip install 'colllm-bench[gguf]'",
+                fix="pip install -e '.[gguf]' in the checkout",
             )
         source, options["gguf_file"] = str(path.parent), path.name
     elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():

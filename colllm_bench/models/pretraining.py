@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, check_choice
 from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.types import written
 
 ROLES = ("system", "user", "assistant")
 SPECIALS = ["<|pad|>", "<|end|>", *(f"<|{role}|>" for role in ROLES)]
@@ -36,12 +37,18 @@ CHAT_TEMPLATE = (
 )
 
 
+CONTROLLER = "controller"
+PLAYERS = ("agent", CONTROLLER)
+
+
 @dataclass(frozen=True)
 class PretrainConfig:
     """Everything that decides the model's bytes, given the machine."""
 
     env: str = "strategy"
     """environment whose demonstrations it clones"""
+    player: str = "agent"
+    """who is cloned: an agent, or the controller of centralized execution"""
     vocab: int = 1024
     """entries of the tokenizer"""
     tokenizer_chats: int = 3000
@@ -76,9 +83,18 @@ def settings(env: str, **changes: Any) -> PretrainConfig:
     """The configuration that an environment's registry entry asks for, with ``changes``.
 
     Raises:
-        ConfigError: an unknown environment, or one without demonstrations.
+        ConfigError: an unknown environment, or one without demonstrations (of a controller).
     """
     spec = registry.env_spec(env)
+    player = changes.get("player", PretrainConfig.player)
+    check_choice("player", player, PLAYERS)
+    if player == CONTROLLER:
+        if not spec.masters:
+            raise ConfigError(
+                f"environment {env!r} has no demonstrations of a controller",
+                allowed="player agent", fix="name them as masters in its EnvSpec",
+            )
+        return PretrainConfig(**{"env": spec.name, **spec.pretrain_masters, **changes})
     if not spec.demonstrations:
         able = ", ".join(s.name for s in registry.ENVS.values() if s.demonstrations)
         raise ConfigError(
@@ -88,10 +104,11 @@ def settings(env: str, **changes: Any) -> PretrainConfig:
     return PretrainConfig(**{"env": spec.name, **spec.pretrain, **changes})
 
 
-def corpus(env: str, seed: int) -> Iterator[list[dict[str, str]]]:
+def corpus(config: PretrainConfig, seed: int) -> Iterator[list[dict[str, str]]]:
     """The environment's demonstrations without end."""
-    spec = registry.env_spec(env)
-    make = registry.load(spec.demonstrations, "demonstrations")
+    spec = registry.env_spec(config.env)
+    entry = spec.masters if config.player == CONTROLLER else spec.demonstrations
+    make = registry.load(written(entry), "demonstrations")
     yield from make(random.Random(derive(seed, "demonstrations", spec.name)), sys.maxsize)
 
 
@@ -108,7 +125,7 @@ def train_tokenizer(config: PretrainConfig):
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
     backend.decoder = decoders.ByteLevel()
-    chats = itertools.islice(corpus(config.env, config.seed), config.tokenizer_chats)
+    chats = itertools.islice(corpus(config, config.seed), config.tokenizer_chats)
     texts = [message["content"] for chat in chats for message in chat]
     backend.train_from_iterator(
         texts + general_text() * 20,
@@ -166,7 +183,7 @@ def batches(config: PretrainConfig, tokenizer) -> Iterator:
 
     from colllm_bench.objectives.batches import pad
 
-    chats = corpus(config.env, derive(config.seed, "training"))
+    chats = corpus(config, derive(config.seed, "training"))
     while True:
         pool = [encode(tokenizer, next(chats), config.longest) for _ in range(config.batch * 8)]
         pool.sort(key=lambda row: len(row[0]))
@@ -247,11 +264,14 @@ def save(config: PretrainConfig, model, tokenizer, folder: Path, loss: float) ->
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     parameters = sum(p.numel() for p in model.parameters())
+    id_ = registry.env_spec(config.env).id
     card = MODEL_CARD.format(
         parameters=parameters,
         vocab=len(tokenizer),
         env=config.env,
-        id=registry.env_spec(config.env).id,
+        player="" if config.player == "agent" else f" --player {config.player}",
+        what=id_ if config.player == "agent" else f"{id_}, one for the whole team",
+        id=id_,
         loss=loss,
         settings="\n".join(f"| {key} | {value} |" for key, value in asdict(config).items()),
     )
@@ -265,10 +285,10 @@ tags: [multi-agent, reinforcement-learning, tiny]
 
 A Llama of {parameters:,} parameters with a byte-level BPE of {vocab} entries and a chat template,
 so that the whole benchmark runs on a CPU in minutes. It is a clone of *novices* at work in
-{id}: it knows the forms and its most likely choices are wrong, on purpose. It is the untrained
+{what}: it knows the forms and its most likely choices are wrong, on purpose. It is the untrained
 starting point of the benchmark, and good for nothing else.
 
-* Made by: `python -m colllm_bench.pretrain --env {env}`; only scripted
+* Made by: `python -m colllm_bench.pretrain --env {env}{player}`; only scripted
   play went in, no downloaded text.
 * Loss: {loss:.4f} nats per written token over the last tenth of training.
 * Limits: it reads the `brief` prompt style only, and has no knowledge of the world.

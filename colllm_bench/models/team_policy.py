@@ -107,12 +107,14 @@ class TeamPolicy:
         agents: Sequence[str],
         *,
         generator: torch.Generator,
+        central: bool = False,
         **options: Any,
     ) -> TeamPolicy:
         """Load ``config.model`` and give it a policy per agent.
 
         Args:
             generator: draws the adapters' A matrices; nothing else is random.
+            central: whether its agent is the controller of a team.
             options: ``critic_slots``, adapter slots for critics on the same base; ``roles``, each
                 agent's role, for ``share="role"``; ``date``, what a chat template that prints
                 today's date prints (None: today's).
@@ -124,6 +126,7 @@ class TeamPolicy:
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
             env=config.env,
+            central=central,
             trust_remote_code=config.trust_remote_code,
         )
         return cls(loaded, config, agents, generator=generator, **options)

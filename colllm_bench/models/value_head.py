@@ -23,19 +23,54 @@ from colllm_bench.objectives.critic_inputs import CriticReading
 
 
 @dataclass
+class CellSets:
+    """S lists of cells, one after the other: sums over them need no [S, N, width] gather, and
+    so no memory that grows with the square of a team.
+
+    Attributes:
+        cells: [K] the lists' members.
+        starts: [S] where each list begins.
+        sizes: [S, 1] their lengths.
+    """
+
+    cells: torch.Tensor
+    starts: torch.Tensor
+    sizes: torch.Tensor
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]], device) -> CellSets:
+        sizes = torch.tensor([len(own) for own in lists], dtype=torch.long, device=device)
+        flat = torch.tensor([c for own in lists for c in own], dtype=torch.long, device=device)
+        return cls(flat, sizes.cumsum(0) - sizes, sizes[:, None].float())
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """[S, width] of ``values`` [C, width]; 0 for an empty list."""
+        if not len(self.cells):
+            return values.new_zeros(len(self.starts), values.shape[1])
+        return nn.functional.embedding_bag(self.cells, values, self.starts, mode="sum")
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """[S, width]; 0 for an empty list."""
+        return self.sum(values) / self.sizes.clamp(min=1)
+
+
+@dataclass
 class ValueTable:
-    """Which of a batch's C cells one critic's V positions read; -1 is padding.
+    """Which of a batch's C cells one critic's V positions read.
 
     Attributes:
         cells: [K] numbers of this critic's cells in the batch; the others count within these.
-        observed, acted: [V, N] cells of each position.
-        chains: [M, T] each agent's cells in the order of turns.
+        observed: the distinct lists of observed cells (all positions of a turn share one).
+        team: [V] which of them is each position's.
+        acted: each position's.
+        chains: [M, T] each agent's cells in the order of turns; -1 is padding.
         index: [V] the positions' numbers in the batch.
     """
 
     cells: torch.Tensor
-    observed: torch.Tensor
-    acted: torch.Tensor
+    observed: CellSets
+    team: torch.Tensor
+    acted: CellSets
     chains: torch.Tensor
     index: torch.Tensor
 
@@ -43,7 +78,8 @@ class ValueTable:
     def of(cls, readings: Sequence[CriticReading], critic: int, device) -> ValueTable:
         """The table of one critic over several episodes."""
         cells: list[int] = []
-        observed: list[list[int]] = []
+        observed: dict[tuple[int, ...], int] = {}
+        team: list[int] = []
         acted: list[list[int]] = []
         chains: list[list[int]] = []
         index: list[int] = []
@@ -59,15 +95,19 @@ class ValueTable:
             chains += chain.values()
             for p, position in enumerate(reading.positions):
                 if position.critic == critic:
-                    observed.append([own[c] for c in position.observed])
+                    read = tuple(own[c] for c in position.observed)
+                    team.append(observed.setdefault(read, len(observed)))
                     acted.append([own[c] for c in position.acted])
                     index.append(before_positions + p)
             before_cells += len(reading.cells)
             before_positions += len(reading.positions)
         return cls(
-            torch.tensor(cells, device=device),
-            _padded(observed, device), _padded(acted, device), _padded(chains, device),
-            torch.tensor(index, device=device),
+            torch.tensor(cells, dtype=torch.long, device=device),
+            CellSets.of(list(observed), device),
+            torch.tensor(team, dtype=torch.long, device=device),
+            CellSets.of(acted, device),
+            _padded(chains, device),
+            torch.tensor(index, dtype=torch.long, device=device),
         )
 
 
@@ -82,7 +122,8 @@ class ValueHead(nn.Module):
 
     Args:
         inputs: width of the hidden states.
-        width: of the encodings and the hidden layer; 0: values are linear in the means.
+        width: of the encodings and the hidden layer; 0: values are linear in the means of what
+            is read.
         history: read the turns before as well.
         generator: draws the weights. The last layer is zero: values start constant.
     """
@@ -90,11 +131,10 @@ class ValueHead(nn.Module):
     def __init__(self, inputs: int, width: int, history: bool, generator: torch.Generator, device):
         super().__init__()
         self.width, self.history = width, history
-        size = width or inputs
         if width:
             self.observation = _linear(inputs, width)
             self.turn = _linear(2 * inputs, width)
-        pooled = (2 + history) * size + 2 if width else inputs
+        pooled = (width or inputs) + (1 + history) * (width or 2 * inputs) + 2
         layers = [_linear(pooled, width), nn.GELU()] if width else []
         self.value = nn.Sequential(*layers, _linear(width or pooled, 1))
         self.to(device)
@@ -147,33 +187,25 @@ class ValueHead(nn.Module):
         acted = acted[table.cells]
         there = (acted.abs().sum(1, keepdim=True) > 0).float()
         acted = there * (acted - self.acted_mean) / self.acted_std
-        if not self.width:
-            pooled = _mean(observed, table.observed)
-        else:
-            turns = nn.functional.gelu(self.turn(torch.cat([observed, acted], 1)))
-            parts = [_mean(nn.functional.gelu(self.observation(observed)), table.observed)]
-            if self.history:
-                parts.append(_mean(_past(turns, table.chains), table.observed))
-            team = (table.observed >= 0).sum(1, keepdim=True).clamp(min=1)  # [V, 1]
-            number = (table.acted >= 0).sum(1, keepdim=True)
-            parts.append(_mean(turns, table.acted) * number / team)
-            clock = _clock(table, len(observed))[:, None]
-            pooled = torch.cat([*parts, clock, number / team], 1)
+        turns = torch.cat([observed, acted], 1)
+        if self.width:
+            turns = nn.functional.gelu(self.turn(turns))
+            observed = nn.functional.gelu(self.observation(observed))
+        teams = [table.observed.mean(observed)]  # once for all positions of a turn
+        if self.history:
+            teams.append(table.observed.mean(_past(turns, table.chains)))
+        clock = _clock(table, len(observed))
+        size = table.observed.sizes[table.team].clamp(min=1)  # [V, 1]
+        pooled = torch.cat(
+            [torch.cat(teams, 1)[table.team], table.acted.sum(turns) / size, clock[table.team],
+             table.acted.sizes / size], 1
+        )
         return self.value(pooled)[:, 0] * self.target_std + self.target_mean
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """Without numbers yet: its own would come from torch's global generator."""
+    """A layer without weights yet: torch's own would come from the global generator."""
     return nn.utils.skip_init(nn.Linear, inputs, outputs)
-
-
-def _mean(cells: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """[V, width] mean over each row of ``chosen`` [V, N]; 0 where it is empty."""
-    there = (chosen >= 0).float()
-    if not chosen.shape[1]:
-        return cells.new_zeros(len(chosen), cells.shape[1])
-    weight = there / there.sum(1, keepdim=True).clamp(min=1)
-    return torch.einsum("vn,vnw->vw", weight, cells[chosen.clamp(min=0)])
 
 
 def _past(turns: torch.Tensor, chains: torch.Tensor) -> torch.Tensor:
@@ -181,14 +213,16 @@ def _past(turns: torch.Tensor, chains: torch.Tensor) -> torch.Tensor:
     there = chains >= 0
     own = turns[chains.clamp(min=0)] * there[..., None]  # [M, T, width]
     count = torch.arange(chains.shape[1], device=turns.device).clamp(min=1)[None, :, None]
-    means = (own.cumsum(1) - own) / count
+    # Shifted, not "all minus own": a difference would let a turn's rounding into its own past.
+    before = torch.cat([torch.zeros_like(own[:, :1]), own.cumsum(1)[:, :-1]], 1)
+    means = before / count
     return torch.zeros_like(turns).index_copy(0, chains[there], means[there])
 
 
 def _clock(table: ValueTable, cells: int) -> torch.Tensor:
-    """[V] log(1 + number of the position's turn)."""
+    """[S, 1] log(1 + number of the turn) of each list of observed cells."""
     there = table.chains >= 0
-    number = torch.zeros(cells, device=table.chains.device)
+    number = torch.zeros(cells, 1, device=table.chains.device)
     order = torch.arange(table.chains.shape[1], device=number.device).expand_as(table.chains)
-    number[table.chains[there]] = order[there].float()
-    return torch.log1p(number[table.observed[:, 0]])
+    number[table.chains[there]] = order[there].float()[:, None]
+    return torch.log1p(table.observed.mean(number))

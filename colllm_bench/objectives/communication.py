@@ -52,15 +52,20 @@ def with_critics(critic_input: CriticInput, episodes: Sequence[Episode]) -> int:
     tokens = numbers = 0
     for episode in episodes:
         owner = {id(turn): x.index for x in episode.trajectories for turn in x.turns}
+        if episode.replayed:  # the critic has it; up goes each turn's ratio, down its advantage
+            numbers += 2 * len(owner) * central
+            continue
         reading = critic_input.read(episode)
         tokens += sum(len(row.ids) for row in reading.rows)
         for cell in reading.cells:
             critic = reading.rows[cell.observed.row].critic
             if not central and cell.agent == critic:  # its own agent's: they are there already
                 tokens -= sum(s.stop - s.start for s in (cell.observed, cell.acted) if s)
-        for position in reading.positions:
-            judged = {id(turn): turn for turn in [*position.turns, *position.also]}
-            numbers += sum(central or owner[turn] != position.critic for turn in judged)
+        judged = {  # once each, however many of its values an advantage is made of
+            (position.critic, id(turn))
+            for position in reading.positions for turn in [*position.turns, *position.also]
+        }
+        numbers += sum(central or owner[turn] != critic for critic, turn in judged)
     return TOKEN * tokens + NUMBER * numbers
 
 

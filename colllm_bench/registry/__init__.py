@@ -37,6 +37,9 @@ class EnvSpec:
             built-in model for this environment, or None.
         pretrain: settings that its built-in model is made with, where they differ from the
             defaults of :class:`colllm_bench.models.pretraining.PretrainConfig`.
+        masters: the same as ``demonstrations``, of centralized controllers alone: the corpus of a
+            second built-in model, which centralized execution loads; None: it loads the first.
+        pretrain_masters: as ``pretrain``, for that model.
         action_tokens: longest action of the built-in model in tokens, the end token included;
             None: short orders (:data:`colllm_bench.setup.resolve.BUILT_IN_ACTION_TOKENS`).
         full_action_tokens: the same for other models, which read the ``full`` style; None:
@@ -53,6 +56,8 @@ class EnvSpec:
     score_range: str | None = None
     demonstrations: str | None = None
     pretrain: dict[str, Any] = field(default_factory=dict)
+    masters: str | None = None
+    pretrain_masters: dict[str, Any] = field(default_factory=dict)
     action_tokens: int | None = None
     full_action_tokens: int | None = None
     version: int = 0
@@ -72,12 +77,18 @@ class AlgorithmSpec:
         summary: one line for ``--list``.
         options: ``"module:Class"`` of its options where that costs no torch; None: the class's
             ``Options``.
+        centralized_execution: the class's, where that must be known without torch.
     """
 
     name: str
     entry: str
     summary: str = ""
     options: str | None = None
+    centralized_execution: bool = False
+
+
+CENTRAL = "_central"
+"""Behind an environment's name: the folder of its built-in controller."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +101,18 @@ class ModelSpec:
     general: str
     summary: str = ""
 
-    def folder(self, env: str | None = None) -> Path:
-        """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one."""
+    def folder(self, env: str | None = None, *, central: bool = False) -> Path:
+        """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one.
+
+        Args:
+            central: for the controller of centralized execution: its own model, where there is one.
+        """
         root = Path(__file__).parents[1] / self.path
-        folder = root / (env or self.general)
-        return folder if (folder / "config.json").is_file() else root / self.general
+        names = [env or self.general, self.general]
+        names = [f"{names[0]}{CENTRAL}"] * central + names
+        folders = [root / name for name in names]
+        whole = [folder for folder in folders if (folder / "config.json").is_file()]
+        return next(iter(whole), folders[-1])
 
 
 def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
@@ -110,6 +128,9 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
     _built_in(
         "strategy", "StrategyEnv",
         "a siege under fog, one front per agent; won only when every fort falls",
+        masters="colllm_bench.envs.strategy.scripted:masters",
+        pretrain_masters={"tokenizer_chats": 300, "steps": 700, "batch": 6, "longest": 768,
+                          "observation_weight": 0.03},
     ),
     _built_in(
         "writing", "WritingEnv",
@@ -170,7 +191,7 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
     "central": AlgorithmSpec(
         "central", "colllm_bench.baselines.centralized:CentralizedExecution",
         "one master model writes every agent's action: centralized execution",
-        options="colllm_bench.baselines.options:ActorCriticOptions",
+        options="colllm_bench.baselines.options:ActorCriticOptions", centralized_execution=True,
     ),
 }
 MODELS: dict[str, ModelSpec] = {

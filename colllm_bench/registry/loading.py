@@ -40,7 +40,10 @@ def load(entry: str, kind: str) -> Any:
 
 def _load_file(path: Path, kind: str) -> ModuleType:
     if not path.is_file():
-        raise ConfigError(f"{kind} file {str(path)!r} does not exist", fix="check the path")
+        fix = "check the path"
+        if not path.is_absolute():
+            fix += ", or start the command in the folder that the run was started in"
+        raise ConfigError(f"{kind} file {str(path)!r} does not exist", fix=fix)
     digest = hashlib.sha1(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"_colllm_bench_file_{path.stem}_{digest}"
     if name in sys.modules:

@@ -10,8 +10,9 @@ import importlib
 _PUBLIC = {
     "RunFolder": "folder",
     "read_config": "folder",
+    "frame": "frames",
 }
-__all__ = ["RunFolder", "read_config"]
+__all__ = ["RunFolder", "frame", "read_config"]
 
 
 def __getattr__(name: str):

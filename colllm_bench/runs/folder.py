@@ -11,7 +11,9 @@
 ``checkpoints/``        the last two: adapters, critics, optimizers
 ``untrained.json``      the held-out results before training
 ``team/``               the trained team, an adapter per agent
+``critic.safetensors``  the trained critic, and ``critic.json``: what it fits (``--critic-from``)
 ``summary.json``        the held-out evaluation; its presence says that the run is complete
+``summary-N.json``      that of a run that ended after N episodes and went on for longer
 ``error.txt``           the traceback of a run that failed
 ======================  ==================================================================
 
@@ -51,16 +53,14 @@ METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
 
 
 class RunFolder:
-    """A run's folder, locked against a second writer until :meth:`close`.
-
-    Use :meth:`create` or :meth:`resume`, never the constructor.
-    """
+    """A run's folder, locked against a second writer until :meth:`close`. It comes from
+    :meth:`create` or :meth:`resume`, never from the constructor."""
 
     def __init__(self, path: Path, config: RunConfig):
         self.path = path
         self.config = config
         self._new_folders = files.missing_folders(path)
-        self._moved = False  # resumed with another name of the base, which is to be checked
+        self._moved: RunConfig | None = None  # recorded, with another name of the base
         with files.writing(path):
             for name in SUBFOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -112,13 +112,24 @@ class RunFolder:
         recorded = read_config(path)
         changed = refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
-        folder._moved = "model" in changed
+        folder._moved = recorded if "model" in changed else None
         if changed and not folder._moved:
-            files.write_json(path / "config.json", _config_json(config))
+            folder._rewrite_config(recorded)
         for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
             stray.unlink(missing_ok=True)  # what a killed process was writing
         folder._note_environment()
         return folder
+
+    def _rewrite_config(self, recorded: RunConfig) -> None:
+        """Record other settings. With more episodes the run is no longer complete: its summary
+        stays under another name, and what is drawn of it is drawn again."""
+        summary = self.path / "summary.json"
+        if self.config.episodes > recorded.episodes and summary.exists():
+            (self.path / "learning_curve.png").unlink(missing_ok=True)
+            with files.writing(summary):
+                summary.rename(self.path / f"summary-{recorded.episodes}.json")
+        # Last: a process killed before it leaves a run that evaluates itself again.
+        files.write_json(self.path / "config.json", _config_json(self.config))
 
     def close(self) -> None:
         """Release the lock; nothing else is pending."""
@@ -243,8 +254,8 @@ class RunFolder:
         if "base_digest" not in noted and digest is not None:
             self.write_json("environment.json", {**noted, "base_digest": digest})
         if self._moved:
-            files.write_json(self.path / "config.json", _config_json(self.config))
-            self._moved = False
+            self._rewrite_config(self._moved)
+            self._moved = None
 
     # -- checkpoints
 

@@ -12,7 +12,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.options import options_of
 
 LONGEST_NAME = 80
-"""Characters of a default name; longer ones become a digest."""
+"""Characters of a default name; longer ones end with a digest."""
 LONGEST_FILE_NAME = 200
 """Bytes of an agent's folder name; file systems allow 255."""
 
@@ -71,7 +71,8 @@ def default_name(config: RunConfig) -> str:
         return name
     # Of the same fields as the name: the number of threads, say, makes no other run.
     unnamed = fields_without_effect() | {n for n, a in options_of(RunConfig).items() if a.in_path}
-    return config.replace(**{field: getattr(plain, field) for field in unnamed}).digest
+    digest = config.replace(**{field: getattr(plain, field) for field in unnamed}).digest
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 def agent_folder(agent: str) -> str:

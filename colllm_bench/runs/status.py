@@ -57,8 +57,8 @@ def run_status(path: str | Path, config: RunConfig) -> str:
     if not holds_run(path):
         check_free(path)
         return "new"
-    refuse_changes(path, read_config(path), config)
-    return "complete" if (path / "summary.json").exists() else "started"
+    extends = "episodes" in refuse_changes(path, read_config(path), config)
+    return "complete" if (path / "summary.json").exists() and not extends else "started"
 
 
 def check_free(path: str | Path) -> None:
@@ -73,6 +73,8 @@ def check_free(path: str | Path) -> None:
     if taken:
         what = "a complete run" if (path / "summary.json").exists() else "files already"
         ways = "--resume to go on with it, or " if holds_run(path) else ""
+        if ways and (path / "summary.json").exists():
+            ways = "--resume to see it, with more --episodes to go on with it, or "
         raise ConfigError(f"{path} holds {what}", fix=f"{ways}--name NAME for a new run beside it")
     parent = path
     while not parent.exists() and parent != parent.parent:
@@ -94,11 +96,19 @@ def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[s
     changed = _changes(recorded, config)
     # A base that lies elsewhere now; its digest is compared once it is loaded.
     movable = {"model"} if base_digest(path) else set()
+    if config.episodes > recorded.episodes:  # goes on for longer
+        if recorded.curriculum == "anneal":
+            raise ConfigError(
+                f"{path} cannot go on for longer: its curriculum faded over "
+                f"{recorded.episodes} episodes", fix="--name NAME for a new run",
+            )
+        movable |= {"episodes"}
     if changed.keys() - fields_without_effect() - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())
         raise ConfigError(
             f"{path} was started with another configuration: {named}",
-            fix=f"--resume {path} alone, or --name NAME for a new run",
+            fix=f"--resume {path} alone (with more --episodes it goes on for longer), or --name "
+            "NAME for a new run",
         )
     return changed
 

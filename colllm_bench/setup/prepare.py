@@ -23,7 +23,7 @@ def check_names(config: RunConfig) -> None:
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"training needs {package}, which is not installed",
-                fix="pip install 'colllm-bench[train]', or pip install -e '.[train]' in a checkout",
+                fix="pip install -e '.[train]' in the checkout",
             )
 
 
@@ -34,6 +34,7 @@ def prepare(config: RunConfig) -> RunConfig:
         ConfigError: the configuration cannot be run. Nothing has been written.
     """
     # Here, because the algorithm's module may load torch, and check_names must be quick.
+    from colllm_bench.setup.curriculum import Curriculum
     from colllm_bench.setup.environments import make_env, provenance_of
     from colllm_bench.setup.resolve import resolve
     from colllm_bench.setup.validate import check_config
@@ -42,5 +43,6 @@ def prepare(config: RunConfig) -> RunConfig:
     check_config(config)
     env = make_env(config, split="train")
     provenance_of(env)
+    Curriculum(config, env)
     env.close()
     return config

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import types
 from typing import Any
 
 from colllm_bench import registry
@@ -15,6 +17,11 @@ BUILT_IN_ACTION_TOKENS = 4
 MESSAGE_TOKENS = 24
 """A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
+LARGEST_LR = {"lora": 5e-5, "full": 5e-6}
+"""Default learning rates of models that are not built in, by tuning, where the algorithm's is
+higher: it was chosen for the built-in model, 3,000 times smaller. 5e-6 is that of arXiv 2601.21972
+for full fine-tuning; adapters take about ten times as much (Schulman et al., "LoRA Without
+Regret", 2025). Not tuned here (docs/tuning.md)."""
 
 
 def load_algorithm(name: str) -> Any:
@@ -23,7 +30,10 @@ def load_algorithm(name: str) -> Any:
     Raises:
         ConfigError: no such algorithm, or a class that is none.
     """
-    loaded = registry.load(registry.algorithm_spec(name).entry, "algorithm")
+    spec = registry.algorithm_spec(name)
+    if spec.options and importlib.util.find_spec("torch") is None:
+        return _untrainable(spec)
+    loaded = registry.load(spec.entry, "algorithm")
     from colllm_bench.baselines.algorithm import Algorithm  # torch, only where it is needed
 
     if not isinstance(loaded, type):
@@ -40,6 +50,16 @@ def load_algorithm(name: str) -> Any:
         )
     _check_options_class(name, loaded)
     return loaded
+
+
+def _untrainable(spec: registry.AlgorithmSpec) -> Any:
+    """What is known of a built-in algorithm without torch: enough to judge teams that need none
+    (scripted ones, endpoints). Who trains is refused before
+    (:func:`colllm_bench.setup.prepare.check_names`)."""
+    return types.SimpleNamespace(
+        Options=registry.options_class(spec.name), defaults={}, check=lambda config, options: None,
+        centralized_execution=spec.centralized_execution,
+    )
 
 
 def _check_options_class(name: str, algorithm: Any) -> None:
@@ -76,6 +96,8 @@ def resolve(config: RunConfig) -> RunConfig:
     algorithm = load_algorithm(config.algo)
     built_in = config.model in registry.MODELS
     defaults = {"lr": 1e-3, "epochs": 1, "group": 1, **algorithm.defaults}
+    if not built_in:
+        defaults["lr"] = min(defaults["lr"], LARGEST_LR[config.tuning])
     defaults["style"] = "brief" if built_in else "full"
     defaults["max_action_tokens"] = _action_tokens(config, algorithm, built_in)
     fields = {field.name for field in dataclasses.fields(RunConfig)}

@@ -15,8 +15,9 @@ DESCRIPTION = """Play the fixed teams of every task, and compare them with what 
 
   python -m colllm_bench.suite doctor v1-mini
 
-Random team and expert (the score's 0 and 1), a team that sees only the clock, and the untrained
-model, on the held-out tasks. Exit code 1 where one is not as stated. Trains nothing.
+Random team and expert, a team that sees only the clock (the environment's best such team where it
+has one), and the untrained model, on the held-out tasks. Exit code 1 where one is not as stated.
+Trains nothing.
 """
 EXACT = 1e-6
 """Scripted teams play the same episodes everywhere: their returns may differ by rounding only."""
@@ -84,8 +85,11 @@ def play(suite: Suite, task: Task) -> dict[str, Any]:
         name: raw_results(play_held_out(config, team, scripted=True))
         for name, team in teams.items()
     }
-    lessons = play_held_out(config, teams["scripted"], scripted=True, split="train")
-    results["blind"] = raw_results(play_held_out(config, ClockTeam(lessons), scripted=True))
+    if spec.blind:
+        blind = ScriptedTeam(registry.load(spec.blind, "policy"))
+    else:
+        blind = ClockTeam(play_held_out(config, teams["scripted"], scripted=True, split="train"))
+    results["blind"] = raw_results(play_held_out(config, blind, scripted=True))
     policy = build_policy(config, make_env(config, split="eval"))
     results["untrained"] = raw_results(evaluate_team(config, policy))
     scores = summarize_teams(config, results)["score"]

@@ -26,15 +26,16 @@ FIXED = ("model", "eval_episodes")
 
 @dataclass(frozen=True)
 class Stated:
-    """What is known of a task, on the scale of its score (0 random team, 1 expert).
+    """What is known of a task, on the scale of its score (0 random team, 1 expert, or the returns
+    that the environment knows, ``EnvSpec.score_range``).
 
     Attributes:
         untrained: (mean, low, high) of the untrained team.
-        blind: of a team that sees only the clock: each agent does at each turn what the expert
-            does there most often.
+        blind: of a team that sees only the clock: the environment's (``EnvSpec.blind``), else
+            each agent does at each turn what the expert does there most often.
         best_known: highest mean over seeds that any algorithm had at this budget.
         perfect: highest score that is possible, where it is known.
-        random_return, expert_return: mean returns that are the score's 0 and 1.
+        random_return, expert_return: mean returns of the random team and of the expert.
     """
 
     untrained: tuple[float, float, float] | None = None

@@ -16,7 +16,7 @@ from colllm_bench.runs.naming import agent_folder
 from colllm_bench.runs.origin import base_digest, recorded_date, require_base
 from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
-from colllm_bench.setup.resolve import resolve
+from colllm_bench.setup.resolve import load_algorithm, resolve
 
 
 def seat_names(config: RunConfig, seats: Sequence[int] | None = None) -> list[str]:
@@ -62,7 +62,8 @@ def build_team(config: RunConfig, agents: Sequence[str], **options: Any) -> Any:
     if config.threads:
         torch.set_num_threads(config.threads)
     return TeamPolicy.build(
-        config, agents, generator=torch_generator(config.seed, "adapters"), **options
+        config, agents, generator=torch_generator(config.seed, "adapters"),
+        central=load_algorithm(config.algo).centralized_execution, **options,
     )
 
 
@@ -97,8 +98,9 @@ def same_base(run: Path, config: RunConfig) -> bool:
 
     if config.model == read_config(run).model:
         return True
-    recorded = base_digest(run)
-    return recorded is not None and digest(find_source(config.model, config.env)) == recorded
+    recorded, central = base_digest(run), load_algorithm(config.algo).centralized_execution
+    source = find_source(config.model, config.env, central=central)
+    return recorded is not None and digest(source) == recorded
 
 
 def load_trained(run: str | Path, agents: Sequence[str], config: RunConfig | None = None) -> Any:

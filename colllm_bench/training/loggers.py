@@ -41,7 +41,7 @@ def parse_names(text: str | Sequence[str]) -> list[str]:
         if importlib.util.find_spec(name) is None:
             raise ConfigError(
                 f"--log {name} needs {name}, which is not installed",
-                fix="pip install 'colllm-bench[log]', or leave --log out",
+                fix="pip install -e '.[log]' in the checkout, or leave --log out",
             )
     return list(dict.fromkeys(names))
 

@@ -14,13 +14,20 @@ from colllm_bench.evaluation.held_out import (
     reference_teams,
     summarize_teams,
 )
+from colllm_bench.learners import critic_files
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.setup.environments import provenance_of
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
 from colllm_bench.training.callbacks import Callback
-from colllm_bench.training.recording import describe, keep_replays, record_iteration
+from colllm_bench.training.recording import (
+    describe,
+    describe_held_out,
+    evaluates,
+    keep_replays,
+    record_iteration,
+)
 from colllm_bench.training.trainer import Trainer
 
 
@@ -46,6 +53,8 @@ def train(
     check_config(config)
     trainer = Trainer(config, date=folder.date if folder is not None else None)
     callback = callback or Callback()
+    if folder is None:
+        trainer.begin()
     start = 0 if folder is None else _restore(trainer, folder)
     callback.on_start(config.iterations * config.batch, start * config.batch)
     try:
@@ -58,8 +67,12 @@ def train(
             row: dict[str, float] = {"iteration": iteration}
             row["episodes"] = (iteration + 1) * config.batch
             row |= describe(episodes) | metrics
+            seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
+            if evaluates(config, iteration):
+                # From generators of its own: training goes on as if it had not taken place.
+                row |= describe_held_out(evaluate_team(config, trainer.team))
+                seconds["evaluate"] = time.perf_counter() - began - sum(seconds.values())
             if folder is not None:
-                seconds = {"rollout": played - began, "learn": time.perf_counter() - played}
                 record_iteration(folder, trainer, row, episodes, seconds)
             callback.on_iteration(row, episodes)
     finally:
@@ -80,6 +93,8 @@ def _restore(trainer: Trainer, folder: RunFolder) -> int:
         trainer.load_state_dict(state)
     folder.rewind(start)
     if start == 0:
+        if checkpoint is None:
+            trainer.begin()
         untrained = evaluate_team(trainer.config, trainer.team, frames=KEPT["untrained"])
         keep_replays(folder, "untrained", untrained)
         folder.write_json("untrained.json", raw_results(untrained))
@@ -128,5 +143,6 @@ def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
     for k, episode in enumerate(played["trained"][: KEPT["trained"]]):
         folder.write_transcript(f"held-out-{k}", episode)
     trainer.team.save(folder.path / "team")
+    critic_files.save(trainer.critic, folder.path)
     folder.write_summary(summary)
     return summary

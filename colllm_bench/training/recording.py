@@ -44,6 +44,18 @@ def describe(episodes: Sequence[Episode]) -> dict[str, float]:
     return row
 
 
+def evaluates(config: RunConfig, iteration: int) -> bool:
+    """Whether the team plays the held-out tasks after an iteration (``--eval-every``)."""
+    return config.eval_every > 0 and (iteration + 1) % config.eval_every == 0
+
+
+def describe_held_out(episodes: Sequence[Episode]) -> dict[str, float]:
+    """Of held-out episodes during training: the mean return, the share of invalid actions and,
+    where every episode has a verdict, the share of successes. Names begin with ``eval_``."""
+    kept = ("return", "invalid", "success")
+    return {f"eval_{k}": v for k, v in describe(episodes).items() if k in kept}
+
+
 def record_iteration(
     folder: Any, trainer: Any, row: dict, episodes: list[Episode], seconds: dict
 ) -> None:

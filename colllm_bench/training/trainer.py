@@ -10,11 +10,14 @@ from typing import Any
 
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.learners import gradient_snr
+from colllm_bench.learners import critic_files, gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
+from colllm_bench.learners.critic_learner import CriticLearner
+from colllm_bench.learners.replay import ReplayBuffer
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.setup.curriculum import Curriculum
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
@@ -35,6 +38,9 @@ class Trainer:
         self.config = config
         algorithm = load_algorithm(config.algo)
         self.envs = [make_env(config, split="train") for _ in range(config.batch)]
+        self.curriculum = Curriculum(config, self.envs[0])
+        self._played = config.env_options
+        """The options that ``envs`` were made with."""
         self.algorithm = algorithm(config)
         agents = len(self.envs[0].possible_agents)
         slots = self.algorithm.critic_slots(agents, self.algorithm.options)
@@ -42,6 +48,17 @@ class Trainer:
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
+        self.replay = _replay_buffer(self.algorithm, self.critic)
+
+    def begin(self) -> None:
+        """Before the first iteration of a run; not when it is resumed.
+
+        Raises:
+            ConfigError: ``critic_from`` names no critic that fits.
+        """
+        source = getattr(self.algorithm.options, "critic_from", None)
+        if source is not None:
+            critic_files.load(self.critic, source)
 
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
@@ -56,10 +73,32 @@ class Trainer:
             max_action_tokens=written(c.max_action_tokens),
         )
         frames = 1 if keeps_replay(c, iteration) else 0
-        return rollout(self.envs, seeds, groups, player, frames=frames)
+        stage = self.curriculum.of(iteration)
+        if stage.env_options != self._played:
+            easier = c.replace(env_options=stage.env_options)
+            self.envs = [make_env(easier, split="train") for _ in range(c.batch)]
+            self._played = stage.env_options
+        return rollout(
+            self.envs, seeds, groups, player, frames=frames, options=stage.reset_options
+        )
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
-        """Values, advantages, the critic's update, the actors' update; their metrics."""
+        """Values, advantages, the critic's update, the actors' update; their metrics.
+
+        With ``replay`` actors and critic learn from the iterations before, too: as many optimizer
+        steps as without, each from more episodes.
+        """
+        fresh = episodes
+        if self.replay is not None:
+            self.actor.write_log_ratios(self.replay.episodes)
+            episodes = [*self.replay.episodes, *fresh]
+        metrics = self._learn(episodes, iteration) | self.curriculum.of(iteration).metrics
+        if self.replay is not None:
+            self.replay.add(fresh)
+        self.curriculum.note(fresh)
+        return metrics
+
+    def _learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         if self.critic is not None:
             self.critic.write_values(episodes)
         metrics = dict(self.algorithm.compute_advantages(episodes) or {})
@@ -92,6 +131,8 @@ class Trainer:
             "algorithm": self.algorithm.state_dict(),
             "actor": self.actor.state_dict(),
             "critic": self.critic.state_dict() if self.critic else None,
+            **({"replay": self.replay.state_dict()} if self.replay is not None else {}),
+            **({"curriculum": self.curriculum.state_dict()} if self.curriculum.stages else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -100,6 +141,29 @@ class Trainer:
         self.actor.load_state_dict(state["actor"])
         if self.critic:
             self.critic.load_state_dict(state["critic"])
+        if self.curriculum.stages:
+            self.curriculum.load_state_dict(state["curriculum"])
+        if self.replay is not None:
+            self.replay.load_state_dict(state["replay"])
+            self.critic.recall(self.replay.groups)
+
+
+def _replay_buffer(algorithm: Any, critic: Any) -> ReplayBuffer | None:
+    """Where the last iterations' episodes are kept; None where each is learned from once.
+
+    Raises:
+        ConfigError: the critic reads more of an episode than a checkpoint keeps.
+    """
+    iterations = getattr(algorithm.options, "replay", 1)
+    if iterations == 1:
+        return None
+    if not isinstance(critic, CriticLearner):
+        raise ConfigError(
+            f"replay {iterations} with the critic of {type(algorithm).__name__}'s own",
+            allowed="1; more with critics that read token ids alone (critic_input)",
+            fix="leave out --replay",
+        )
+    return ReplayBuffer(iterations)
 
 
 def _require_critic(algorithm: Any, critic: Any) -> None:

@@ -12,11 +12,11 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 from colllm_bench.envs import answers
 from colllm_bench.envs.classic import games, known, render, text
 from colllm_bench.envs.spaces import TextSpace
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("dense", "sparse")
-SPLITS = ("train", "dev", "eval")
 AGENTS = range(2, 17)
 MOST_NEGATIVE_K = -1000.0
 

@@ -42,7 +42,8 @@ class CodingEnv(TextEnv):
     Observation       Dict(text: TextSpace(max_length=65536))
     Rewards           sparse, milestone, dense; default dense
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
+    Split by          form, behaviour; default form (of the families)
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 
@@ -82,6 +83,9 @@ class CodingEnv(TextEnv):
             on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``: programs that never meet.
+        split_by: what decides a family's program's split: ``"form"``, how it is written, or
+            ``"behaviour"``, its results on fixed inputs (:mod:`.generator.behaviour`): no
+            held-out program then does what one of training does.
         sandbox: the isolation level: ``"auto"`` (the strongest that works here) or a name.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
         max_cycles: truncate after this many turns (PettingZoo's convention); None: never.
@@ -108,6 +112,7 @@ class CodingEnv(TextEnv):
         data: str | None = None,
         style: str = "brief",
         split: str = "train",
+        split_by: str = "form",
         sandbox: str = "auto",
         render_mode: str | None = None,
         max_cycles: int | None = None,
@@ -118,10 +123,10 @@ class CodingEnv(TextEnv):
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
         check_choice("sandbox", sandbox, RUNGS)
-        self.source = tasks.source(task, data, agents, level)
+        self.source = tasks.source(task, data, agents, level, split_by)
         self.turns, self.level, self.reward, self.feedback = turns, level, reward, feedback
         self.task, self.data, self.style, self.split = task, data, style, split
-        self.sandbox = sandbox
+        self.split_by, self.sandbox = split_by, sandbox
         if task == "published" and reward != "dense":
             raise ConfigError(
                 f"reward={reward!r} with task='published', which has rewards of its own",
@@ -151,9 +156,9 @@ class CodingEnv(TextEnv):
         Args:
             seed: names the program and its hidden tests, given the split; None goes on with
                 the environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         self.program = self.source.draw(self._rng, self.split)
         self._examples = hidden_tests.draw_examples(self.program, self._rng, EXAMPLES[self.style])
         self.pieces = [NOTHING] * len(self.possible_agents)

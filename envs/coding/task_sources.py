@@ -68,9 +68,10 @@ class Families(Source):
 
     agents: int
     level: int
+    split_by: str = "form"
 
     def draw(self, rng: Random, split: str) -> Program:
-        return families.draw(self.agents, self.level, rng, split)
+        return families.draw(self.agents, self.level, rng, split, self.split_by)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from colllm_bench.envs.coding.generator import families
 from colllm_bench.envs.coding.task_sources import Families, Listed, Published, Source
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, check_choice
 
 TASKS = ("families", "problems", "published")
 AGENTS = range(2, 17)
 LEVELS = {1: "easy", 2: "normal", 3: "hard"}
 
 
-def source(task: str, data: str | None, agents: int, level: int) -> Source:
+def source(
+    task: str, data: str | None, agents: int, level: int, split_by: str = "form"
+) -> Source:
     """The source that an environment's options name.
 
     Raises:
@@ -25,6 +27,12 @@ def source(task: str, data: str | None, agents: int, level: int) -> Source:
         raise ConfigError(f"task={task!r}", allowed=", ".join(map(repr, TASKS)))
     if data is not None and not isinstance(data, str):
         raise ConfigError(f"data={data!r}", allowed="a JSONL file or a data set's id on the hub")
+    check_choice("split_by", split_by, families.SPLIT_BY)
+    if split_by != "form" and (task != "families" or data is not None):
+        raise ConfigError(
+            f"split_by={split_by!r} with listed programs, whose names decide the split",
+            fix="leave split_by out",
+        )
     if task == "published" and agents != 2:
         raise ConfigError(
             f"agents={agents} with task='published'", allowed="2: a helper and the entry",
@@ -39,7 +47,7 @@ def source(task: str, data: str | None, agents: int, level: int) -> Source:
         found = humaneval_mbpp.problems(data, agents)
         return listed.of(found.programs, data, found.left_out)
     if task == "families":
-        return Families(agents, level)
+        return Families(agents, level, split_by)
     from colllm_bench.envs.coding.datasets import problems
 
     return listed.of(problems.programs(agents), "the hand-written set")

@@ -155,9 +155,9 @@ class CreditEnv(TextEnv):
         Args:
             seed: names the cues, the coin and the noise, given the split; None goes on with the
                 environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         self._luck_of = f"{self.split} {self._rng.getrandbits(64)}"
         self._rng = Random(self._luck_of)
         self.coin = self._rng.choice((1, -1)) if self.game.luck else 0

@@ -29,21 +29,10 @@ INVALID = "not understood"
 def parse(text: object, words: int) -> int | None:
     """The number of the word that an action answers with, or None.
 
-    The word must stand alone on the first line that is not blank; case and punctuation around it
-    do not matter. Where the first line is none, a word counts that is marked as the answer
-    (:mod:`colllm_bench.envs.answers`) within the last 4096 characters; two that differ are none.
+    How a word is read is :func:`colllm_bench.envs.answers.one_word`.
     """
-    cleaned = answers.clean(text)
-    found = {_word(cleaned, words)} - {None}
-    if not found:
-        tail = cleaned[-MAX_ACTION:]
-        found = {_word(content, words) for content in answers.unwrapped(tail)} - {None}
-    return found.pop() if len(found) == 1 else None
-
-
-def _word(text: str, words: int) -> int | None:
-    line = answers.plain_word(text[:MAX_ACTION].strip().partition("\n")[0])
-    return WORDS.index(line) if line in WORDS[:words] else None
+    word = answers.one_word(text, WORDS[:words])
+    return None if word is None else WORDS.index(word)
 
 
 def fault(text: object, words: int) -> str:

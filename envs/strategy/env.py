@@ -8,9 +8,9 @@ from pettingzoo.utils.conversions import aec_wrapper_fn
 
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.splits import SPLITS
-from colllm_bench.envs.strategy import render, rules, tasks, text
+from colllm_bench.envs.strategy import render, rules, situations, tasks, text
 from colllm_bench.envs.text_env import TextEnv
-from colllm_bench.errors import check_choice
+from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("sparse", "milestone", "dense")
 
@@ -35,14 +35,14 @@ class StrategyEnv(TextEnv):
     Import            from colllm_bench.envs.strategy.env import parallel_env
     Forms             parallel (simultaneous orders), AEC
     Agents            2 to 16, default 3: front_1 to front_16
-    Levels            1 easy, 2 normal, 3 hard; default 1
-    Turns             16 to 40; default by level and agents: 19, 25, 34 for three
+    Levels            1 easy, 2 normal, 3 breaches, hard, brutal; default 1
+    Turns             16 to 40; default by level and agents: 19, 25, 34, 26, 28 for three
     Action            TextSpace(max_length=4096)
     Observation       Dict(text: TextSpace(max_length=2048))
     Orders            march, scout, train, strike, hold, send
     Rewards           sparse, milestone, dense; default sparse
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 
@@ -77,8 +77,11 @@ class StrategyEnv(TextEnv):
     Args:
         agents: commanders, 2 to 16.
         turns: days, 16 to 40; None: as calibrated for the level and the number of agents.
-        level: 1, 2 or 3: longer roads and more walls, scarcer supply, more reserves, breaches.
+        level: 1, 2 or 3: longer roads and more walls, scarcer supply, more reserves, breaches;
+            ``"hard"`` or ``"brutal"``: the rules of 3, so long a way and so little slack that
+            an untrained team of three wins 1% or 0.1%.
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
+        shaping: weight of the dense reward's potential, 0 to 1; curricula let it fade.
         messages: whether orders may carry a message of up to 40 characters.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``: campaigns that never meet.
@@ -91,14 +94,20 @@ class StrategyEnv(TextEnv):
     Version History: v0: first release (calibration.json belongs to the version).
     """
 
+    levels = tuple(tasks.LEVELS)
+    """The easiest first."""
     metadata = {**TextEnv.metadata, "name": "strategy_v0", "render_fps": 2}
+
+    takes_progress = True
+    """Episodes may start along the expert's play: :meth:`reset`."""
 
     def __init__(
         self,
         agents: int = 3,
         turns: int | None = None,
-        level: int = 1,
+        level: tasks.Level = 1,
         reward: str = "sparse",
+        shaping: float = 1.0,
         messages: bool = False,
         style: str = "brief",
         split: str = "train",
@@ -109,11 +118,14 @@ class StrategyEnv(TextEnv):
         lengths = f"None ({self.settings.turns}), or 16 to 40"
         check_choice("turns", turns, [None, *tasks.TURNS], lengths)
         check_choice("reward", reward, REWARDS)
+        if type(shaping) not in (int, float) or not 0 <= shaping <= 1:
+            raise ConfigError(f"shaping={shaping!r}", allowed="a number from 0 to 1")
         check_choice("messages", messages, (False, True))
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
         self.turns = turns or self.settings.turns
         self.level, self.reward, self.messages = level, reward, messages
+        self.shaping = float(shaping)
         self.style, self.split = style, split
         super().__init__(
             [f"front_{i + 1}" for i in range(agents)],
@@ -130,19 +142,28 @@ class StrategyEnv(TextEnv):
         Args:
             seed: names the campaign and its luck, given the split; None goes on with the
                 environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: ``{"progress": p}`` starts the share p along the expert's play: 0 the
+                beginning (the default), 1 the day before the expert's victory. Days played
+                are gone: ``left`` is less.
+
+        Raises:
+            ConfigError: a progress that is no number from 0 to 1.
         """
-        self._begin(seed)
+        progress = self._begin(seed, options)
         self.campaign = tasks.draw(
             self.settings, len(self.possible_agents), self._rng, self.split, self.turns
         )
+        if progress:
+            situations.advance(self.campaign, progress, self._rng)
         self._inbox, self._orders = [], None
         write = text.brief_instructions if self.style == "brief" else text.full_instructions
         score = self._score()
         infos = {}
         for i, agent in enumerate(self.agents):
             infos[agent] = _info(score)
-            infos[agent]["instructions"] = write(self.campaign, i, self.level, self.messages)
+            infos[agent]["instructions"] = write(
+                self.campaign, i, tasks.rules_of(self.level), self.messages
+            )
         return self._observations(), infos
 
     def step(self, actions: dict[str, str]):
@@ -182,7 +203,7 @@ class StrategyEnv(TextEnv):
         """Phi of the dense reward: progress while the campaign runs, 0 once it is over."""
         if self.reward != "dense" or self.campaign.over:
             return 0.0
-        return self.campaign.progress()
+        return self.shaping * self.campaign.progress()
 
     def _reward(self, before: float, fallen: int) -> float:
         campaign = self.campaign

@@ -15,70 +15,12 @@ from collections.abc import Iterator
 
 from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
 from colllm_bench.envs.strategy.env import StrategyEnv
-from colllm_bench.envs.strategy.rules import (
-    HOLD,
-    MARCH,
-    ORDERS,
-    SCOUT,
-    SEND,
-    STRIKE,
-    TRAIN,
-)
-from colllm_bench.errors import ConfigError
-
-RIGHT = {
-    "ambush": SCOUT,
-    "road": MARCH,
-    "weak": TRAIN,
-    "starved": HOLD,
-    "strong": STRIKE,
-    "guarded": HOLD,
-    "fallen": STRIKE,
-    "donor": SEND,
-}
-"""The right order in each situation (see :func:`situation`)."""
-
-WRONG = {
-    "ambush": MARCH,
-    "road": HOLD,
-    "weak": STRIKE,
-    "starved": STRIKE,
-    "strong": TRAIN,
-    "guarded": STRIKE,
-    "fallen": HOLD,
-    "donor": HOLD,
-}
-"""The novice's habit in each situation: rushes into ambushes, dawdles on a clear road,
-strikes while weak or while the reserve is in, trains on when strong (starving the others),
-rests once its own fort has fallen."""
+from colllm_bench.envs.strategy.rules import ORDERS
+from colllm_bench.envs.strategy.situations import RIGHT, WRONG, situation
 
 RIGHT_SHARE = 0.40
 WRONG_SHARE = 0.48
 """How often a novice does the right thing, and gives in to its habit; the rest is spread."""
-
-
-def situation(observation: str) -> str:
-    """The decision that a brief observation asks for: a key of :data:`RIGHT`.
-
-    Raises:
-        ConfigError: for an observation that is not in the brief style.
-    """
-    words = observation.split("\n", 1)[0].split(" ")
-    if len(words) != 8 or not words[0].startswith("left="):
-        raise ConfigError(
-            f"scripted commanders cannot read {observation!r:.60}", allowed="style='brief'"
-        )
-    army, garrison, supply = (words[k].partition("=")[2] for k in (2, 3, 5))
-    army, supply, sight = int(army), int(supply), words[6]
-    if sight == "tracks":
-        return "ambush"
-    if sight == "clear":
-        return "road"
-    if sight in ("fallen", "lured"):
-        return "donor" if supply == 0 and army > 0 else "fallen"
-    if army < int(garrison):
-        return "weak" if supply else "starved"
-    return "guarded" if sight == "reserve" else "strong"
 
 
 class Expert:
@@ -150,3 +92,16 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
             yield controller_chat(env, steps)
         else:
             yield agent_chat(steps, rng.choice(env.possible_agents))
+
+
+MASTER_SIZES = (2, 2, 3, 3, 3, 3, 4, 4, 6, 8, *range(2, 17))
+
+
+def masters(rng: random.Random, count: int) -> Iterator[list[dict]]:
+    """``count`` transcripts of centralized controllers that order as novices do, each order after
+    its front's number: what to look up is then written just before what to write."""
+    for _ in range(count):
+        agents = rng.choice(MASTER_SIZES)
+        env = StrategyEnv(agents=agents, level=rng.choice((1, 1, 2, 3)))
+        steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        yield controller_chat(env, steps, numbered=True)

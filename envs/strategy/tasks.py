@@ -16,7 +16,13 @@ from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.strategy.rules import Front, Settings, State
 from colllm_bench.errors import ConfigError
 
-LEVELS = {1: "easy", 2: "normal", 3: "hard"}
+Level = int | str
+LEVELS: dict[Level, str] = {
+    1: "easy", 2: "normal", 3: "breaches", "hard": "won by 1%", "brutal": "won by 0.1%",
+}
+"""Every level, and a word for it."""
+TIERS = ("hard", "brutal")
+"""Levels that untrained teams hardly ever win: the rules of level 3, and less slack."""
 AGENTS = range(2, 17)
 TURNS = range(16, 41)
 
@@ -28,14 +34,21 @@ def _table() -> dict:
     return json.loads(CALIBRATION.read_text(encoding="utf-8"))["levels"]
 
 
-def settings(level: int, agents: int) -> Settings:
+def rules_of(level: Level) -> int:
+    """The level whose rules hold: what commanders are told, in words that small models know."""
+    return 3 if level in TIERS else int(level)
+
+
+def settings(level: Level, agents: int) -> Settings:
     """The calibrated settings of a level for a number of fronts.
 
     Raises:
         ConfigError: for a level or a number of agents that does not exist.
     """
-    if type(level) is not int or level not in LEVELS:
-        raise ConfigError(f"level={level!r}", allowed="1, 2 or 3", fix="level=1 is the easiest")
+    if type(level) not in (int, str) or level not in LEVELS:
+        raise ConfigError(
+            f"level={level!r}", allowed="1, 2, 3, 'hard' or 'brutal'", fix="level=1 is the easiest"
+        )
     if type(agents) is not int or agents not in AGENTS:
         raise ConfigError(f"agents={agents!r}", allowed="2 to 16", fix="agents=3 is the default")
     row = _table()[str(level)][str(agents)]

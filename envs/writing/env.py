@@ -10,10 +10,10 @@ from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
 from colllm_bench.envs.writing import datasets, render, tasks, text
-from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.language import premises as story_premises
 from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 from colllm_bench.envs.writing.scoring import fluency as fluencies
-from colllm_bench.errors import check_choice
+from colllm_bench.errors import ConfigError, check_choice
 
 REWARDS = ("dense", "milestone", "sparse")
 MILESTONES = (0.25, 0.5, 0.75)
@@ -37,12 +37,13 @@ class WritingEnv(TextEnv):
     Tasks             story, summary, introduction; default story
     Turns             1 to 4 drafts; default 1
     Words             20 to 120 a section of a story; default 30
+    Premises          narrow, wide; default narrow (of stories)
     Action            TextSpace(max_length=8192)
     Observation       Dict(text: TextSpace(max_length=31640))
     Components        ten and quality, each from 0 to 1
     Rewards           dense, milestone, sparse; default dense
     Styles            brief, full; default brief
-    Splits            train, eval; default train
+    Splits            train, dev, eval; default train
     Render modes      ansi, human, rgb_array
     ================  =====================================================================
 
@@ -79,6 +80,8 @@ class WritingEnv(TextEnv):
             folder or hub id of a causal language model (needs torch).
         data: a JSONL file with texts for ``summary`` (field ``prompt``) or ``introduction``
             (``abstract_text``), or ``"hub"`` for the published data sets; None: made-up texts.
+        premises: what stories are about: ``"narrow"``, 350 names and 430 places to train on, or
+            ``"wide"``, several times as many (:mod:`.language.premise_lists`).
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``: tasks that never meet.
         render_mode: None, ``"ansi"``, ``"human"`` or ``"rgb_array"``.
@@ -101,6 +104,7 @@ class WritingEnv(TextEnv):
         reward: str = "dense",
         fluency: str = "reference",
         data: str | None = None,
+        premises: str = "narrow",
         style: str = "brief",
         split: str = "train",
         render_mode: str | None = None,
@@ -113,16 +117,23 @@ class WritingEnv(TextEnv):
         check_choice("reward", reward, REWARDS)
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
+        check_choice("premises", premises, story_premises.LISTS)
+        if task != "story" and premises != "narrow":
+            raise ConfigError(
+                f"premises={premises!r} with task={task!r}", allowed="a story, which has a premise",
+                fix="leave premises out",
+            )
         fluencies.check(fluency)
         self.sources = datasets.sources(task, data, split)
         self.turns, self.task, self.words, self.reward = turns, task, words, reward
-        self.fluency, self.data, self.style, self.split = fluency, data, style, split
+        self.fluency, self.data, self.premises = fluency, data, premises
+        self.style, self.split = style, split
         super().__init__(
             [f"writer_{i + 1}" for i in range(agents)],
             [TextSpace(text.MAX_ACTION, examples=text.EXAMPLES) for _ in range(agents)],
             text.MAX_OBSERVATION, render_mode, max_cycles,
         )
-        self.premise: premises.Premise | None = None
+        self.premise: story_premises.Premise | None = None
         self.source: str | None = None
         self.draft = -1
         self.sections: list[str] = []
@@ -138,12 +149,14 @@ class WritingEnv(TextEnv):
         Args:
             seed: names the task, given the split; None goes on with the environment's own
                 generator (which starts from the system's entropy).
-            options: not used.
+            options: not used; a ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         n = len(self.possible_agents)
         if self.task == "story":
-            self.premise = premises.draw(n, self._rng, self.split)
+            self.premise = story_premises.draw(
+                n, self._rng, self.split, self.premises
+            )
         else:
             self.source = self.sources.draw(self._rng)
         self.draft, self.sections, self._best = 0, [""] * n, 0.0
@@ -240,7 +253,7 @@ class WritingEnv(TextEnv):
     def state(self) -> str:
         """Everything as text: the task, the draft, all sections, the team's score."""
         task = self.source if self.premise is None else (
-            f"{premises.brief_premise(self.premise)} use {' '.join(self.premise.required)}"
+            f"{story_premises.brief_premise(self.premise)} use {' '.join(self.premise.required)}"
         )
         marks = " ".join(f"{name}={value:.3f}" for name, value in self._score.items())
         lines = [f"{self.task} draft {self.draft} of {self.turns}", str(task), marks]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data import consistency
+from colllm_bench.leaderboard.data.bases import base_digests
 from colllm_bench.leaderboard.data.run_reader import PACE, SEED_FOLDER, ExcludedRun, Run, read_run
 
 OWN = frozenset({"config.json", "metrics.jsonl", "summary.json"})
@@ -26,17 +27,22 @@ INSIDE = frozenset({"checkpoints", "transcripts", "team", "replays", "logs"})
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs that differ only in their seed, and so may be averaged."""
+    """Runs that differ only in their seed, and so may be averaged.
+
+    Attributes:
+        base: digest of their base model; empty where it is not known.
+    """
 
     runs: list[Run]
+    base: str = ""
 
     @property
     def first(self) -> Run:
         return self.runs[0]
 
     @property
-    def key(self) -> tuple[str, str, str, str, str]:
-        return group_key(self.first)
+    def key(self) -> tuple[str, ...]:
+        return *group_key(self.first), self.base
 
     @property
     def seeds(self) -> list[int]:
@@ -95,19 +101,23 @@ def read(roots: str | Path | Sequence[str | Path]) -> Collection:
             outcome = ExcludedRun(path, "tuning", reason)
         (runs if isinstance(outcome, Run) else excluded).append(outcome)
     runs = list(_originals(_unmixed(runs, excluded), excluded))
+    digests = base_digests(runs, group_key)
     grouped: dict[tuple, dict[int, Run]] = defaultdict(dict)
     for run in runs:
-        first = grouped[group_key(run)].setdefault(run.seed, run)
+        first = grouped[(*group_key(run), digests[run.path])].setdefault(run.seed, run)
         if first is not run:
             reason = f"the same configuration and seed as {first.path}"
             excluded.append(ExcludedRun(run.path, "duplicate", reason))
-    groups = [Group([seeds[seed] for seed in sorted(seeds)]) for seeds in grouped.values()]
+    groups = [
+        Group([seeds[seed] for seed in sorted(seeds)], key[-1]) for key, seeds in grouped.items()
+    ]
     groups.sort(key=lambda group: group.key)
     return Collection(groups, sorted(excluded, key=lambda item: str(item.path)))
 
 
 def group_key(run: Run) -> tuple[str, str, str, str, str]:
-    """(env, algo, name, settings, version): runs that agree in all of it may be averaged."""
+    """(env, algo, name, settings, version): runs that agree in all of it may be averaged, if
+    they have one base model."""
     return run.env, run.algo, run.name, run.settings, run.version
 
 

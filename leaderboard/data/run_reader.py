@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from colllm_bench import registry
-from colllm_bench.config import RENAMED, RunConfig, fields_without_effect
+from colllm_bench.config import RENAMED, RunConfig, digest_of, fields_without_effect
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard.data import consistency
+from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.runs import files
 
 SEED_FOLDER = re.compile(r"seed(\d+)")
@@ -88,6 +86,11 @@ class Run:
         ))
 
     @property
+    def base(self) -> str:
+        """The digest of the base model's files; empty of runs that did not record it."""
+        return str(self.environment.get("base_digest") or "")
+
+    @property
     def agents(self) -> int:
         return self.config["agents"]
 
@@ -95,7 +98,7 @@ class Run:
     def settings(self) -> str:
         """Digest of the settings that affect learning: equal for runs that may be averaged. A
         setting that an older config.json lacks has its default."""
-        return _digest({
+        return digest_of({
             key: value for key, value in {**RunConfig().to_dict(), **self.config}.items()
             if key not in PACE
         })
@@ -196,12 +199,6 @@ def present_names(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in given}
 
 
-def _digest(config: dict[str, Any]) -> str:
-    """As :attr:`colllm_bench.config.RunConfig.digest`, of a dict of any version's fields."""
-    data = {key: value for key, value in config.items() if key != "seed"}
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def _settings(path: Path) -> dict[str, Any]:
     """``config.json``, once it is known to be ours and to belong here."""
     settings = _json(path / "config.json", "torn", missing=None)
@@ -216,7 +213,7 @@ def _settings(path: Path) -> dict[str, Any]:
             raise _Unfit("foreign", f"config.json is not of colllm_bench: no {key}")
     if config["episodes"] < 1 or config["batch"] < 1:
         raise _Unfit("foreign", "config.json is not of colllm_bench: no episodes")
-    if (digest := _digest(config)) != settings["digest"]:
+    if (digest := digest_of(config)) != settings["digest"]:
         reason = f"config.json was edited: its digest is {digest}, not {settings['digest']}"
         raise _Unfit("foreign", reason)
     named = SEED_FOLDER.fullmatch(path.resolve().name)
@@ -286,19 +283,3 @@ def _json(path: Path, kind: str, missing: Any) -> Any:
     if not isinstance(data, dict):
         raise _Unfit("foreign", f"{path.name} is not of colllm_bench")
     return data
-
-
-def read_columns(path: Path, planned: int | None = None) -> dict[str, np.ndarray]:
-    """JSON lines as columns: [rows] float64 for each key that holds numbers, NaN where a row
-    has none. A missing file has no columns; a torn last line is left out; of more than
-    ``planned`` lines one more is read, which shows that there are too many."""
-    rows = list(islice(files.iterate_lines(path), None if planned is None else planned + 1))
-    keys = dict.fromkeys(key for row in rows for key in row)
-    columns = {}
-    for key in keys:
-        try:
-            # null becomes NaN, true and false 1 and 0.
-            columns[key] = np.array([row.get(key) for row in rows], dtype=float)
-        except (TypeError, ValueError):
-            continue  # a text or a list: no number to report
-    return columns

@@ -16,6 +16,7 @@ from colllm_bench.leaderboard.export.cells import cell, interval, p_cell, ratio_
 from colllm_bench.leaderboard.metrics import (
     AGGREGATES,
     FINALS,
+    SCALE,
     Metric,
     all_metrics,
     main_metric,
@@ -26,6 +27,9 @@ from colllm_bench.runs import files
 
 Row = dict[str, Any]
 UNTRAINED = "untrained"
+TRAINING = "at the end of training"
+"""The main measure on the training tasks, beside the held-out ones: the difference is what a team
+learned by heart."""
 FINAL_IDS = frozenset(metric.id for metric in FINALS)
 """Their seeds have columns of their own, with intervals over episodes."""
 
@@ -81,9 +85,11 @@ def write_tables(data: dict[str, Any], out: Path) -> list[Path]:
 
 EXPLAINED = [
     "Means over seeds with 95% intervals and, in brackets, every seed. The score is the return on "
-    "held-out tasks, normalized: 0 is the random team, 1 the scripted expert. Its interval is for "
+    f"held-out tasks, normalized: {SCALE}. Its interval is for "
     "other runs on these tasks; the one on such tasks holds for other tasks as well. Both allow "
     "for runs that fail though none did here, at a prior of one run in ten (docs/statistics.md).",
+    "At the end of training: the same measure over the last 320 training episodes, on the training "
+    "tasks; above the held-out one where teams learn their training tasks by heart.",
     "Episodes to a score: geometric mean over seeds, of the training score smoothed over "
     f"{LOOK_BACK} episodes; a seed with `>` did not get there within its budget, and counts as its "
     "budget in the mean (a restricted mean).",
@@ -129,8 +135,15 @@ def reading(
             row[metric.label] = cell(metric, values[metric.id])
     main = group["finals"][group["measure"]]
     row[UNTRAINED] = text(main["untrained"]) if main else ""
+    row[TRAINING] = text(trained_to(group))
     row["version"] = group["version"]
     return row
+
+
+def trained_to(group: dict[str, Any]) -> float | None:
+    """The group's main measure over the last 320 training episodes, mean over runs."""
+    curve = group["curves"]["measures"].get(group["measure"])
+    return curve["mean"][-1] if curve else None
 
 
 def machine(group: dict[str, Any]) -> Row:
@@ -146,6 +159,7 @@ def machine(group: dict[str, Any]) -> Row:
     row["seeds"] = " ".join(map(str, group["seeds"]))
     for measure, final in group["finals"].items():
         row[f"{measure}_untrained"] = final and final["untrained"]
+    row["training_end"] = trained_to(group)
     for name, estimate in group["metrics"].items():
         if estimate and estimate["seeds"] is None:
             row[name] = estimate["value"]  # of the whole group: it has no interval

@@ -18,10 +18,10 @@ MOST, LEAST = 100, 24
 LINE_WIDTH = 2.4
 """Of a curve, in CSS pixels (``plots.css``)."""
 READING = (
-    ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: 0 is "
-     "the environment's random team, 1 its scripted expert. No method moves another's score. The "
-     "expert is no upper bound: a team, and an interval, can lie above 1. The training score is "
-     "the same of the episodes that a team was trained on."),
+    ("Score", "The return on held-out tasks, normalized for each setting by two fixed teams: "
+     f"{metrics.SCALE}. No method moves another's score. The expert is no upper bound: a team, and "
+     "an interval, can lie above 1. The training score is the same of the episodes that a team was "
+     "trained on."),
     ("Held-out tasks", "The same for every run of a setting, and never among those of training. "
      "The final parameters play them; no best episode or best checkpoint is picked."),
     ("Seeds and intervals", "n is the number of runs, which differ in nothing but their seed. "
@@ -139,19 +139,21 @@ def _setting(setting: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict
     members = [groups[name] for name in setting["groups"]]
     return {
         **{key: setting[key] for key in keys},
-        "lines": {kind: _lines(kind, setting["references"], members) for kind in
+        "lines": {kind: _lines(kind, setting, members) for kind in
                   (curve.id for curve in metrics.CURVES)},
     }
 
 
 def _lines(
-    kind: str, references: dict[str, Any], groups: list[dict[str, Any]]
+    kind: str, setting: dict[str, Any], groups: list[dict[str, Any]]
 ) -> list[tuple[str, float]]:
     """(name, value) of the reference teams in a plot of ``kind``."""
-    lines = []
+    lines, references = [], setting["references"]
     if references["scripted"] is not None and kind != "success":
         at = (0.0, 1.0) if kind == "score" else (references["random"], references["scripted"])
-        lines = list(zip(("random team", "scripted expert"), at))
+        known = setting["known_range"]
+        names = ("known floor", "known optimum") if known else ("random team", "scripted expert")
+        lines = list(zip(names, at))
     before = [
         group["finals"][kind]["untrained"] for group in groups
         if group["finals"].get(kind) and group["finals"][kind]["untrained"] is not None

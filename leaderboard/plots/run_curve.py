@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from colllm_bench.errors import RunError
 from colllm_bench.leaderboard import palette
-from colllm_bench.leaderboard.data.run_reader import read_columns
+from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.leaderboard.plots import style
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 from colllm_bench.runs import files
@@ -28,9 +28,9 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
     """Win rate and return against training episodes, from ``metrics.jsonl`` alone.
 
     The faint line is each iteration's mean, the strong one the mean of the last
-    320 episodes. Where ``summary.json`` exists, the held-out results of the
-    expert and the untrained model are horizontal lines, and the trained team's is a point
-    with its 95% interval at the end.
+    320 episodes, and points are held-out evaluations during training (``--eval-every``). Where
+    ``summary.json`` exists, the held-out results of the expert and the untrained model are
+    horizontal lines, and the trained team's is a point with its 95% interval at the end.
 
     Args:
         folders: a run folder, or several (a line each).
@@ -92,6 +92,12 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
         axis.plot(episodes, values, color=colour, alpha=0.25, linewidth=0.8)
         name = "training" if len(runs) == 1 else _label(runs, run)
         axis.plot(episodes, smoothed, color=colour, linestyle=dash, linewidth=1.8, label=name)
+        evaluated, held_out = known(run["metrics"], f"eval_{key}")
+        if len(evaluated):
+            axis.plot(
+                evaluated, held_out, color=colour, linestyle="", marker="o", markersize=4,
+                markeredgecolor="black", markeredgewidth=0.4, label=f"{name}, held-out tasks",
+            )
         _final(axis, run, key, episodes[-1] if len(episodes) else 0, colour)
     summary = next((run["summary"] for run in runs if run["summary"]), None)
     for team, (name, grey) in REFERENCES.items():

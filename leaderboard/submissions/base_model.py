@@ -16,19 +16,20 @@ OF_A_MODEL = (
 """Files that determine the model's output. Pickled weights are not accepted."""
 
 
-def model_folder(model: str, env: str) -> Path:
+def model_folder(model: str, env: str, *, central: bool = False) -> Path:
     """The folder of a model's files on this machine.
 
     Args:
         model: a built-in name, a folder of ``save_pretrained``, or a hub id that was loaded
             here before.
         env: decides which built-in model a built-in name means.
+        central: for the controller of centralized execution, which may have one of its own.
 
     Raises:
         ConfigError: they are not on this machine.
     """
     if model in MODELS:
-        return MODELS[model].folder(env_spec(env).name)
+        return MODELS[model].folder(env_spec(env).name, central=central)
     folder = Path(model).expanduser()
     if (folder / "config.json").is_file():
         return folder
@@ -46,13 +47,13 @@ def model_folder(model: str, env: str) -> Path:
     return Path(cached).parent
 
 
-def base_files(model: str, env: str) -> dict[str, str]:
+def base_files(model: str, env: str, *, central: bool = False) -> dict[str, str]:
     """SHA-256 of each file of a model, by name.
 
     Raises:
         ConfigError: it is not on this machine, or has no weights in safetensors.
     """
-    folder = model_folder(model, env)
+    folder = model_folder(model, env, central=central)
     paths = sorted({path for pattern in OF_A_MODEL for path in folder.glob(pattern)})
     if not any(path.suffix == ".safetensors" for path in paths):
         raise ConfigError(f"model {model!r} has no weights in safetensors in {folder}",

@@ -80,7 +80,8 @@ def _base(submission: Submission, options: dict[str, Any]) -> str:
         )
     model = options.get("model", base["model"])
     try:
-        here = base_files(model, env)
+        central = submission.data["execution"] == "centralized"
+        here = base_files(model, env, central=central)
     except ConfigError as error:
         raise CannotVerify(str(error)) from None
     odd = sorted(name for name in here.keys() | base["files"].keys()

@@ -169,7 +169,12 @@ def document(
         "seeds": seeds,
         "declared": declared is not None,
         "evaluation": evaluation_of(config),
-        "base": {"model": config["model"], "files": base_files(config["model"], config["env"])},
+        "base": {
+            "model": config["model"],
+            "files": base_files(
+                config["model"], config["env"], central=execution(first) == "centralized"
+            ),
+        },
         "runs": [
             {"seed": run.seed, "environment": run.environment, "summary": run.summary}
             for run in runs

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 READING = """\
-Score: 0 is the random team, 1 the scripted expert, on held-out tasks. Intervals are 95%, over
-seeds on these held-out tasks; "on such tasks" also counts that other tasks of the kind could have
+Score: 0 is the random team, 1 the scripted expert, on held-out tasks (classic: the best blind and
+the optimal team, whose values are known). Intervals are 95%, over seeds on these held-out tasks;
+"on such tasks" also counts that other tasks of the kind could have
 been drawn. Samples: training episodes until the smoothed curve is at the task's threshold; a run
 that never gets there counts as the whole budget, and so does its ratio (below 1: ours earlier).
 Verdicts rest on permutation tests over runs, corrected for the number of tasks (Holm), 5% in all

@@ -90,6 +90,7 @@ class Job:
             epochs=1,
             critic_epochs=1,
             critic_warmup=0,
+            critic_backbone="adapters",  # the peer's critic is a whole model: ours reads anew, too
             group=1,
             micro_batch=case.get("micro_batch"),
             gradient_checkpointing=case.get("checkpointing", False),

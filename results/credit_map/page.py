@@ -56,9 +56,9 @@ def claims_table(own: Map) -> list[str]:
                   "critic."]
     lines += ["", f"p: permutation tests of five runs a side, after Holm's correction for "
               f"{len(own.tests)} tests named beforehand ({len(TESTS)} are as many as five seeds "
-              "can carry). The rules of the verdicts (`claims.py`) were written before the runs of the tested "
-              "settings. They hold "
-              "for this task, this model of 37,024 parameters and these settings."]
+              "can carry). The rules of the verdicts (`claims.py`) were written before the runs of "
+              "the tested settings. The verdicts hold for this task, this model of 37,024 "
+              "parameters and these settings."]
     return lines
 
 

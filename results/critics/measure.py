@@ -35,7 +35,7 @@ SEED = 77
 OLD = {"critic_backbone": "adapters", "critic_readout": "last", "critic_width": 0,
        "critic_epochs": 1, "critic_average": 0.0, "critic_history": False,
        "critic_embeddings": False}
-"""The critics of version 0.2 and before."""
+"""The critics up to commit ce7469f."""
 CRITICS = {
     "cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {}),
     "cc old": ("cc", OLD), "dc old": ("dc", OLD),
@@ -49,10 +49,12 @@ CRITICS = {
     "dc no embeddings": ("dc", {"critic_embeddings": False}),
     "hier no history": ("hier", {"critic_history": False}),
     "cc adapters": ("cc", {"critic_backbone": "adapters"}),
-    "cc old, mean": ("cc", {**OLD, "critic_readout": "mean"}),
-    "cc old, head": ("cc", {**OLD, "critic_width": 64}),
-    "cc old, frozen": ("cc", {**OLD, "critic_backbone": "frozen"}),
-    "cc old, 4 passes": ("cc", {**OLD, "critic_epochs": 4}),
+    "cc old + raw units": ("cc", {**OLD, "raw": True}),
+    "cc raw units": ("cc", {"raw": True}),
+    "cc old + mean": ("cc", {**OLD, "critic_readout": "mean"}),
+    "cc old + head": ("cc", {**OLD, "critic_width": 64}),
+    "cc old + frozen": ("cc", {**OLD, "critic_backbone": "frozen"}),
+    "cc old + 4 passes": ("cc", {**OLD, "critic_epochs": 4}),
     "dc no average": ("dc", {"critic_average": 0.0}),
     "dc no history": ("dc", {"critic_history": False}),
     "dc adapters": ("dc", {"critic_backbone": "adapters"}),
@@ -107,9 +109,14 @@ def thirds(critic, episodes, gamma: float) -> list[float]:
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
     """A row of critics.jsonl, without policy and machine."""
     algo, options = CRITICS[name]
+    options = dict(options)
+    raw = options.pop("raw", False)
     changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": options,
                               "lr": None})
     trainer = Trainer(resolve(changed))
+    if raw:  # as before: inputs and targets in their own units
+        for head in (*trainer.critic.critic.heads, *trainer.critic.averaged):
+            head.fitted.fill_(True)
     explained, spent = {}, 0.0
     for k, episodes in enumerate(batches, 1):
         began = time.process_time()
@@ -120,7 +127,7 @@ def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
         if k in (5, 10, 20, 40):
             explained[64 * k] = thirds(trainer.critic, held, trainer.algorithm.options.gamma)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"critic": name, "options": options, "explained": explained,
+    return {"critic": name, "options": CRITICS[name][1], "explained": explained,
             "seconds_an_iteration": round(spent / len(batches), 3), "peak_mib": peak // 1024}
 
 

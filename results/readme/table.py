@@ -3,7 +3,8 @@
     python results/readme/table.py            # writes both tables into README.md
 
 The first has the report's estimates (docs/statistics.md) of the mean held-out score over runs, on
-the tasks that they played; the second its comparisons of two algorithms.
+the tasks that they played, and below it the training score at the end; the second its comparisons
+of two algorithms.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.leaderboard.data import read
+from colllm_bench.leaderboard.export.cells import text
+from colllm_bench.leaderboard.export.tables import trained_to
 from colllm_bench.leaderboard.report_data import build_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +52,9 @@ def scores(data: dict[str, Any]) -> str:
         untrained = f"{groups[env, 'cc']['finals']['score']['untrained']:.3f}"
         cells = [cell(groups.get((env, method))) for method in METHODS]
         lines.append(f"| {title} | {untrained} | {' | '.join(cells)} |")
+        found = [groups.get((env, method)) for method in METHODS]
+        cells = [text(trained_to(group)) if group else "" for group in found]
+        lines.append(f"| `{env}`, training score | | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,9 @@ from colllm_bench.baselines.algorithm import ActionBatch, Algorithm
 from colllm_bench.baselines.centralized import CentralizedExecution
 from colllm_bench.baselines.collm_cc import CentralizedCritic
 from colllm_bench.baselines.collm_dc import DecentralizedCritics
+from colllm_bench.baselines.hierarchical import HierarchicalCritic
 from colllm_bench.baselines.monte_carlo import MonteCarlo
+from colllm_bench.baselines.sequential import SequentialCredit
 from colllm_bench.config import RunConfig
 from colllm_bench.objectives import losses
 from colllm_bench.objectives.batches import collate
@@ -168,12 +170,23 @@ def test_every_turn_is_credited():
 
 def test_registered_algorithms():
     expected = {"mc": MonteCarlo, "cc": CentralizedCritic, "dc": DecentralizedCritics,
+                "seq": SequentialCredit, "hier": HierarchicalCritic,
                 "central": CentralizedExecution}
     assert {name: load_algorithm(name) for name in registry.ALGORITHMS} == expected
-    assert {n: a.critic_slots(3) for n, a in expected.items()} == {
-        "mc": 0, "cc": 1, "dc": 3, "central": 3,
-    }
     assert [n for n, a in expected.items() if a.centralized_execution] == ["central"]
+
+
+@pytest.mark.parametrize(("algo", "critics"), [
+    ("cc", 1), ("dc", 3), ("seq", 1), ("hier", 1), ("central", 3),
+])
+def test_only_critics_with_adapters_take_room_on_the_base(algo, critics):
+    algorithm = load_algorithm(algo)
+    slots = {backbone: algorithm.critic_slots(3, algorithm.Options(critic_backbone=backbone))
+             for backbone in ("frozen", "adapters", "full")}
+    assert slots == {"frozen": 0, "adapters": critics, "full": 0}
+    elsewhere = algorithm.Options(critic_backbone="adapters", critic_model="some/model")
+    assert algorithm.critic_slots(3, elsewhere) == 0
+    assert MonteCarlo.critic_slots(3, MonteCarlo.Options()) == 0
 
 
 def test_the_base_defines_no_advantages():

@@ -169,7 +169,8 @@ def test_names_of_0_1_still_work_with_a_warning(tmp_path):
     )
     with pytest.warns(DeprecationWarning, match="Old.credit is now called compute_advantages"):
         old = load_algorithm(f"{tmp_path}/old.py:Old")
-    assert old.critic_slots(3) == 3 and old.compute_advantages is old.__dict__["credit"]
+    assert old.critic_slots(3, old.Options(critic_backbone="adapters")) == 3
+    assert old.compute_advantages is old.__dict__["credit"]
 
 
 def test_configurations_of_0_1_are_read():

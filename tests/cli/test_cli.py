@@ -71,7 +71,8 @@ def test_help_has_every_docstring_and_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "discount (default: 1.0)" in text
     assert "importance ratio per token or per turn (default: token)" in text
-    assert "actor's learning rate (default: the algorithm's, see docs/tuning.md)" in text
+    assert "actor's learning rate (default: the algorithm's; for models that are not" in text
+    assert "--tuning lora|full " in text and "--preset NAME" in text
 
 
 def test_environment_options_by_pair_and_by_shorthand():
@@ -138,7 +139,7 @@ def test_seeds_that_are_none(text):
         ({"seed": 3, "threads": 1, "device": "cpu"}, "default"),
         ({"agents": 4, "lr": 3e-4, "env_options": {"level": 2}}, "agents4-level2-lr0.0003"),
         ({"model": "Qwen/Qwen3-0.6B"}, "modelQwen_Qwen3-0.6B"),
-        ({"model": "m" * 90}, RunConfig(model="m" * 90).digest),
+        ({"model": "m" * 90}, f"model{'m' * 62}-{RunConfig(model='m' * 90).digest}"),
     ],
 )
 def test_default_names_say_what_differs(changes, name):
@@ -165,7 +166,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        ("--algo ccc", "unknown algorithm 'ccc'; allowed: cc, central, dc, mc; fix: did you mean"),
+        ("--algo ccc", "unknown algorithm 'ccc'; allowed: cc, central, dc, hier, mc, seq;"),
         ("--env stratgy", "fix: did you mean 'strategy'?"),
         ("--lrr 3", "unknown option '--lrr'; fix: did you mean --lr?"),
         ("strategy", "unexpected argument 'strategy'"),
@@ -173,7 +174,7 @@ def test_version(capsys):
         ("--agents 0", "allowed: 1 or more"),
         ("--agents 17", "agents=17; allowed: 2 to 16"),
         ("--turns 3", "turns=3; allowed: None (19), or 16 to 40"),
-        ("--level 9", "level=9; allowed: 1, 2 or 3"),
+        ("--level 9", "level=9; allowed: 1, 2, 3, 'hard' or 'brutal'"),
         ("--reward lots", "reward='lots'; allowed: 'sparse', 'milestone', 'dense'"),
         ("--env-option size=3", "has no option 'size'; allowed: turns, level, reward"),
         ("--env-option size", "'size' is no pair; allowed: KEY=VALUE"),

@@ -33,6 +33,29 @@ def test_moving_means_weigh_by_episodes_and_forget():
     assert moving.mean("success") == 0.25, "256 newer episodes push the old ones out"
 
 
+def test_many_invalid_actions_are_told():
+    moving = progress.MovingAverage()
+    moving.add({"episodes": 64, "return": 0.0, "invalid": 0.1})
+    assert str(moving) == "return 0.000"
+    moving.add({"episodes": 128, "return": 0.0, "invalid": 0.9})
+    assert str(moving) == "return 0.000  50% of actions invalid"
+
+
+def test_the_report_tells_of_invalid_actions(tmp_path):
+    interval = {"mean": 0.0, "low": 0.0, "high": 0.1, "n": 4}
+    summary = {
+        "env": "strategy", "agents": 3, "algo": "mc", "seed": 0, "episodes": 64, "score": {},
+        "success": {}, "return": {"trained": interval}, "invalid": {"trained": 1.0},
+    }
+    out = console()
+    tables.print_report(out, tmp_path, summary)
+    assert "100% of the trained team's actions were invalid" in out.file.getvalue()
+    summary["invalid"]["trained"] = 0.01
+    out = console()
+    tables.print_report(out, tmp_path, summary)
+    assert "invalid" not in out.file.getvalue()
+
+
 def test_moving_means_without_a_verdict():
     moving = progress.MovingAverage()
     assert str(moving) == ""

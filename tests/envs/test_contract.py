@@ -7,9 +7,10 @@ import pytest
 import torch
 from tiny_envs import Relay, Spoken
 
-from colllm_bench import cli, run
+from colllm_bench import cli, make, run
 from colllm_bench.envs import contract
 from colllm_bench.envs.centralized_execution import CentralizedEnv
+from colllm_bench.envs.mixed_styles import MixedStyleEnv
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.naming import agent_folder
@@ -368,3 +369,31 @@ def test_bare_strings_are_checked_and_played():
 def test_centralized_execution_says_the_same(kind, says):
     with pytest.raises(RunError, match=says):
         play(CentralizedEnv(kind()))
+
+
+# -- starts nearer the goal
+
+
+def test_an_environment_without_starts_along_an_experts_play_refuses_them_in_words():
+    words = "environment Relay starts at the beginning only, not at progress=0.5"
+    with pytest.raises(ConfigError, match=words):
+        contract.reset_env(Relay(), 0, {"progress": 0.5})
+    assert not contract.takes_progress(Relay())
+
+
+@pytest.mark.parametrize("name", ["coding", "credit", "writing"])
+def test_the_environments_that_have_none_refuse_them_themselves(name):
+    env = make(name)
+    with pytest.raises(ConfigError, match="starts at the beginning only"):
+        env.reset(seed=0, options={"progress": 0.25})
+    seen, _ = env.reset(seed=0, options={"progress": 0})
+    assert seen == env.reset(seed=0)[0]
+
+
+def test_wrappers_say_what_the_environment_inside_takes():
+    for name, takes in (("strategy", True), ("writing", False)):
+        assert contract.takes_progress(make(name)) is takes
+        assert contract.takes_progress(CentralizedEnv(make(name))) is takes
+        agents = make(name).possible_agents
+        mixed = MixedStyleEnv({"brief": make(name)}, dict.fromkeys(agents, "brief"))
+        assert contract.takes_progress(mixed) is takes

@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
+from colllm_bench.baselines.options import ActorCriticOptions
 from colllm_bench.models.critic import Critic
 from colllm_bench.objectives import critic_inputs
 
@@ -79,13 +80,17 @@ def test_bfloat16_base_keeps_float32_adapters(model_folder):
     assert team.model.dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("tuning", ["lora", "full"])
+@pytest.mark.parametrize(("tuning", "backbone"), [
+    ("lora", "frozen"), ("lora", "adapters"), ("full", "full"),
+])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_training_moves_what_it_should(model_folder, family, tuning):
-    team = build_team(model_folder(family), 2, critics=1, tuning=tuning)
-    critic = Critic.build(config_for(model_folder(family), tuning=tuning), team, 1)
-    batch = batch_of(team, episodes := play(team, turns=2))
-    values = critic_inputs.collate(critic_inputs.joint(episodes), team.prompts.pad_id)
+def test_training_moves_what_it_should(model_folder, family, tuning, backbone):
+    team = build_team(model_folder(family), 2, critics=backbone == "adapters", tuning=tuning)
+    config = config_for(model_folder(family), tuning=tuning)
+    critic = Critic.build(config, team, 1, ActorCriticOptions(critic_backbone=backbone))
+    batch = batch_of(team, episodes := play(team, turns=3))
+    readings = [critic_inputs.joint(e) for e in episodes]
+    tables = critic.tables(readings)
     groups = {**team.parameters(), **{f"critic {i}": g for i, g in critic.parameters().items()}}
     tensors = [tensor for group in groups.values() for tensor in group]
     before = [tensor.detach().clone() for tensor in tensors]
@@ -93,7 +98,7 @@ def test_training_moves_what_it_should(model_folder, family, tuning):
     optimizer = torch.optim.Adam(tensors, lr=1e-2)
     for _ in range(3):  # B is zero at first, so A gets a gradient from the second step on
         optimizer.zero_grad()
-        loss = (critic.values(values) - 1).pow(2).mean()
+        loss = (critic.values(critic.features(readings), tables) - 1).pow(2).mean()
         loss = loss - team.evaluate_actions(batch).logprobs.mean()
         loss.backward()
         optimizer.step()

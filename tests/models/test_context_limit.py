@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
 from tiny_envs import tiny_config
+from tiny_runs import shake_critic, trainer_for
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.objectives.critic_inputs import CriticSequence, ValuePosition, within_context
+from colllm_bench.objectives.critic_inputs import (
+    CriticCell,
+    CriticReading,
+    CriticRow,
+    Span,
+    within_context,
+)
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.training.loop import finish, train
 from colllm_bench.training.trainer import Trainer
@@ -22,7 +28,7 @@ def config_of(model_folder, algo, context=CONTEXT, **changes):
     return tiny_config(folder, algo, env_options={"turns": 4}, **changes)
 
 
-@pytest.mark.parametrize("algo", ["mc", "cc", "dc"])
+@pytest.mark.parametrize("algo", ["mc", "cc", "dc", "seq", "hier"])
 def test_an_episode_ends_where_the_context_does(model_folder, algo):
     trainer = Trainer(config_of(model_folder, algo))
     with pytest.warns(UserWarning, match="end of the model's context of 100"):
@@ -86,29 +92,48 @@ def test_a_first_observation_is_shown_as_far_as_it_fits(model_folder):
 
 
 def test_a_critics_windows_read_what_fits():
-    reads = [ValuePosition(column, turns=[column]) for column in (3, 9, 14, 19)]
-    long = CriticSequence(0, list(range(20)), reads)
-    short = CriticSequence(0, [7, 8], [ValuePosition(1)])
-    fitting = within_context([long, short], 10)
-    assert fitting[-1] is short and all(len(h.ids) <= 10 for h in fitting)
-    places = [(h.ids[r.column], r.turns) for h in fitting[:-1] for r in h.positions]
-    assert places == [(3, [3]), (9, [9]), (14, [14]), (19, [19])]
-    assert fitting[0].ids == list(range(10))  # as far as it fits, nothing is left out
-    assert all(read.column >= 5 for h in fitting[1:-1] for read in h.positions)
-    assert within_context([long], None) == [long] == within_context([long], 20)
+    def reading(ids, *spans):
+        cells = [CriticCell(0, Span(0, start, stop)) for start, stop in spans]
+        return CriticReading([CriticRow(0, ids)], cells, [])
+
+    long = reading(list(range(20)), (2, 4), (8, 10), (13, 15), (18, 20))
+    fitting = within_context(long, 10)
+    assert all(len(row.ids) <= 10 for row in fitting.rows)
+    read = [fitting.rows[c.observed.row].ids[c.observed.start : c.observed.stop]
+            for c in fitting.cells]
+    assert read == [[2, 3], [8, 9], [13, 14], [18, 19]]
+    assert fitting.rows[0].ids == list(range(10))  # as far as it fits, nothing is left out
+    assert [c.observed.row for c in fitting.cells] == [0, 0, 1, 2]
+    assert all(c.observed.start >= 5 for c in fitting.cells[2:]), "half a context before a span"
+    assert within_context(long, None) is long is within_context(long, 20)
+    # Of a span that is longer than a context its last tokens are read.
+    (cell,) = within_context(reading(list(range(20)), (0, 20)), 10).cells
+    cut = within_context(reading(list(range(20)), (0, 20)), 10).rows[cell.observed.row].ids
+    assert cut[cell.observed.start : cell.observed.stop] == list(range(10, 20))
 
 
-def test_values_of_sequences_that_fit_are_what_they_were(model_folder):
-    folder = model_folder("Llama", max_position_embeddings=1024)
-    trainer = Trainer(tiny_config(folder, "cc", env_options={"turns": 4}))
+@pytest.mark.parametrize(("algo", "backbone"), [
+    ("cc", "frozen"), ("cc", "adapters"), ("seq", "frozen"), ("hier", "frozen"),
+])
+def test_values_of_histories_that_fit_are_what_they_were(model_folder, algo, backbone):
+    trainer = trainer_for(
+        model_folder, algo, env_options={"turns": 4}, critic_backbone=backbone,
+        critic_history=False,
+    )
+    shake_critic(trainer)
     episodes = trainer.play(0)
-    torch.nn.init.normal_(trainer.critic.critic.weights[0])
-    trainer.critic.write_values(episodes)
-    whole = [t.value for e in episodes for t in e.trajectories[0].turns]
-    trainer.critic.context = 256
-    with pytest.warns(UserWarning, match="critic's history is longer"):
+
+    def values():
+        trainer.critic._cache.clear()  # an episode is read once
         trainer.critic.write_values(episodes)
-    windows = [t.value for e in episodes for t in e.trajectories[0].turns]
-    for four, others in zip(range(0, len(whole), 4), range(0, len(whole), 4), strict=True):
-        assert windows[four : four + 2] == pytest.approx(whole[others : others + 2], abs=1e-4)
-    assert windows != pytest.approx(whole, abs=1e-4)
+        return [[t.value for t in e.trajectories[0].turns] for e in episodes]
+
+    whole = values()
+    rows = [row for e in episodes for row in trainer.critic.critic_input.read(e).rows]
+    trainer.critic.context = max(len(row.ids) for row in rows) * 3 // 5
+    with pytest.warns(UserWarning, match="critic's history is longer"):
+        windows = values()
+    for one, other in zip(windows, whole, strict=True):
+        assert one[:2] == pytest.approx(other[:2], abs=1e-4)
+    assert any(one[3] != pytest.approx(other[3], abs=1e-4)
+               for one, other in zip(windows, whole, strict=True))

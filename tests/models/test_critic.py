@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from helpers import build_team, config_for, play
 from random_models import make_config, make_model, make_tokenizer
 
+from colllm_bench.baselines.options import ActorCriticOptions
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.critic import Critic
 from colllm_bench.objectives import critic_inputs
 
 CASES = {
-    "shared base": dict(critics=2),
-    "separate lora": dict(critics=0),
-    "separate model": dict(critics=2, critic="Qwen3"),
-    "full": dict(critics=2, tuning="full"),
+    "frozen": dict(backbone="frozen"),
+    "frozen beside full tuning": dict(backbone="frozen", tuning="full"),
+    "frozen other model": dict(backbone="frozen", critic="Qwen3"),
+    "adapters on the base": dict(backbone="adapters", lent=2),
+    "adapters of its own": dict(backbone="adapters"),
+    "adapters on another model": dict(backbone="adapters", lent=2, critic="Qwen3"),
+    "full": dict(backbone="full"),
+    "full beside full tuning": dict(backbone="full", tuning="full"),
 }
+TRAINED = [case for case in CASES if not case.startswith("frozen")]
+every_case = pytest.mark.parametrize("case", CASES)
 
 
-def built(model_folder, case, **extra):
-    options = {**CASES[case], **extra}
-    critic_folder = options.pop("critic", None)
-    if critic_folder:
-        options["critic_model"] = model_folder(critic_folder)
-    team = build_team(model_folder(), 2, **options)
-    options.pop("critics")
-    backbone = options.pop("critic_model", None)
-    critic = Critic.build(config_for(model_folder(), **options), team, 2, backbone=backbone)
-    return team, critic
+def options_of(
+    backbone, *, readout="mean", width=8, history=True, embeddings=False, model=None
+):
+    return ActorCriticOptions(
+        critic_backbone=backbone, critic_readout=readout, critic_width=width,
+        critic_history=history, critic_embeddings=embeddings, critic_model=model,
+    )
+
+
+def built(model_folder, case, gradient_checkpointing=False, **heads):
+    options = dict(CASES[case], gradient_checkpointing=gradient_checkpointing)
+    backbone, lent = options.pop("backbone"), options.pop("lent", 0)
+    other = options.pop("critic", None)
+    team = build_team(model_folder(), 2, critics=lent, **options)
+    chosen = options_of(backbone, model=other and model_folder(other), **heads)
+    return team, Critic.build(config_for(model_folder(), **options), team, 2, chosen)
 
 
 @torch.no_grad()
@@ -39,123 +54,179 @@ def shake(critic, seed=3):
             tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
 
 
-def local(team, episodes):
-    return critic_inputs.collate(critic_inputs.local(episodes), team.prompts.pad_id)
+def readings_of(team, *, view=critic_inputs.local, **options):
+    return [view(e) for e in play(team, **options)]
 
 
-@pytest.mark.parametrize("case", CASES)
+def values_of(critic, readings):
+    return critic.values(critic.features(readings), critic.tables(readings))
+
+
+@every_case
 def test_first_values_are_zero_and_then_differ(model_folder, case):
     team, critic = built(model_folder, case)
-    batch = local(team, play(team))
-    values = critic.values(batch)
+    readings = readings_of(team)
+    values = values_of(critic, readings)
     assert values.shape == (2 * 3 * 3,) and values.dtype == torch.float32
     assert not values.any()
     shake(critic)
-    assert critic.values(batch).std() > 1e-3
+    assert values_of(critic, readings).std() > 1e-3
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_values_equal_a_plain_reading(model_folder, case):
-    """Row by row, unpadded, cut off after the token that is read."""
-    team, critic = built(model_folder, case)
+@pytest.mark.parametrize(("readout", "embeddings"), [("mean", False), ("mean", True),
+                                                    ("last", True)])
+@pytest.mark.parametrize("view", ["local", "joint"])
+@every_case
+def test_features_equal_a_plain_reading(model_folder, case, view, readout, embeddings):
+    """Row by row, unpadded, cut off after the span that is read."""
+    team, critic = built(model_folder, case, readout=readout, embeddings=embeddings)
     shake(critic)
-    batch = local(team, play(team))
-    found = critic.values(batch).detach()
-    for v, (row, column) in enumerate(zip(batch.row.tolist(), batch.column.tolist())):
-        slot = int(batch.slot[row])
-        model = critic.models[0] if critic.adapters is not None else critic.models[slot]
-        ids = batch.ids[row : row + 1, : column + 1]
-        with torch.no_grad():
-            if critic.adapters is None:
-                hidden = model(input_ids=ids, output_hidden_states=True).hidden_states[-1]
-            else:
-                with critic.adapters.use(torch.tensor([critic.slots[slot]])):
-                    hidden = model(input_ids=ids, output_hidden_states=True).hidden_states[-1]
-        expected = hidden[0, -1] @ critic.weights[slot] + critic.biases[slot]
-        assert found[v].item() == pytest.approx(expected.item(), abs=1e-4)
+    readings = readings_of(team, view=getattr(critic_inputs, view), drop={0: [2, 0]})
+    found = [x.detach() for x in critic.features(readings)]
+    c = 0
+    for reading in readings:
+        for cell in reading.cells:
+            for kind, span in enumerate((cell.observed, cell.acted)):
+                expected = torch.zeros_like(found[kind][c])
+                if span is not None:
+                    row = reading.rows[span.row]
+                    hidden = plain(critic, row.critic, row.ids[: span.stop])
+                    first = span.stop - 1 if readout == "last" else span.start
+                    expected = hidden[first:].mean(0)
+                torch.testing.assert_close(found[kind][c], expected, atol=1e-4, rtol=1e-4)
+            c += 1
+    assert c == len(found[0]) == len(found[1])
 
 
-@pytest.mark.parametrize("case", CASES)
+@torch.no_grad()
+def plain(critic, owner, ids):
+    """[tokens, width] what is read of one row, as transformers gives it."""
+    tokens = torch.tensor([ids])
+    model = critic.models[owner if len(critic.models) > 1 else 0]
+    slot = None if critic.slots is None else torch.tensor([critic.slots[owner]])
+    with critic.adapters.use(slot) if critic.adapters is not None else nullcontext():
+        states = model(input_ids=tokens, output_hidden_states=True).hidden_states
+    words = [model.get_input_embeddings()(tokens)[0]] if critic.embeddings else []
+    return torch.cat([*words, states[-1][0]], 1)
+
+
+def test_a_frozen_critic_reads_the_base_and_not_the_actors(model_folder):
+    team, critic = built(model_folder, "frozen")
+    readings = readings_of(team)
+    before = critic.features(readings)
+    with torch.no_grad():
+        for tensors in team.parameters().values():
+            for tensor in tensors:
+                tensor.add_(0.1)
+    for old, new in zip(before, critic.features(readings), strict=True):
+        assert torch.equal(old, new)
+    assert not any(x.requires_grad for x in before)
+
+
+@every_case
 def test_one_critics_gradient_stays_its_own(model_folder, case):
     team, critic = built(model_folder, case)
     shake(critic)
-    batch = local(team, play(team))
-    mine = batch.slot[batch.row] == 0
-    critic.values(batch)[mine].pow(2).sum().backward()
+    readings = readings_of(team)
+    owner = torch.tensor([p.critic for reading in readings for p in reading.positions])
+    values_of(critic, readings)[owner == 0].pow(2).sum().backward()
     groups = critic.parameters()
     assert all(t.grad is not None and t.grad.any() for t in groups[0])
     assert all(t.grad is None or not t.grad.any() for t in groups[1])
     assert all(t.grad is None for ts in team.parameters().values() for t in ts)
+    head = {id(p) for p in critic.heads[0].parameters()}
+    learns = any(id(t) not in head for t in groups[0])
+    assert learns == (case in TRAINED)
 
 
-def test_training_a_critic_leaves_the_actors_alone(model_folder):
-    team, critic = built(model_folder, "shared base")
-    batch = local(team, play(team))
-    before = [t.detach().clone() for ts in team.parameters().values() for t in ts]
+@pytest.mark.parametrize("case", ["frozen", "adapters on the base"])
+def test_training_a_critic_leaves_the_actors_and_the_base_alone(model_folder, case):
+    team, critic = built(model_folder, case)
+    readings = readings_of(team)
+    own = {id(t) for ts in critic.parameters().values() for t in ts}
+    kept = [t for ts in team.parameters().values() for t in ts]
+    kept += [p for p in team.model.parameters() if id(p) not in own]
+    before = [t.detach().clone() for t in kept]
     optimizer = torch.optim.Adam([t for ts in critic.parameters().values() for t in ts], lr=1e-2)
     for _ in range(3):
         optimizer.zero_grad()
-        (critic.values(batch) - 1).pow(2).mean().backward()
+        (values_of(critic, readings) - 1).pow(2).mean().backward()
         optimizer.step()
-    after = [t for ts in team.parameters().values() for t in ts]
-    assert all(torch.equal(a, b) for a, b in zip(after, before))
+    assert all(torch.equal(a, b) for a, b in zip(kept, before, strict=True))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_critic_learns(model_folder, case):
-    team, critic = built(model_folder, case)
-    batch = local(team, play(team))
-    targets = torch.linspace(-1, 1, len(batch.row))
-    optimizer = torch.optim.Adam([t for ts in critic.parameters().values() for t in ts], lr=1e-2)
+@pytest.mark.parametrize(("case", "history", "width"), [
+    *[("frozen", history, width) for history in (False, True) for width in (0, 8)],
+    *[(case, True, 8) for case in CASES if case != "frozen"],
+])
+def test_a_critic_learns(model_folder, case, history, width):
+    team, critic = built(model_folder, case, history=history, width=width)
+    readings = readings_of(team)
+    targets = torch.linspace(-1, 1, 2 * 3 * 3)
+    optimizer = torch.optim.Adam([t for ts in critic.parameters().values() for t in ts], lr=2e-2)
     losses = []
-    for _ in range(40):
+    kept = None if critic.trained else critic.features(readings)
+    tables = critic.tables(readings)
+    for _ in range(30):
         optimizer.zero_grad()
-        loss = (critic.values(batch) - targets).pow(2).mean()
+        features = kept or critic.features(readings)
+        loss = (critic.values(features, tables) - targets).pow(2).mean()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.2 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("case", CASES)
+@every_case
 def test_state_moves_to_another_critic(model_folder, case):
     team, critic = built(model_folder, case)
+    readings = readings_of(team)
+    for k, table in enumerate(critic.tables(readings)):
+        critic.heads[k].fit_inputs(*(x.detach()[table.cells] for x in critic.features(readings)))
+        critic.heads[k].fit_targets(torch.tensor([1.0, 5.0]))
     shake(critic)
-    batch = local(team, play(team))
-    expected = critic.values(batch).detach()
+    expected = values_of(critic, readings).detach()
     _, other = built(model_folder, case)
     other.load_state_dict(critic.state_dict())
-    torch.testing.assert_close(other.values(batch).detach(), expected)
+    assert torch.equal(values_of(other, readings).detach(), expected)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("other", [
+    dict(width=4), dict(width=0), dict(history=False), dict(embeddings=True),
+])
+def test_a_state_of_another_kind_is_refused(model_folder, other):
+    _, critic = built(model_folder, "frozen")
+    _, unlike = built(model_folder, "frozen", **other)
+    with pytest.raises(ConfigError, match="other parameters.*fix: the --critic-"):
+        critic.load_state_dict(unlike.state_dict())
+
+
+@pytest.mark.parametrize("case", TRAINED)
 def test_checkpointing_keeps_the_gradients(model_folder, case):
     grads = []
     for on in (False, True):
         team, critic = built(model_folder, case, gradient_checkpointing=on)
         shake(critic)
-        critic.values(local(team, play(team))).pow(2).sum().backward()
+        values_of(critic, readings_of(team)).pow(2).sum().backward()
         grads.append([t.grad for ts in critic.parameters().values() for t in ts])
-    for plain, checkpointed in zip(*grads):
-        torch.testing.assert_close(checkpointed, plain, atol=1e-5, rtol=1e-3)
+    for plain_, checkpointed in zip(*grads, strict=True):
+        torch.testing.assert_close(checkpointed, plain_, atol=1e-5, rtol=1e-3)
 
 
-def test_joint_and_local_views_see_what_they_should(model_folder):
-    """Another agent's private observation moves the centralized value, not the local ones."""
-    team, critic = built(model_folder, "shared base")
+@pytest.mark.parametrize("case", ["frozen", "adapters on the base", "full"])
+def test_central_and_local_views_see_what_they_should(model_folder, case):
+    """Another agent's private observation moves the centralized values, not the local ones."""
+    team, critic = built(model_folder, case)
     shake(critic)
-    episodes = play(team, 1, 2)
-
-    def values(view):
-        return critic.values(critic_inputs.collate(view(episodes), team.prompts.pad_id)).detach()
-
-    before = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
-    changed = episodes[0].trajectories[1].turns[0]
+    (episode,) = play(team, 1, 2)
+    views = (critic_inputs.local, critic_inputs.joint, critic_inputs.apart)
+    before = [values_of(critic, [view(episode)]).detach() for view in views]
+    changed = episode.trajectories[1].turns[0]
     changed.prompt_ids = [*changed.prompt_ids[:-1], changed.prompt_ids[-1] ^ 1]
-    after = {view: values(view) for view in (critic_inputs.local, critic_inputs.joint)}
-    local_change = (after[critic_inputs.local] - before[critic_inputs.local]).abs()
-    assert local_change[:2].max() == 0 and local_change[2:].max() > 1e-4
-    assert (after[critic_inputs.joint] - before[critic_inputs.joint]).abs().min() > 1e-4
+    after = [values_of(critic, [view(episode)]).detach() for view in views]
+    own, joint, apart = ((a - b).abs() for a, b in zip(after, before, strict=True))
+    assert own[:2].max() == 0 and own[2:].max() > 1e-4
+    assert joint.min() > 1e-5 and apart.min() > 1e-5
 
 
 def test_a_critic_of_another_vocabulary_is_refused(model_folder, tmp_path):
@@ -165,5 +236,6 @@ def test_a_critic_of_another_vocabulary_is_refused(model_folder, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     team = build_team(model_folder(), 2)
     config = config_for(model_folder())
-    with pytest.raises(ConfigError, match="another vocabulary"):
-        Critic.build(config, team, 1, backbone=str(tmp_path))
+    for backbone in ("frozen", "adapters", "full"):
+        with pytest.raises(ConfigError, match="another vocabulary"):
+            Critic.build(config, team, 1, options_of(backbone, model=str(tmp_path)))

@@ -30,7 +30,7 @@ gradient, and that PEFT loads; routers and fused experts stay as they are. A cac
 different lengths is used where it gives the same logits as a full pass, also with a narrow window.
 
 `--model` takes a built-in name, a folder of `save_pretrained`, the folder of a PEFT adapter (it is
-merged into the base that it names), a `.gguf` file (`pip install 'colllm-bench[gguf]'`) or a hub
+merged into the base that it names), a `.gguf` file (`pip install -e '.[gguf]'`) or a hub
 id. `--trust-remote-code` runs code that the model's repository brings. Git LFS pointers, truncated
 files, weights of other widths, missing weights and tokenizers larger than the embedding are refused
 in one line. The digest of the base's files is recorded when a run starts and compared when it is

@@ -121,7 +121,7 @@ def test_a_gguf_file_without_the_package(tmp_path, monkeypatch):
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     monkeypatch.setitem(sys.modules, "gguf", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    refused(tmp_path / "model.gguf", r"pip install 'colllm-bench\[gguf\]'")
+    refused(tmp_path / "model.gguf", r"pip install -e '\.\[gguf\]'")
 
 
 def write_gguf(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from colllm_bench import cli, pretrain, registry
 from colllm_bench.envs.strategy import rules
 from colllm_bench.errors import ConfigError
 from colllm_bench.models import pretraining
+from colllm_bench.models.base_files import find_source
 
 SHORT = pretraining.PretrainConfig(
     steps=3, batch=4, longest=200, layers=1, tokenizer_chats=40, vocab=512
@@ -137,3 +138,37 @@ def test_a_model_that_is_there_is_not_overwritten(capsys, tmp_path):
     assert cli.execute(pretrain.main, ["--env", "strategy", "--steps", "1"]) == 2
     assert "holds a model; fix: --out FOLDER, or --replace" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in Path(SHIPPED).iterdir()} == before
+
+
+# -- a model of a controller alone
+
+
+def test_a_controller_is_cloned_from_controllers_alone():
+    config = pretraining.settings("strategy", player="controller")
+    assert config.steps == registry.ENVS["strategy"].pretrain_masters["steps"]
+    chat = next(pretraining.corpus(config, 0))
+    agents = int(chat[0]["content"].split()[2])
+    assert chat[0]["content"].startswith("master of ") and agents >= 2
+    lines = chat[2]["content"].split("\n")
+    assert [line.split(": ")[0] for line in lines] == [str(k + 1) for k in range(agents)]
+    assert {line.split(": ")[1] for line in lines} <= set(rules.ORDERS)
+
+
+def test_an_environment_without_controllers_has_no_such_corpus():
+    with pytest.raises(ConfigError, match="'writing' has no demonstrations of a controller"):
+        pretraining.settings("writing", player="controller")
+    with pytest.raises(ConfigError, match="player='master'; allowed: 'agent', 'controller'"):
+        pretraining.settings("strategy", player="master")
+
+
+def test_a_controllers_model_is_found_where_there_is_one(tmp_path, monkeypatch):
+    spec = registry.MODELS["tiny"]
+    assert spec.folder("writing", central=True) == spec.folder("writing")
+    for name in ("strategy", "strategy_central", "writing"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    own = registry.ModelSpec("tiny", str(tmp_path), "strategy")
+    monkeypatch.setitem(registry.MODELS, "tiny", own)
+    assert find_source("tiny", "strategy", central=True) == str(tmp_path / "strategy_central")
+    assert find_source("tiny", "strategy") == str(tmp_path / "strategy")
+    assert find_source("tiny", "writing", central=True) == str(tmp_path / "writing")

@@ -7,6 +7,8 @@ from handmade_episodes import episode
 from tiny_runs import trainer_for
 
 from colllm_bench.baselines.algorithm import Algorithm
+from colllm_bench.baselines.hierarchical import HierarchicalCritic
+from colllm_bench.baselines.sequential import SequentialCredit
 from colllm_bench.config import RunConfig
 from colllm_bench.objectives import communication, critic_inputs
 
@@ -28,23 +30,38 @@ def test_critics_of_ones_own_are_sent_nothing():
 
 
 def test_critics_that_read_a_neighbour_are_sent_the_neighbour():
-    def neighbours(episodes):
-        """Agent i's critic reads everybody, but judges its own turns only."""
-        sequences = []
+    def neighbours(episode):
+        """Agent i's critic reads everybody in a row of its own, but judges its own turns only."""
+        whole = critic_inputs.CriticReading([], [], [])
         for i in range(2):
-            for row in critic_inputs.joint(episodes):
-                own = [
-                    critic_inputs.ValuePosition(r.column, r.turns[i : i + 1], r.finals[i : i + 1])
-                    for r in row.positions
-                ]
-                sequences.append(critic_inputs.CriticSequence(i, row.ids, own))
-        return sequences
+            one, before = critic_inputs.joint(episode), len(whole.cells)
+            whole.rows.append(critic_inputs.CriticRow(i, one.rows[0].ids))
+            for cell in one.cells:
+                for span in (cell.observed, cell.acted):
+                    if span is not None:
+                        span.row = i
+            whole.cells += one.cells
+            for p in one.positions:
+                p.critic, p.turns, p.finals = i, p.turns[i : i + 1], p.finals[i : i + 1]
+                p.observed = [before + c for c in p.observed]
+            whole.positions += one.positions
+        return whole
 
     critic_input = critic_inputs.CriticInput(neighbours, critics=lambda agents: agents)
     own = (1 + 1 + 1 + 2 + 1, 2 + 1 + 2 + 2 + 1)  # each agent's share of SENT
     assert sum(own) == SENT
     sent = communication.with_critics(critic_input, [CUT])
     assert sent == 4 * ((SENT - own[0]) + (SENT - own[1]))
+
+
+@pytest.mark.parametrize("algorithm", [SequentialCredit, HierarchicalCritic])
+def test_values_on_the_way_are_told_as_one_advantage(algorithm):
+    """What is read is sent, the last actions that baselines know included; each turn is
+    answered once."""
+    reading = algorithm.critic_input.read(ENDED)
+    tokens = sum(len(row.ids) for row in reading.rows)
+    assert tokens > ENDED_SENT
+    assert communication.with_critics(algorithm.critic_input, [ENDED]) == 4 * tokens + 4 * 4
 
 
 def test_the_only_agents_critic_is_its_own():
@@ -82,14 +99,14 @@ def test_an_algorithm_can_say_its_own(model_folder, monkeypatch):
     assert trainer.learn(episodes, 0)["bytes_exchanged"] == 16
 
 
-@pytest.mark.parametrize("algo", ["mc", "cc", "dc", "central"])
+@pytest.mark.parametrize("algo", ["mc", "cc", "dc", "seq", "hier", "central"])
 def test_an_iteration_of_each_algorithm_has_the_metric(model_folder, algo):
     trainer = trainer_for(model_folder, algo)
     episodes = trainer.play(0)
     found = trainer.learn(episodes, 0)["bytes_exchanged"]
     turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
     read = sum(len(turn.prompt_ids) for turn in turns)
-    if algo == "cc":
+    if algo in ("cc", "seq", "hier"):
         assert found > 4 * (read + len(turns))
     elif algo == "central":
         assert found >= 4 * (read + sum(len(turn.action_ids) for turn in turns))

@@ -41,15 +41,16 @@ def by_task(env, method):
     return np.array(rows)
 
 
-def curve(env, method, seed):
-    """Episodes, and the training score smoothed over the last 160 of them (three iterations)."""
+def curve(env, method, seed, look_back=3):
+    """Episodes, and the training score smoothed over the last iterations (three: 160 episodes)."""
     folder = REFERENCE / env / method / "default" / f"seed{seed}"
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     low, high = ends(json.loads((folder / "summary.json").read_text()))
     score = (np.array([row["return"] for row in rows]) - low) / (high - low)
     episodes = np.array([row["episodes"] for row in rows])
     assert (np.diff(episodes, prepend=0) == 64).all()
-    return episodes, np.array([score[max(0, i - 2) : i + 1].mean() for i in range(len(score))])
+    starts = [max(0, i + 1 - look_back) for i in range(len(score))]
+    return episodes, np.array([score[start : i + 1].mean() for i, start in enumerate(starts)])
 
 
 def needed(env, method, threshold=0.5):
@@ -121,11 +122,21 @@ def section(name):
 def rows(name):
     for line in section(name).strip().splitlines()[2:]:
         title, *cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        yield next(env for env in ENVS if env in title), cells
+        env = next(env for env in ENVS if env in title)
+        yield (f"{env} in training" if "training" in title else env), cells
 
 
 def printed(cell):
     return [float(number) for number in re.findall(NUMBER, cell)]
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_training_scores_are_those_of_the_last_five_iterations(env):
+    _, *cells = dict(rows("results"))[f"{env} in training"]
+    for method, cell in zip(METHODS, cells, strict=True):
+        ends = [curve(env, method, seed, look_back=5)[1][-1]
+                for seed in range(len(summaries(env, method)))]
+        assert printed(cell) == pytest.approx([np.mean(ends)] if ends else [], abs=5.01e-4)
 
 
 @pytest.mark.parametrize("env", ENVS)

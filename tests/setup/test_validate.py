@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import textwrap
 
 import pytest
@@ -97,6 +98,13 @@ def test_a_critic_input_alone_is_enough_to_get_a_critic_that_learns(tmp_path):
     assert "--gae-lambda 0.35 has no effect" in text
 
 
+@pytest.mark.parametrize("algo", ["seq", "hier"])
+def test_oracles_value_no_actions(algo):
+    text = refusal(RunConfig.of(algo=algo, env="credit", critic="oracle:joint"))
+    assert f"--algo {algo} needs values that know some of a turn's actions" in text
+    assert "allowed: --critic learned" in text and "fix: leave it out" in text
+
+
 # -- defaults
 
 
@@ -106,8 +114,19 @@ def test_nothing_stays_open_and_resolving_twice_changes_nothing(algo):
     check_config(config)
     still_open = {key for key, value in config.to_dict().items() if value is None}
     still_open |= {key for key, value in config.algo_options.items() if value is None}
-    assert still_open <= {"critic_model", "chat_template", "micro_batch", "target_kl"}
+    assert still_open <= {
+        "critic_from", "critic_model", "chat_template", "micro_batch", "target_kl",
+    }
     assert resolve(config) == config
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_without_torch_it_is_known_who_plays_for_all(algo, monkeypatch):
+    loaded = load_algorithm(algo)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    known = load_algorithm(algo)
+    assert known is not loaded and known.Options is registry.options_class(algo)
+    assert known.centralized_execution == loaded.centralized_execution
 
 
 def test_what_is_set_wins_over_the_defaults():
@@ -120,6 +139,10 @@ def test_defaults_follow_the_model():
     built_in, other = resolve(RunConfig()), resolve(RunConfig(model="some/model"))
     assert (built_in.style, other.style) == ("brief", "full")
     assert built_in.max_action_tokens < other.max_action_tokens
+    assert built_in.lr == load_algorithm("cc").defaults["lr"] > other.lr == 5e-5
+    assert resolve(RunConfig(model="some/model", tuning="full")).lr == 5e-6
+    assert resolve(RunConfig(model="some/model", lr=0.25)).lr == 0.25
+    assert resolve(RunConfig.of(model="some/model", algo="mc")).lr == 5e-5
 
 
 @pytest.mark.parametrize(("algo", "option", "value"), [

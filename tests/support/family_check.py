@@ -8,6 +8,7 @@ import warnings
 import torch
 from helpers import batch_of, build_team, config_for, play, shake
 
+from colllm_bench.baselines.options import ActorCriticOptions
 from colllm_bench.errors import ConfigError
 from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.models.critic import Critic
@@ -58,18 +59,20 @@ def _faults(team, folder: str) -> list[str]:
     shake(team)
     episodes = play(team, drop={0: [2, 0]})
     batch = batch_of(team, episodes)
-    critic = Critic.build(config_for(folder), team, 1)
+    options = ActorCriticOptions(critic_backbone="adapters")
+    critic = Critic.build(config_for(folder), team, 1, options)
     MicroBatchSizer.for_model(team.model, config_for(folder), team.device)
-    values = critic_inputs.collate(critic_inputs.joint(episodes), team.prompts.pad_id)
+    readings = [critic_inputs.joint(e) for e in episodes]
     with torch.no_grad():
         for tensor in critic.parameters()[0]:
             tensor.add_(0.1)
     scores = team.evaluate_actions(batch).logprobs
     gap = (scores - batch.logprobs).abs().max().item()
     faults = [] if gap < PARITY else [f"scored differs from sampled by {gap:.1g}"]
-    (scores.sum() + critic.values(values).sum()).backward()
+    values = critic.values(critic.features(readings), critic.tables(readings))
+    (scores.sum() + values.sum()).backward()
     tensors = [t for ts in team.parameters().values() for t in ts]
-    tensors += critic.parameters()[0][-2:]  # a layer of the output's own is none of the critic's
+    tensors += critic.heads[0].parameters()  # a layer of the output's own is none of the critic's
     if any(tensor.grad is None for tensor in tensors):
         faults.append("some tensors are no part of the loss")
     faults += _checkpointed(team, folder, batch)

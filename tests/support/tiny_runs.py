@@ -24,6 +24,8 @@ def shake_critic(trainer, seed=5):
     for tensors in trainer.critic.groups.values():
         for tensor in tensors:
             tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
+    for mean, head in zip(trainer.critic.averaged, trainer.critic.critic.heads, strict=True):
+        mean.load_state_dict(head.state_dict())  # values are the averaged heads'
 
 
 def credited(trainer, seed=3):

@@ -59,7 +59,7 @@ def test_the_team_of_a_run_that_is_not_finished(run, tmp_path, model_folder):
 
 @pytest.mark.parametrize("changes", [
     dict(algo="cc"), dict(share="all"), dict(share="role"), dict(tuning="full", agents=2),
-    dict(algo="central"),
+    dict(algo="central"), dict(algo="cc", critic_backbone="adapters"),
 ])
 def test_every_kind_of_run_plays_from_its_folder_and_its_checkpoint(
     changes, tmp_path, model_folder

@@ -24,7 +24,7 @@ def named(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def writers(tmp_path_factory, tokenizer):
-    """{field: functions that wrote it} in an iteration of ``cc`` and one of ``mc``."""
+    """{field: functions that wrote it} in two iterations of ``cc`` (with replay) and others."""
     from random_models import make_config, make_model
 
     folder = tmp_path_factory.mktemp("llama")
@@ -43,10 +43,12 @@ def writers(tmp_path_factory, tokenizer):
     for cls in plain:
         patch.setattr(cls, "__setattr__", watch)
     try:
-        for algo in ("cc", "mc"):
+        for algo in ("cc", "mc", "seq", "hier"):
             options = {"turns": 2, "cut": True}
-            trainer = Trainer(tiny_config(str(folder), algo, env_options=options))
-            trainer.learn(trainer.play(0), 0)
+            replay = {"replay": 2} if algo == "cc" else {}
+            trainer = Trainer(tiny_config(str(folder), algo, env_options=options, **replay))
+            for iteration in range(2):
+                trainer.learn(trainer.play(iteration), iteration)
     finally:
         patch.undo()
     return written
@@ -56,8 +58,6 @@ def writers(tmp_path_factory, tokenizer):
 def test_the_docstring_of_a_turns_field_names_its_writer(writers, field):
     if field == "observation":  # given to the constructor
         assert named(field_docs(Turn)[field].text) == {"_next_turns"}
-    elif field == "values":  # of critics with several values a turn; ours have one
-        assert writers[field] == set() and named(field_docs(Turn)[field].text) == {"write_values"}
     else:
         assert writers[field] == named(field_docs(Turn)[field].text)
 

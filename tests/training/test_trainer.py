@@ -17,7 +17,7 @@ from colllm_bench.training.loop import train
 from colllm_bench.training.recording import describe
 from colllm_bench.training.trainer import Trainer
 
-ALGORITHMS = ["mc", "cc", "dc", "central"]
+ALGORITHMS = ["mc", "cc", "dc", "seq", "hier", "central"]
 
 
 @pytest.fixture
@@ -141,14 +141,15 @@ def test_random_numbers_are_the_runs_own(folder):
 
 
 def test_with_one_agent_both_critics_are_the_same(folder):
-    """The joint history is then the local one: CoLLM-CC and CoLLM-DC must agree to the bit."""
+    """The joint history is then the local one: all critics must agree to the bit."""
     runs = []
-    for algo in ("cc", "dc"):
+    for algo in ("cc", "dc", "seq"):
         trainer = Trainer(tiny_config(folder, algo, agents=1, lr=3e-3, env_options={"cut": True}))
         rows = [step(trainer, iteration) for iteration in range(2)]
         runs.append((rows, actors(trainer) | critics(trainer)))
-    (rows, parameters), (others, other_parameters) = runs
-    assert same(rows, others) and not moved(parameters, other_parameters)
+    (rows, parameters), *rest = runs
+    for others, other_parameters in rest:
+        assert same(rows, others) and not moved(parameters, other_parameters)
 
 
 # -- the loop

@@ -104,7 +104,7 @@ class ChatClient:
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"endpoint teams need the package {error.name}, which is not installed",
-                fix=f"pip install 'colllm-bench[endpoint]', or pip install {error.name}",
+                fix=f"pip install -e '.[endpoint]' in the checkout, or pip install {error.name}",
             ) from error
         self.model, self.endpoint, self.stop = model, endpoint, stop
         self._openai, self._tenacity = openai, tenacity

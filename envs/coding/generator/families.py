@@ -20,6 +20,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
+from colllm_bench.envs.coding.generator.behaviour import behaviour
 from colllm_bench.envs.coding.generator.operations import CONSTANTS, FAMILIES, Family, Op, fill
 from colllm_bench.envs.coding.generator.phrases import match, parse, read
 from colllm_bench.envs.coding.generator.program import (
@@ -51,11 +52,18 @@ def tree(helpers: int) -> list[tuple[int, ...]]:
     return [()] * leaves + shares + [tuple(range(leaves, helpers))]
 
 
-def draw(agents: int, level: int, rng: Random, split: str = "train") -> Program:
-    """A new program of the split, in which every helper makes a difference."""
+def draw(
+    agents: int, level: int, rng: Random, split: str = "train", split_by: str = "form"
+) -> Program:
+    """A new program of the split, in which every helper makes a difference.
+
+    Args:
+        split_by: what decides a program's split, a key of :data:`SPLIT_BY`.
+    """
+    key = SPLIT_BY[split_by]
     while True:
         made = _draw(agents, level, rng)
-        if split_of(canonical(made)) == split and _alive(made, rng):
+        if not _explodes(made) and split_of(key(made)) == split and _alive(made, rng):
             return made
 
 
@@ -72,6 +80,10 @@ def canonical(program: Program) -> str:
         return text
 
     return f"{program.entry.params[0]}: {expand(len(program.functions) - 1)}"
+
+
+SPLIT_BY = {"form": canonical, "behaviour": behaviour}
+"""What is hashed for the split: how a program is written, or what it does."""
 
 
 def _draw(agents: int, level: int, rng: Random) -> Program:
@@ -147,8 +159,6 @@ def _composition(family: Family, names: list[str], entry: bool, rng: Random) -> 
 def _alive(program: Program, rng: Random) -> bool:
     """Whether the result varies, and every helper matters: with a helper that gives back its
     argument, at least half of the results would be wrong (in teams of more than four a quarter)."""
-    if sum(function.phrase.count("repeated") for function in program.functions) > 2:
-        return False  # texts of texts of texts: nine to the power of helpers
     names = namespace(program.reference())
     own = Random(rng.getrandbits(32))
     args = [draw_args(program.entry, own) for _ in range(8)]
@@ -165,3 +175,8 @@ def _alive(program: Program, rng: Random) -> bool:
         if same > (4 if len(program.functions) <= 4 else 6):
             return False
     return True
+
+
+def _explodes(program: Program) -> bool:
+    """Texts of texts of texts: nine to the power of helpers."""
+    return sum(function.phrase.count("repeated") for function in program.functions) > 2

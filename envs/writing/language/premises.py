@@ -14,6 +14,7 @@ from random import Random
 
 from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.language.premise_lists import LISTS
 
 SPEC_WORDS = ("hero", "friend", "place", "object", "villain", "deed")
 """What a story's plan can ask a section to speak of, beside its required word."""
@@ -85,12 +86,13 @@ class Premise:
 
 
 @cache
-def names(split: str) -> dict[str, tuple[str, ...]]:
-    """The split's characters by pronoun."""
-    ends = {"she": words.SHE_ENDS, "he": words.HE_ENDS}
+def names(split: str, lists: str = "narrow") -> dict[str, tuple[str, ...]]:
+    """The split's characters by pronoun; ``lists`` is a key of :data:`LISTS`."""
+    made_of = LISTS[lists]
+    ends = {"she": made_of.she_ends, "he": made_of.he_ends}
     return {
         pronoun: tuple(
-            stem + end for stem, end in product(words.STEMS, ends[pronoun])
+            stem + end for stem, end in product(made_of.stems, ends[pronoun])
             if split_of(stem + end) == split
         )
         for pronoun in ends
@@ -98,29 +100,33 @@ def names(split: str) -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def places(split: str) -> tuple[str, ...]:
-    pairs = product(words.PLACE_STEMS, words.PLACE_ENDS)
+def places(split: str, lists: str = "narrow") -> tuple[str, ...]:
+    pairs = product(LISTS[lists].place_stems, LISTS[lists].place_ends)
     return tuple(stem + end for stem, end in pairs if split_of(stem + end) == split)
 
 
 @cache
-def conflicts(split: str) -> tuple[tuple[str, str], ...]:
+def conflicts(split: str, lists: str = "narrow") -> tuple[tuple[str, str], ...]:
     """(villain, deed) pairs of the split."""
-    pairs = product(words.VILLAINS, words.DEEDS)
+    pairs = product(LISTS[lists].villains, LISTS[lists].deeds)
     return tuple(pair for pair in pairs if split_of(" ".join(pair)) == split)
 
 
-def draw(agents: int, rng: Random, split: str = "train") -> Premise:
-    """A new premise of the split for ``agents`` sections, from the generator."""
-    hero = _character(rng, split)
-    friend = _character(rng, split)
+def draw(agents: int, rng: Random, split: str = "train", lists: str = "narrow") -> Premise:
+    """A new premise of the split for ``agents`` sections, from the generator.
+
+    Args:
+        lists: what it is made of, a key of :data:`LISTS`.
+    """
+    hero = _character(rng, split, lists)
+    friend = _character(rng, split, lists)
     while friend.name[:2] == hero.name[:2]:
-        friend = _character(rng, split)
-    villain, deed = rng.choice(conflicts(split))
+        friend = _character(rng, split, lists)
+    villain, deed = rng.choice(conflicts(split, lists))
     return Premise(
         hero=hero,
         friend=friend,
-        place=rng.choice(places(split)),
+        place=rng.choice(places(split, lists)),
         object=rng.choice(words.OBJECTS),
         villain=villain,
         deed=deed,
@@ -129,9 +135,9 @@ def draw(agents: int, rng: Random, split: str = "train") -> Premise:
     )
 
 
-def _character(rng: Random, split: str) -> Character:
+def _character(rng: Random, split: str, lists: str) -> Character:
     pronoun = rng.choice(("she", "he"))
-    return Character(rng.choice(names(split)[pronoun]), pronoun)
+    return Character(rng.choice(names(split, lists)[pronoun]), pronoun)
 
 
 def brief_premise(premise: Premise) -> str:

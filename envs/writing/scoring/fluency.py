@@ -40,7 +40,7 @@ def check(name: object) -> None:
     if name not in BUILT_IN and not (find_spec("torch") and find_spec("transformers")):
         raise ConfigError(
             f"fluency={name!r} needs torch and transformers",
-            fix="pip install 'colllm-bench[train]', or fluency=reference, or fluency=off",
+            fix="pip install -e '.[train]' in the checkout, or fluency=reference, or fluency=off",
         )
 
 

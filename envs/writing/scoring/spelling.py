@@ -1,15 +1,23 @@
-"""Which words are English: the dictionary of pyspellchecker, and the words of our own texts."""
+"""Which words are English: a frozen word list, and the words of our own texts.
+
+``words.txt.gz`` holds the English words of pyspellchecker 0.9.1, in ``words.LICENSE.txt`` its
+licence. A list of a package that is installed beside would move scores with its version.
+"""
 
 from __future__ import annotations
 
+import gzip
 import re
 from functools import cache
+from pathlib import Path
 
 from colllm_bench.envs.writing.language import grammar
 from colllm_bench.envs.writing.language import tokens as tk
 from colllm_bench.envs.writing.scoring import ngram_model
 from colllm_bench.envs.writing.scoring.measures import ramp
 
+WORDS = Path(__file__).with_name("words.txt.gz")
+"""160,572 words in lower case, a line each, sorted."""
 MOST, FEW = 0.25, 0.04
 """Shares of unknown words at which a section's spelling is worth 0, and still 1."""
 
@@ -17,14 +25,12 @@ MOST, FEW = 0.25, 0.04
 @cache
 def dictionary() -> frozenset[str]:
     """Known words in lower case; read once a process."""
-    from spellchecker import SpellChecker  # 160,000 words: not before a text is scored
-
     rows = [*grammar.DETAIL, *grammar.MOOD, ngram_model.PROSE.read_text("utf-8")]
     for kind in (grammar.FIRST, grammar.MIDDLE, grammar.LAST):
         for part in kind.values():
             rows += part
     ours = {word for row in rows for word in re.findall(r"[a-z]+", row.lower())}
-    return frozenset(SpellChecker().word_frequency.dictionary) | ours
+    return frozenset(gzip.decompress(WORDS.read_bytes()).decode("utf-8").split("\n")[:-1]) | ours
 
 
 def spelling(text: tk.Text, names: frozenset[str]) -> float:

@@ -10,6 +10,7 @@ from paths import ROOT
 from colllm_bench.envs.coding import tasks, text
 from colllm_bench.envs.coding.datasets import problems
 from colllm_bench.envs.coding.env import TURNS, CodingEnv
+from colllm_bench.envs.coding.generator.families import SPLIT_BY
 from colllm_bench.envs.coding.grading import reward
 from colllm_bench.envs.coding.scripted import Novice
 from colllm_bench.envs.splits import SPLITS
@@ -44,6 +45,7 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Rewards": f"{', '.join(reward.REWARDS)}; default {env.reward}",
         "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
         "Splits": f"{', '.join(SPLITS)}; default {env.split}",
+        "Split by": f"{', '.join(SPLIT_BY)}; default {env.split_by} (of the families)",
         "Render modes": ", ".join(env.metadata["render_modes"]),
     }
     assert env.metadata["name"] == "coding_v0"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import random
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -202,8 +204,6 @@ def test_an_environment_holds_no_processes_when_pickled_or_copied():
 
 @pytest.mark.parametrize("agents, level", [(2, 1), (3, 2), (4, 3), (16, 1)])
 def test_splits_share_no_program_whoever_writes_which_helper(agents, level):
-    import random
-
     found = {}
     for split in SPLITS:
         rng = random.Random(0)
@@ -212,6 +212,13 @@ def test_splits_share_no_program_whoever_writes_which_helper(agents, level):
         assert all(split_of(canonical) == split for canonical in found[split])
         assert len(found[split]) > (20 if split == "dev" else 30)  # the smallest split
     assert len(set.union(*found.values())) == sum(map(len, found.values()))
+
+
+@pytest.mark.parametrize("split, checksum", [("eval", 3295328383), ("train", 363788543)])
+def test_programs_split_by_form_are_those_of_the_version(split, checksum):
+    programs = (families.draw(3, 3, random.Random(seed), split) for seed in range(20))
+    drawn = [families.canonical(program) for program in programs]
+    assert zlib.crc32(repr(drawn).encode()) == checksum
 
 
 def test_scripted_teams_are_as_good_as_they_should_be():

@@ -215,7 +215,8 @@ def test_rows_that_cannot_be_used_are_left_out_counted_and_named(tmp_path):
         env = CodingEnv(agents=2, data=str(path))
     text = str(caught[0].message)
     assert "4 of 6 problems left out" in text and "item 2" in text and "Node" in text
-    assert "does not pass" in text and "numpy" in text and "cpu" in text.lower()
+    assert "does not pass" in text and "numpy" in text
+    assert "cpu" in text.lower() or "most of it waiting" in text  # on a busy machine
     assert set(env.provenance()["left_out"]) == {"367", "2", "3", "5"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -20,6 +20,7 @@ from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.grading.parsing import parse
 from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
 from colllm_bench.envs.coding.scripted import Expert, play
+from colllm_bench.envs.splits import SPLITS
 from colllm_bench.errors import ConfigError
 
 DATA = ROOT / "tests" / "support" / "data" / "coding"
@@ -160,12 +161,13 @@ def test_assertions_become_data_and_what_cannot_is_recorded_from_the_reference()
 
 @pytest.mark.parametrize("task", ["families", "published"])
 def test_a_program_of_a_file_is_played_and_judged(task):
-    env = CodingEnv(agents=2, data=str(DATA / "humaneval.jsonl"), task=task, style="full", turns=1)
+    options = {"data": str(DATA / "humaneval.jsonl"), "task": task, "style": "full", "turns": 1}
     bodies = {"spread": "aux(xs)[1] - aux(xs)[0]", "half": "aux([x])[0] / 2",
               "decoded": "''.join(chr((ord(c) - 98) % 26 + 97) for c in aux([s])[0])"}
     names = set()
-    for seed in range(8):
-        seen, _ = env.reset(seed=seed)
+    for split in SPLITS:
+        env = CodingEnv(agents=2, split=split, **options)
+        seen, _ = env.reset(seed=0)
         entry = env.program.entry
         names.add(entry.name)
         assert entry.name in seen["coder_1"]["text"]
@@ -175,7 +177,7 @@ def test_a_program_of_a_file_is_played_and_judged(task):
         })
         assert infos["coder_1"]["success"], infos
         assert rewards["coder_1"] == pytest.approx(4.0 if task == "published" else 1.0)
-    assert len(names) == 2, "two of three problems are for training"
+    assert names == set(bodies), "each of the three problems is in one split"
 
 
 def test_gzipped_files_are_read(tmp_path):

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from paths import ROOT
+from scipy.stats import beta
 
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.strategy import rules, tasks, text
@@ -28,7 +29,8 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
     env = StrategyEnv()
     agents, levels = list(tasks.AGENTS), tasks.LEVELS
     days = ", ".join(str(tasks.settings(level, 3).turns) for level in levels)
-    names = ", ".join(f"{k} {v}" for k, v in levels.items())
+    names = ", ".join(f"{k} {v}" for k, v in levels.items() if k not in tasks.TIERS)
+    names += f", {', '.join(tasks.TIERS)}"
     assert SPEC == {
         "Id": 'strategy_v0 (``pettingzoo.make("parallel", "colllm/strategy-v0")``)',
         "Import": "from colllm_bench.envs.strategy.env import parallel_env",
@@ -79,6 +81,16 @@ def test_every_level_and_size_was_measured_as_it_is_calibrated_now():
         (level, agents): tasks.settings(level, agents).turns
         for level, agents in itertools.product((1, 2, 3), (2, 3, 4, 8))
     }
+
+
+@pytest.mark.parametrize("level, target", [("hard", 0.01), ("brutal", 0.001)])
+def test_tiers_of_the_page_are_those_that_were_measured_and_near_their_target(level, target):
+    row = json.loads((ROOT / "results" / "tiers" / f"strategy-{level}.json").read_text())
+    wins, n = sum(row["successes"]), len(row["successes"])
+    low, high = (float(beta.ppf(q, wins + k, n - wins + 1 - k)) for q, k in ((.025, 0), (.975, 1)))
+    line = f"| {level} | {n} | {wins} | {wins / n:.4f} ({low:.4f} to {high:.4f}) |"
+    assert line in between("tiers").splitlines() and low <= target <= high
+    assert all(row["scripted_successes"]) and row["env_options"] == {"level": level}
 
 
 @pytest.mark.parametrize("row", MEASURED["rows"], ids=lambda r: f"{r['level']}-{r['agents']}")

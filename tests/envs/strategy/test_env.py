@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -212,6 +213,7 @@ def test_missing_actions_are_invalid_and_unknown_agents_are_refused():
     [
         {"agents": 1}, {"agents": 17}, {"agents": "3"}, {"agents": 3.0}, {"agents": True},
         {"turns": 15}, {"turns": 41}, {"turns": 20.0}, {"level": 0}, {"level": 4}, {"level": "1"},
+        {"level": [1]}, {"level": True},
         {"reward": "shaped"}, {"messages": "yes"}, {"messages": 1}, {"style": "short"},
         {"split": "test"}, {"render_mode": "gif"}, {"max_cycles": 0}, {"max_cycles": 2.5},
     ],
@@ -234,7 +236,8 @@ def test_reset_without_a_seed_goes_on_with_the_same_stream():
     assert len({*states(StrategyEnv(agents=3)), *states(StrategyEnv(agents=3))}) > 1
 
 
-@pytest.mark.parametrize("level, agents", list(itertools.product((1, 2, 3), (2, 3, 8, 16))))
+@pytest.mark.parametrize("level, agents", list(
+    itertools.product((1, 2, 3, "hard", "brutal"), (2, 3, 8, 16))))
 def test_splits_never_meet_even_with_fronts_swapped(level, agents):
     layouts = {}
     for split in SPLITS:
@@ -257,8 +260,25 @@ def test_calibration_has_every_level_and_team_within_the_rules():
     for level, agents in itertools.product(tasks.LEVELS, tasks.AGENTS):
         row = tasks.settings(level, agents)
         assert row.turns in tasks.TURNS and 0 <= row.thick < agents
-        assert 1 <= row.reserves < agents and row.breach == (level == 3)
+        assert 1 <= row.reserves < agents and row.breach == (tasks.rules_of(level) == 3)
         assert row.road[0] <= row.road[1] and row.garrison[1] <= rules.ARMY_CAP
+
+
+def test_rows_of_levels_1_to_3_are_those_of_the_version():
+    rows = [tasks.settings(level, agents) for level in (1, 2, 3) for agents in tasks.AGENTS]
+    assert zlib.crc32(repr(rows).encode()) == 4147875415
+
+
+@pytest.mark.parametrize("level", tasks.TIERS)
+def test_tiers_say_nothing_that_the_built_in_model_has_not_read(level):
+    """Level 3 in the instructions; days, walls and cells within what levels 1 to 3 have."""
+    for agents in tasks.AGENTS:
+        env = StrategyEnv(agents=agents, level=level)
+        _, infos = env.reset(seed=0)
+        assert infos["front_1"]["instructions"] == f"front 1 of {agents} level 3 turns {env.turns}"
+        row = env.settings
+        assert row.turns <= 39 and row.walls + (row.thick > 0) <= 3 and row.road[1] <= 4
+        assert row.garrison[1] <= 3
 
 
 def test_state_is_text_with_everything():

@@ -25,7 +25,7 @@ from colllm_bench.envs.strategy.scripted import (
 from colllm_bench.errors import ConfigError
 
 
-def wins(make, level: int, agents: int, episodes: int) -> int:
+def wins(make, level: tasks.Level, agents: int, episodes: int) -> int:
     env = StrategyEnv(agents=agents, level=level, split="eval")
     won = 0
     for seed in range(episodes):
@@ -43,6 +43,15 @@ def test_who_wins_at_every_level(level, agents):
     assert wins(Random, level, agents, 30) <= 1
     assert wins(GreedyNovice, level, agents, 10) == 0
     assert wins(lambda: Novice(0.8), level, agents, 20) >= 16
+
+
+@pytest.mark.parametrize("level", ["hard", "brutal"])
+@pytest.mark.parametrize("agents", [2, 3, 8, 16])
+def test_experts_win_where_novices_hardly_ever_do(level, agents):
+    """Novices: 1% and 0.1% by calibration; 5 of 100 at "hard" would be far off."""
+    assert wins(Expert, level, agents, 20) == 20
+    assert wins(Random, level, agents, 20) == 0
+    assert wins(Novice, level, agents, 100) <= (5 if level == "hard" else 1)
 
 
 @pytest.mark.parametrize("level, agents", [(1, 2), (1, 3), (2, 3), (3, 3), (1, 8)])

@@ -71,7 +71,7 @@ def test_files_in_the_published_formats(tmp_path, task, rows, field):
         ('{"prompt": 7}\n', "line 1: no text under 'prompt'"),
         ('["prompt"]\n', "line 1: no text under 'prompt'"),
         ('{"abstract_text": "x"}\n', "task=introduction reads the other"),
-        ("", "has 0 texts"),
+        ("", "has 0 tasks"),
     ],
 )
 def test_bad_files_are_named_with_their_line(tmp_path, content, message):

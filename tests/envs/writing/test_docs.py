@@ -12,6 +12,7 @@ from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.writing import tasks, text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
 from colllm_bench.envs.writing.language import words
+from colllm_bench.envs.writing.language.premise_lists import LISTS
 from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
@@ -37,6 +38,7 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Tasks": f"{', '.join(tasks.TASKS)}; default {env.task}",
         "Turns": f"{drafts[0]} to {drafts[-1]} drafts; default {env.turns}",
         "Words": f"{lengths[0]} to {lengths[-1]} a section of a story; default {env.words}",
+        "Premises": f"{', '.join(LISTS)}; default {env.premises} (of stories)",
         "Action": repr(env.action_space("writer_1")),
         "Observation": f"Dict(text: {env.observation_space('writer_1')['text']!r})",
         "Components": "ten and quality, each from 0 to 1",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ import colllm_bench
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.writing import text
 from colllm_bench.envs.writing.env import MILESTONES, REWARDS, WritingEnv
-from colllm_bench.envs.writing.language import premises
+from colllm_bench.envs.writing.language import grammar, premises, words
 from colllm_bench.envs.writing.language import tokens as tk
+from colllm_bench.envs.writing.language.premise_lists import LISTS
 from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 from colllm_bench.envs.writing.scripted import Expert, Novice, Random, play, read
 from colllm_bench.errors import ConfigError
@@ -237,11 +240,12 @@ def test_reset_without_a_seed_goes_on_with_the_same_stream():
     assert len({*states(WritingEnv()), *states(WritingEnv())}) > 1
 
 
-def test_splits_share_no_character_no_place_and_no_conflict():
+@pytest.mark.parametrize("lists", premises.LISTS)
+def test_splits_share_no_character_no_place_and_no_conflict(lists):
     drawn = {}
     for split in SPLITS:
         rng = random.Random(0)
-        found = [premises.draw(4, rng, split) for _ in range(2000)]
+        found = [premises.draw(4, rng, split, lists) for _ in range(2000)]
         drawn[split] = {
             "characters": {c.name for p in found for c in (p.hero, p.friend)},
             "places": {p.place for p in found},
@@ -251,7 +255,43 @@ def test_splits_share_no_character_no_place_and_no_conflict():
     for kind in ("characters", "places", "conflicts"):
         train, dev, held_out = (drawn[split][kind] for split in ("train", "dev", "eval"))
         assert not train & held_out and not dev & (train | held_out)
-        assert len(dev) > 5 and len(train) > len(held_out) > len(dev)
+        assert len(dev) >= 5 and len(train) > len(held_out) > len(dev)
+
+
+@pytest.mark.parametrize("split, checksum", [("eval", 192871816), ("train", 2094237124)])
+def test_narrow_premises_are_those_of_the_version(split, checksum):
+    rows = [premises.draw(3, random.Random(seed), split) for seed in range(50)]
+    assert zlib.crc32(repr(rows).encode()) == checksum
+
+
+def test_wide_premises_are_several_times_as_many_and_nobody_changes_sides():
+    for split, kind in itertools.product(SPLITS, (premises.places, premises.conflicts)):
+        narrow, wide = kind(split), kind(split, "wide")
+        assert set(narrow) <= set(wide) and len(set(wide)) == len(wide) > 2.5 * len(narrow)
+    for split, pronoun in itertools.product(SPLITS, ("she", "he")):
+        narrow, wide = (premises.names(split, lists)[pronoun] for lists in ("narrow", "wide"))
+        assert set(narrow) <= set(wide) and len(set(wide)) == len(wide) > 4 * len(narrow)
+    env = WritingEnv(premises="wide")
+    env.reset(seed=0)
+    assert env.premise == premises.draw(3, random.Random(0), "train", "wide")
+
+
+def test_no_wide_name_or_place_is_a_word_of_the_stories():
+    rows = [*grammar.DETAIL, *grammar.MOOD, *words.STOPWORDS, *words.IRREGULAR, *words.OBJECTS,
+            *words.REQUIRED, *LISTS["wide"].villains, *LISTS["wide"].deeds]
+    for kind in (grammar.FIRST, grammar.MIDDLE, grammar.LAST):
+        rows += [row for part in kind.values() for row in part]
+    told = set(" ".join(rows).lower().replace(".", " ").replace(",", " ").split())
+    for split in SPLITS:
+        found = sum(premises.names(split, "wide").values(), premises.places(split, "wide"))
+        assert not told & {name.lower() for name in found}
+
+
+def test_premises_are_chosen_for_stories_only():
+    with pytest.raises(ConfigError, match="premises='broad'; allowed: 'narrow', 'wide'"):
+        WritingEnv(premises="broad")
+    with pytest.raises(ConfigError, match="premises='wide' with task='summary'"):
+        WritingEnv(agents=2, task="summary", premises="wide")
 
 
 @pytest.mark.parametrize("task", ["summary", "introduction"])

@@ -20,7 +20,7 @@ def test_without_torch_the_fix_is_one_line(monkeypatch):
     monkeypatch.setattr(fluency, "find_spec", lambda name: None)
     with pytest.raises(ConfigError) as error:
         WritingEnv(fluency="some/model")
-    assert "pip install 'colllm-bench[train]'" in str(error.value)
+    assert "pip install -e '.[train]'" in str(error.value)
     assert "\n" not in str(error.value)
     WritingEnv(fluency="reference")
     WritingEnv(fluency="off")
