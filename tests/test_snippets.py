@@ -26,6 +26,8 @@ def test_every_name_is_imported_or_defined(name):
     code = textwrap.dedent(SNIPPETS[name])
     if code.startswith("Metric("):  # an entry of a list in a file that the page names
         code = "from colllm_bench.leaderboard.metrics import Metric, mean_of, per_run\n" + code
+    if re.match(r"\w+: \w+ = option\(", code):  # a field of a class that the page names
+        code = "from colllm_bench.options import option\n" + code
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821",
          "--output-format", "concise", "-"],

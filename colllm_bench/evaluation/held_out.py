@@ -16,6 +16,7 @@ from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.intervals import mean_interval, wilson
 from colllm_bench.rollout import rollout
 from colllm_bench.runs.replays import KEPT
@@ -180,7 +181,10 @@ def summarize(
 
 def known_range(config: RunConfig) -> RangeOf | None:
     """The returns of scores 0 and 1 that the environment knows; None: they must be measured."""
-    entry = registry.env_spec(config.env).score_range
+    try:
+        entry = registry.env_spec(config.env).score_range
+    except ConfigError:  # of a record whose environment is not on this machine
+        entry = None
     if entry is None:
         return None
     options = {"agents": config.agents, **config.env_options}

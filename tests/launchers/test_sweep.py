@@ -250,7 +250,7 @@ def test_bad_settings(capsys, argv, says):
         ("grid = 3", "grid in a.toml is no table"),
         ("[[grid]]\nlrr = 3", "did you mean 'lr'?"),
         ("jobs = 'two'", "--jobs 'two' is out of range"),
-        ("launcher = 'slurm'", "--launcher 'slurm' is unknown; allowed: local, ray"),
+        ("launcher = 'pbs'", "--launcher 'pbs' is unknown; allowed: local, ray, slurm"),
         ("env_options = 3", "allowed: a table"),
     ],
 )
@@ -325,7 +325,7 @@ def test_the_pages_commands_and_its_file_are_grids(tmp_path):
     (file,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
     (tmp_path / "study.toml").write_text(file)
     sizes = [len(configs_of(*shlex.split(command))) for command in commands]
-    assert sizes == [3 * 2 * 5, 2 * 2 * 3, 2 * 2 * 3 * 5 + 2 * 2 * 3 * 5]
+    assert sizes == [3 * 2 * 5, 2 * 2 * 3, 2 * 2 * 3 * 5 + 2 * 2 * 3 * 5, 2 * 5]
 
 
 def test_the_pages_algorithm_says_its_own_bytes():

@@ -81,6 +81,9 @@ def keep(run: Path, name: str, env, policy=Expert, seed=5, **about) -> dict:
             for turn in trajectory.turns:
                 turn.value, turn.advantage = rng.random(), rng.gauss(0, 1)
     replay = replay_of(episode, env="strategy", algo="cc", **about)
+    if about.get("team") == "trained":  # a made-up episode: a run's own has the record's return
+        held_out = json.loads((run / "summary.json").read_text())["held_out"]["trained"]
+        replay["return"] = held_out["returns"][int(name.rpartition("-")[2])]
     write_replay(run / "replays" / f"{name}.json", replay)
     return replay
 

@@ -120,7 +120,7 @@ def test_a_logger_that_fails_does_so_alone(tmp_path, capsys):
         ("tensorbord", "--log 'tensorbord' is unknown; allowed: tensorboard, wandb"),
         ("", "--log '' is unknown"),
         ("wandb", "--log wandb needs wandb, which is not installed; fix: pip install "
-                  "'colllm-bench[log]', or leave --log out"),
+                  "-e '.[log]' in the checkout, or leave --log out"),
     ],
 )
 def test_what_cannot_be_logged_is_said_before_anything_runs(
