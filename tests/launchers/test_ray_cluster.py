@@ -82,7 +82,7 @@ def test_without_ray_there_is_one_line(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said == (
         "error: --launcher ray needs ray, which is not installed; fix: pip install "
-        "'colllm-bench[ray]', or --launcher local\n"
+        "-e '.[ray]' in the checkout, or --launcher local\n"
     )
 
 
