@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -75,9 +76,18 @@ def test_a_killed_worker_loses_minutes_and_not_the_run(tmp_path, started):
     assert len(second) - 3 < 32 - 2 * 4
 
 
+def hide(monkeypatch, package: str) -> None:
+    """As if ``package`` were not installed; what others import is found as ever."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name, *where: None if name == package else real(name, *where),
+    )
+
+
 def test_without_ray_there_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else name)
+    hide(monkeypatch, "ray")
     assert cli.execute(sweep.main, ["--algo", "mc", "--launcher", "ray"]) == 2
     said = capsys.readouterr().err
     assert said == (
