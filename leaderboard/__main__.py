@@ -6,12 +6,10 @@ Each command is a module of its own, imported only when it is called: a function
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 from colllm_bench import cli
-from colllm_bench.errors import ConfigError, unknown_name
 
 COMMANDS = {
     "build": "statistics, tables, plots and the page, from run folders",
@@ -31,15 +29,7 @@ def usage() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if argv else 2
-    name, *rest = argv
-    if name not in COMMANDS:
-        if name.startswith("-"):
-            raise ConfigError(f"no command before {name!r}", allowed=", ".join(COMMANDS))
-        raise unknown_name("command", name, COMMANDS, "see --help")
-    return importlib.import_module(f"colllm_bench.leaderboard.{name}").main(rest)
+    return cli.run_command("colllm_bench.leaderboard", COMMANDS, usage, argv)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ quick.
 """
 
 from colllm_bench.cli.arguments import command_line
+from colllm_bench.cli.commands import run_command
 from colllm_bench.cli.options import (
     LETTERS,
     SHORTHANDS,
@@ -47,6 +48,7 @@ __all__ = [
     "preset_names",
     "quoted",
     "read_toml",
+    "run_command",
     "say",
     "SHORTHANDS",
     "Terminated",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from colllm_bench import cli
-from colllm_bench.errors import ConfigError, unknown_name
 
 COMMANDS = {
     "run": "train an algorithm on every task and seed; verdicts against the references",
@@ -34,17 +32,9 @@ def usage() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if argv else 2
-    name, *rest = argv
-    if name not in COMMANDS:
-        if name.startswith("-"):
-            raise ConfigError(f"no command before {name!r}", allowed=", ".join(COMMANDS))
-        raise unknown_name("command", name, COMMANDS, "see --help")
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return importlib.import_module(f"colllm_bench.suite.{name}").main(rest)
+    return cli.run_command("colllm_bench.suite", COMMANDS, usage, argv)
 
 
 if __name__ == "__main__":
