@@ -31,6 +31,7 @@ _HELP = {
     + ", ".join(f"{rate:g} with --tuning {name}" for name, rate in LEARNING_RATES.items()) + ")",
     "check_every": "steps between plays on the development set",
     "dev_episodes": "tasks of the development set",
+    "minutes": "write the model as it is after so many (default: no limit)",
 }
 _PLAN = "plan.json"
 
@@ -45,8 +46,8 @@ def parser() -> cli.Parser:
     group = command.add_argument_group("warm start")
     for field in fields(Plan):
         if field.name in _HELP:
-            kind = float if field.name == "lr" else int
-            default = "" if field.name == "lr" else f" (default: {field.default})"
+            kind = float if field.name in ("lr", "minutes") else int
+            default = f" (default: {field.default})" if kind is int else ""
             cli.add_option(group, f"--{field.name.replace('_', '-')}", kind,
                            _HELP[field.name] + default)
     group.add_argument("--out", metavar="FOLDER", help="where the model goes")
@@ -114,7 +115,7 @@ def _make(plan: Plan, folder: Path, command: list[str], tell: Callable[[str], No
     cloning.run(_Reporter(plan, tell))
     save(plan, policy, p, folder, command)
     tell(("reached the demonstrators' return" if p.reached else "the demonstrators' return was "
-          "not reached: more --steps, or the same with another --lr")
+          "not reached: more --steps or --minutes, or another --lr")
          + f"; {p.step} steps, {duration(p.seconds)}; written to {folder}")
 
 
