@@ -1,6 +1,7 @@
 """Learning curves of a real model: SmolLM2-135M-Instruct, warm-started on ``credit``, two agents.
 
     python results/smollm2/curves.py MODEL_FOLDER        # trains what is missing; again: resumes
+    python results/smollm2/curves.py MODEL_FOLDER 1      # of this seed alone
     python results/smollm2/curves.py --page              # rows, figure and page from what is there
 
 MODEL_FOLDER is what the first command of README.md wrote. Runs go one after another into
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -19,12 +21,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
 ALGORITHMS, SEEDS = ("mc", "dc", "cc"), (0, 1)
-ITERATIONS, BATCH = 12, 16
+ITERATIONS, BATCH = 10, 16
 SETTINGS = [
     "--env", "credit", "--agents", "2", "--turns", "4", "--style", "brief",
     "--dtype", "bfloat16", "--device", "cpu", "--threads", "1", "--lr", "1e-3",
     "--batch", str(BATCH), "--episodes", str(ITERATIONS * BATCH), "--minibatches", "4",
-    "--eval-episodes", "40", "--gradient-snr-every", "0",
+    "--eval-episodes", "24", "--gradient-snr-every", "0",
 ]
 KEPT = ("iteration", "episodes", "return", "invalid", "tokens", "kl", "explained_variance")
 
@@ -38,9 +40,9 @@ def folder(algo: str, seed: int) -> Path:
     return RUNS / "credit" / algo / "smollm2" / f"seed{seed}"
 
 
-def train(model: str) -> None:
+def train(model: str, seeds: Sequence[int]) -> None:
     """All runs in order of seeds, so that every algorithm has one before any has two."""
-    for seed in SEEDS:
+    for seed in seeds:
         for algo in ALGORITHMS:
             if (folder(algo, seed) / "summary.json").exists():
                 continue
@@ -140,7 +142,7 @@ def page() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
         page()
-    elif len(sys.argv) == 2:
-        train(sys.argv[1])
+    elif len(sys.argv) >= 2:
+        train(sys.argv[1], [int(word) for word in sys.argv[2:]] or SEEDS)
     else:
         sys.exit(__doc__)
