@@ -40,6 +40,8 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     options = vars(parser().parse(argv))
     suite, tasks, out = common.read(options)
+    if "tasks" not in options and suite.search.tasks:
+        tasks = [suite.task(name) for name in suite.search.tasks]
     draws = options.get("draws", suite.search.draws)
     if draws < 1:
         raise ConfigError(f"--draws {draws} is out of range", allowed="1 or more")
@@ -52,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
     name = registry.algorithm_spec(algo).name
     folder = tuned_folder(suite, out)
     command = f"python -m colllm_bench.suite tune {suite.name} --algo {algo} --draws {draws}"
+    if "tasks" in options:
+        command += f" --tasks {options['tasks']}"
     chosen = Chosen(settings[best], command, draws)
     write_tuned(folder / f"{name}.toml", suite, algo, chosen, score)
     files.write_json(folder / f"{name}.json", {
