@@ -15,6 +15,8 @@ from colllm_bench import cli, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.launchers.local import exit_with_parent
+from colllm_bench.models.get import ensure
+from colllm_bench.registry.packaged import PACKAGED
 from colllm_bench.runs.arithmetic import make_portable_if_asked
 from colllm_bench.runs.naming import run_folder
 from colllm_bench.setup.prepare import check_names, prepare
@@ -106,6 +108,7 @@ def main(argv: Sequence[str]) -> int:
         check_config(resolved)
         print(cli.to_toml(config, resolved), end="")
         return 0
+    ensure(config.model)
     if several:
         from colllm_bench.launchers.jobs import run_seeds
 
@@ -240,7 +243,7 @@ def listing() -> str:
     kinds = {
         "Environments": (registry.ENVS, "colllm_bench.envs"),
         "Algorithms": (registry.ALGORITHMS, "colllm_bench.algorithms"),
-        "Models": (registry.MODELS, None),
+        "Models": ({**registry.MODELS, **PACKAGED}, None),
     }
     for title, (specs, group) in kinds.items():
         lines = {spec.name: spec.summary for spec in specs.values()}
@@ -255,7 +258,7 @@ def listing() -> str:
     sections.append("\n".join(["Presets (--preset)", *rows]))
     sections.append(
         "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
-        "--model with a Hugging Face folder or hub id"
+        "--model with a folder, a .gguf file or a hub id"
     )
     return "\n\n".join(sections)
 
