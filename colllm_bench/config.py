@@ -36,23 +36,24 @@ class RunConfig:
     """Everything that decides a run's bytes, given the machine."""
 
     env: str = option(
-        "strategy", "environment: a name of --list, 'module:Class' or './file.py:Class'",
+        "strategy",
+        f"environment: {', '.join(registry.ENVS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "play", "policy", "table"},
     )
     algo: str = option(
-        "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
+        "cc",
+        f"algorithm: {', '.join(registry.ALGORITHMS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "trained"},
     )
     algo_options: dict[str, Any] = option(
-        factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
+        factory=dict, help="an option of the algorithm (gae_lambda=0.9); may be repeated",
         group="task",
     )
     agents: int = option(
         3, "number of agents", group="task", low=1, roles={"evaluation", "play", "table"}
     )
     env_options: dict[str, Any] = option(
-        factory=dict,
-        help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
+        factory=dict, help="an option of the environment (level=2); may be repeated",
         group="task", roles={"evaluation", "play", "table"},
     )
     style: str | None = option(

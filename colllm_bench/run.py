@@ -31,15 +31,15 @@ RUN_OPTIONS = ("name", "out", "seeds", "log")
 """What a --config file may set beside the fields of RunConfig."""
 
 
-def parser(algo: str = RunConfig.algo) -> cli.Parser:
-    """The command's options; those of the algorithm ``algo`` are in its help."""
+def parser(algo: str = RunConfig.algo, env: str | None = None) -> cli.Parser:
+    """The command's options; those of the algorithm and of the environment are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.run",
         usage="python -m colllm_bench.run [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(command, algo=algo)
+    cli.add_config_options(command, algo=algo, env=env)
     folder = command.add_argument_group("run folder")
     folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
     folder.add_argument(
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     make_portable_if_asked()
     exit_with_parent()
-    args = parser(cli.algorithm_of(argv)).parse(argv)
+    args = parser(cli.algorithm_of(argv), cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "version" in options:
         from colllm_bench import __version__
