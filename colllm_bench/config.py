@@ -27,7 +27,7 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
-LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+LEFT_OUT_AT_DEFAULT = frozenset({"eval_every", "random_streams"})
 """Settings that came after digests were published: at their defaults no digest has them."""
 
 
@@ -125,6 +125,12 @@ class RunConfig:
     temperature: float = option(
         1.0, "sampling temperature, in the trained distribution too", group="rollout", above=0,
         time=False, roles={"evaluation", "play", "seat"},
+    )
+    random_streams: str = option(
+        "batch",
+        "random numbers of sampling: one stream for a batch, or one for each agent's turn "
+        "(episode), so that several processes can share a batch; torchrun sets it",
+        group="rollout", choices=("batch", "episode"), time=False,
     )
     lr: float | None = option(
         None,
