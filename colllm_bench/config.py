@@ -138,6 +138,11 @@ class RunConfig:
         "5e-5, 5e-6 with --tuning full; docs/tuning.md)",
         group="learning", above=0, time=False,
     )
+    lr_schedule: str = option(
+        "constant",
+        "actor's learning rate over the run: constant, or linear (falls to 0 over --episodes)",
+        group="learning", choices=("constant", "linear"), time=False,
+    )
     epochs: int | None = option(
         None, "actor's passes over a batch (default: the algorithm's)", group="learning", low=1
     )
