@@ -27,7 +27,7 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
-LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+LEFT_OUT_AT_DEFAULT = frozenset({"eval_every", "random_streams"})
 """Settings that came after digests were published: at their defaults no digest has them."""
 
 
@@ -36,23 +36,24 @@ class RunConfig:
     """Everything that decides a run's bytes, given the machine."""
 
     env: str = option(
-        "strategy", "environment: a name of --list, 'module:Class' or './file.py:Class'",
+        "strategy",
+        f"environment: {', '.join(registry.ENVS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "play", "policy", "table"},
     )
     algo: str = option(
-        "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
+        "cc",
+        f"algorithm: {', '.join(registry.ALGORITHMS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "trained"},
     )
     algo_options: dict[str, Any] = option(
-        factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
+        factory=dict, help="an option of the algorithm (gae_lambda=0.9); may be repeated",
         group="task",
     )
     agents: int = option(
         3, "number of agents", group="task", low=1, roles={"evaluation", "play", "table"}
     )
     env_options: dict[str, Any] = option(
-        factory=dict,
-        help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
+        factory=dict, help="an option of the environment (level=2); may be repeated",
         group="task", roles={"evaluation", "play", "table"},
     )
     style: str | None = option(
@@ -124,6 +125,12 @@ class RunConfig:
     temperature: float = option(
         1.0, "sampling temperature, in the trained distribution too", group="rollout", above=0,
         time=False, roles={"evaluation", "play", "seat"},
+    )
+    random_streams: str = option(
+        "batch",
+        "random numbers of sampling: one stream for a batch, or one for each agent's turn "
+        "(episode), so that several processes can share a batch; torchrun sets it",
+        group="rollout", choices=("batch", "episode"), time=False,
     )
     lr: float | None = option(
         None,

@@ -82,3 +82,11 @@ def test_shipped_suites_can_be_played(name):
         env = registry.make(config.env, agents=task.agents, split="dev", **task.env_options)
         assert len(env.possible_agents) == task.agents
         assert registry.env_spec(task.env).scripted and registry.env_spec(task.env).random
+
+
+def test_a_search_may_be_on_some_of_the_tasks(tmp_path):
+    on_b = ("keep = 0.5", 'keep = 0.5\ntasks = ["b"]')
+    assert suite_of(tmp_path, change=on_b).search.tasks == ("b",)
+    assert suite_of(tmp_path, change=on_b).digest != suite_of(tmp_path).digest
+    with pytest.raises(ConfigError, match="search.tasks has c"):
+        suite_of(tmp_path, change=("keep = 0.5", 'keep = 0.5\ntasks = ["c"]'))
