@@ -27,7 +27,9 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
-LEFT_OUT_AT_DEFAULT = frozenset({"eval_every", "random_streams"})
+LEFT_OUT_AT_DEFAULT = frozenset({
+    "eval_every", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
+})
 """Settings that came after digests were published: at their defaults no digest has them."""
 
 
@@ -132,6 +134,14 @@ class RunConfig:
         "(episode), so that several processes can share a batch; torchrun sets it",
         group="rollout", choices=("batch", "episode"), time=False,
     )
+    rollouts: str = option(
+        "torch", "what samples in training: torch (the policy itself), or vllm (docs/training.md)",
+        group="rollout", choices=("torch", "vllm"),
+    )
+    vllm_memory: float = option(
+        0.45, "share of the GPU's memory that vllm may take", group="rollout", above=0, high=1,
+        affects="speed",
+    )
     lr: float | None = option(
         None,
         "actor's learning rate (default: the algorithm's; for models that are not built in at most "
@@ -151,6 +161,10 @@ class RunConfig:
         None,
         "episodes per forward pass; gradients accumulate (default: what fits into half the memory)",
         group="learning", low=1, affects="speed",
+    )
+    sampling_factor_cap: float = option(
+        2.0, "largest weight of a token for the difference between vllm and the policy",
+        group="learning", above=0, time=False,
     )
     target_kl: float | None = option(
         None, "stop an iteration's epochs when the policy moved this far", group="learning",
