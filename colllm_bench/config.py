@@ -27,7 +27,9 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
-LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+LEFT_OUT_AT_DEFAULT = frozenset({
+    "eval_every", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
+})
 """Settings that came after digests were published: at their defaults no digest has them."""
 
 
@@ -36,23 +38,24 @@ class RunConfig:
     """Everything that decides a run's bytes, given the machine."""
 
     env: str = option(
-        "strategy", "environment: a name of --list, 'module:Class' or './file.py:Class'",
+        "strategy",
+        f"environment: {', '.join(registry.ENVS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"clone", "evaluation", "play", "policy", "table"},
     )
     algo: str = option(
-        "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
+        "cc",
+        f"algorithm: {', '.join(registry.ALGORITHMS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "trained"},
     )
     algo_options: dict[str, Any] = option(
-        factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
+        factory=dict, help="an option of the algorithm (gae_lambda=0.9); may be repeated",
         group="task",
     )
     agents: int = option(
         3, "number of agents", group="task", low=1, roles={"clone", "evaluation", "play", "table"}
     )
     env_options: dict[str, Any] = option(
-        factory=dict,
-        help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
+        factory=dict, help="an option of the environment (level=2); may be repeated",
         group="task", roles={"clone", "evaluation", "play", "table"},
     )
     style: str | None = option(
@@ -128,11 +131,30 @@ class RunConfig:
         1.0, "sampling temperature, in the trained distribution too", group="rollout", above=0,
         time=False, roles={"evaluation", "play", "seat"},
     )
+    random_streams: str = option(
+        "batch",
+        "random numbers of sampling: one stream for a batch, or one for each agent's turn "
+        "(episode), so that several processes can share a batch; torchrun sets it",
+        group="rollout", choices=("batch", "episode"), time=False,
+    )
+    rollouts: str = option(
+        "torch", "what samples in training: torch (the policy itself), or vllm (docs/training.md)",
+        group="rollout", choices=("torch", "vllm"),
+    )
+    vllm_memory: float = option(
+        0.45, "share of the GPU's memory that vllm may take", group="rollout", above=0, high=1,
+        affects="speed",
+    )
     lr: float | None = option(
         None,
         "actor's learning rate (default: the algorithm's; for models that are not built in at most "
         "5e-5, 5e-6 with --tuning full; docs/tuning.md)",
         group="learning", above=0, time=False,
+    )
+    lr_schedule: str = option(
+        "constant",
+        "actor's learning rate over the run: constant, or linear (falls to 0 over --episodes)",
+        group="learning", choices=("constant", "linear"), time=False,
     )
     epochs: int | None = option(
         None, "actor's passes over a batch (default: the algorithm's)", group="learning", low=1
@@ -142,6 +164,10 @@ class RunConfig:
         None,
         "episodes per forward pass; gradients accumulate (default: what fits into half the memory)",
         group="learning", low=1, affects="speed", roles={"clone"},
+    )
+    sampling_factor_cap: float = option(
+        2.0, "largest weight of a token for the difference between vllm and the policy",
+        group="learning", above=0, time=False,
     )
     target_kl: float | None = option(
         None, "stop an iteration's epochs when the policy moved this far", group="learning",

@@ -18,7 +18,7 @@ from paths import ROOT
 
 FLOORS = [
     "types errors seeding",
-    "options registry",
+    "options registry processes",
     "config",
     "cli objectives runs",
     "envs models",
