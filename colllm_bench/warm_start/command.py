@@ -36,27 +36,27 @@ _HELP = {
 _PLAN = "plan.json"
 
 
-def parser() -> cli.Parser:
+def parser(env: str | None = None) -> cli.Parser:
     command = cli.Parser(
         prog="python -m colllm_bench.pretrain",
         usage="python -m colllm_bench.pretrain --model NAME --env NAME --out FOLDER [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(command, role="clone")
+    cli.add_config_options(command, role="clone", env=env)
     group = command.add_argument_group("warm start")
     for field in fields(Plan):
         if field.name in _HELP:
             kind = float if field.name in ("lr", "minutes") else int
             default = f" (default: {field.default})" if kind is int else ""
-            cli.add_option(group, f"--{field.name.replace('_', '-')}", kind,
-                           _HELP[field.name] + default)
+            group.add_argument(f"--{field.name.replace('_', '-')}", type=kind,
+                               metavar=cli.LETTERS[kind], help=_HELP[field.name] + default)
     group.add_argument("--out", metavar="FOLDER", help="where the model goes")
     command.add_argument("--debug", action="store_true", help="show tracebacks")
     return command
 
 
 def main(argv: Sequence[str]) -> int:
-    args = parser().parse(argv)
+    args = parser(cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "out" not in options:
         raise ConfigError("a warm start needs a place for its model", fix="--out FOLDER")
