@@ -133,7 +133,7 @@ def test_interrupted_it_ends_with_the_same_bytes(model, tmp_path, no_goal):
 def test_other_settings_do_not_go_on(model, tmp_path, no_goal):
     with pytest.raises(RuntimeError):
         command.make(plan_for(model), tmp_path, [], stop)
-    with pytest.raises(ConfigError, match="with other settings .lr=0.0005, not 0.1"):
+    with pytest.raises(ConfigError, match="with other settings .lr=0.001, not 0.1"):
         command.make(plan_for(model, lr=0.1), tmp_path, [], print)
 
 
