@@ -71,7 +71,7 @@ def collect() -> tuple[list[dict[str, Any]], dict[str, Any]]:
             about[f"{algo} seed {seed}"] = {
                 "score": summary["score"], "return": summary["return"],
                 "commit": machine["commit"], "cpu": machine["cpu"], "packages": machine["packages"],
-                "base": machine.get("base"),
+                "base": machine.get("base_digest"),
             }
     return rows, about
 
