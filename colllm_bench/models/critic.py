@@ -25,6 +25,10 @@ from colllm_bench.objectives.batches import pad
 from colllm_bench.objectives.critic_inputs import CriticReading, Span
 from colllm_bench.seeding import torch_generator
 
+CPU_TOKENS_READ = 1_024
+"""Tokens that a frozen backbone reads at once on a CPU, a row at least: more is no faster there and
+takes memory. Teams whose histories are read apart (``hier``, ``dc``) need that of some agents."""
+
 
 class Critic:
     """One or several value functions. Build with :meth:`build`.
@@ -110,23 +114,41 @@ class Critic:
                 for k, row in enumerate(reading.rows)]
         rows.sort(key=lambda row: row[0])  # the rows of one critic together
         place = {(r, k): i for i, (_, r, k) in enumerate(rows)}
-        ids = [readings[r].rows[k].ids for _, r, k in rows]
-        critic = torch.tensor([row[0] for row in rows])
-        hidden = self._hidden(ids, critic)
-        pooled = []
-        for name in ("observed", "acted"):
-            spans = [
-                (place[r, span.row], span) if (span := getattr(cell, name)) else (0, Span(0, 0, 0))
-                for r, reading in enumerate(readings) for cell in reading.cells
-            ]
-            pooled.append(_pool(hidden, spans, self.last_token))
-        return pooled[0], pooled[1]
+        tokens, _ = pad([readings[r].rows[k].ids for _, r, k in rows], self.pad_id, self._device())
+        critic = torch.tensor([row[0] for row in rows], device=tokens.device)
+        cells = [(r, cell) for r, reading in enumerate(readings) for cell in reading.cells]
+        spans = [
+            [(c, place[r, span.row], span) for c, (r, cell) in enumerate(cells)
+             if (span := getattr(cell, name))]
+            for name in ("observed", "acted")
+        ]
+        # Before the large tensors, so that what is kept does not lie above what is freed.
+        shape = len(cells), len(self.heads[0].observed_mean)
+        found = [torch.zeros(shape, device=tokens.device) for _ in spans]
+        size = self._rows_at_once(tokens)
+        for i in range(0, len(rows), size):
+            hidden = self._hidden(tokens[i : i + size], critic[i : i + size])
+            for own, pooled_here in zip(spans, found, strict=True):
+                here = [(c, row - i, span) for c, row, span in own if i <= row < i + size]
+                where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
+                pooled = _pool(hidden, [(row, span) for _, row, span in here], self.last_token)
+                pooled_here.index_copy_(0, where.to(pooled.device), pooled)
+        return found[0], found[1]
 
-    def _hidden(self, ids: list[list[int]], critic: torch.Tensor) -> torch.Tensor:
-        """[R, L, width] what is read of rows, each by its critic's backbone."""
-        device = next(self.models[0].parameters()).device
-        tokens, _ = pad(ids, self.pad_id, device)
-        critic = critic.to(device)
+    def _rows_at_once(self, tokens: torch.Tensor) -> int:
+        """How many rows [R, L] run through the backbone together. A backbone that learns keeps
+        all activations anyway; of one that does not, each row is done with once it is pooled."""
+        rows, longest = tokens.shape
+        if self.trained or tokens.device.type != "cpu":
+            return rows
+        return max(1, CPU_TOKENS_READ // max(1, longest))
+
+    def _device(self) -> torch.device:
+        return next(self.models[0].parameters()).device
+
+    def _hidden(self, tokens: torch.Tensor, critic: torch.Tensor) -> torch.Tensor:
+        """[R, L, width] what is read of rows [R, L], each by its critic's backbone."""
+        device = tokens.device
         with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
             if len(self.models) == 1:
                 slots = None if self.slots is None else torch.tensor(self.slots, device=device)
@@ -151,8 +173,7 @@ class Critic:
 
     def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
         """Of each critic, which cells its positions read."""
-        device = next(self.models[0].parameters()).device
-        return [ValueTable.of(readings, c, device) for c in range(len(self.heads))]
+        return [ValueTable.of(readings, c, self._device()) for c in range(len(self.heads))]
 
     def values(
         self,
