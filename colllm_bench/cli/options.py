@@ -231,7 +231,7 @@ def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
     """``KEY=VALUE``, the value as JSON where it is some, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        example = "level=2" if flag == "--env-option" else "key=2"
+        example = {"--env-option": "level=2", "--set": "replay=3"}.get(flag, "key=2")
         raise ConfigError(
             f"{flag} {text!r} is no pair", allowed="KEY=VALUE", fix=f"{flag} {example}"
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from colllm_bench import processes
 from colllm_bench.errors import ConfigError
 
 CPU_TOKENS = 4_096
@@ -114,7 +115,8 @@ class MicroBatchSizer:
 
 
 def total_memory(device: torch.device) -> int:
-    """Bytes of memory that ``device`` has in all."""
+    """Bytes of memory that ``device`` has in all; of the machine's, this process's part."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return whole // processes.on_this_machine()
