@@ -92,6 +92,14 @@ def _checked(algorithm: Any, result: Any) -> tuple[torch.Tensor, dict[str, Any]]
     return loss, metrics
 
 
+def learning_rate(config: RunConfig, iteration: int) -> float:
+    """Of the actors in an iteration, the first being 0; of a run that goes beyond
+    ``config.episodes``, the last one's."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    return config.lr * max(1, config.iterations - iteration) / config.iterations
+
+
 def by_turn(tokens: TokenBatch, values: torch.Tensor) -> Iterator[tuple[Turn, list[float]]]:
     """Each turn of a batch with its tokens' part of ``values`` [K]."""
     flat = iter(values.tolist())
@@ -121,6 +129,7 @@ class ActorLearner:
     def update(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
+        self.optimizer.param_groups[0]["lr"] = learning_rate(c, iteration)
         generator = torch_generator(c.seed, "minibatches", iteration)
         advantages = turn_advantages(episodes)
         shift, divisor = self.normalizer(advantages)

@@ -107,6 +107,11 @@ def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[s
                 f"{path} cannot go on for longer: its curriculum faded over "
                 f"{recorded.episodes} episodes", fix="--name NAME for a new run",
             )
+        if recorded.lr_schedule == "linear":
+            raise ConfigError(
+                f"{path} cannot go on for longer: its learning rate fell to 0 over "
+                f"{recorded.episodes} episodes", fix="--name NAME for a new run",
+            )
         movable |= {"episodes"}
     if changed.keys() - fields_without_effect() - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())

@@ -50,7 +50,7 @@ def test_what_is_only_said_of_a_task_does_not(tmp_path, change):
     (("keep = 0.5", "keep = 1.0"), "keep between 0 and 1"),
     (("low = 1e-3", "low = 0.0"), "above 0 with log"),
     (('id = "b"', 'id = "a"'), "two of one id"),
-    (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes"),
+    (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes, lr_schedule"),
     (("threshold = 0.4", "treshold = 0.4"), "task 'b' has treshold"),
     (('title = "two tasks"', ""), "no 'title'"),
 ])
