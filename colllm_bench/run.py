@@ -120,10 +120,12 @@ def lead(argv: Sequence[str]) -> int:
     if "dry_run" in options:
         from colllm_bench.setup.resolve import resolve
         from colllm_bench.setup.validate import check_config
+        from colllm_bench.training.memory import told
 
         resolved = resolve(config)
         check_config(resolved)
         print(cli.to_toml(config, resolved), end="")
+        print("\n".join(["", *(f"# {line}" for line in told(resolved, as_table=True))]))
         return 0
     if several:
         from colllm_bench.launchers.jobs import run_seeds
@@ -160,6 +162,10 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     whole = config.iterations * config.batch
     if whole != config.episodes and not quiet:
         cli.say(f"{whole} training episodes: {config.episodes} in whole batches of {config.batch}")
+    if not quiet:
+        from colllm_bench.training.memory import told
+
+        console.print("\n".join(told(config)), soft_wrap=True, markup=False, highlight=False)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)
