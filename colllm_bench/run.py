@@ -15,6 +15,8 @@ from colllm_bench import cli, processes, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.launchers.local import exit_with_parent
+from colllm_bench.models.get import ensure
+from colllm_bench.registry.packaged import PACKAGED
 from colllm_bench.runs.arithmetic import make_portable_if_asked
 from colllm_bench.runs.naming import run_folder
 from colllm_bench.setup.prepare import check_names, prepare
@@ -29,15 +31,15 @@ RUN_OPTIONS = ("name", "out", "seeds", "log")
 """What a --config file may set beside the fields of RunConfig."""
 
 
-def parser(algo: str = RunConfig.algo) -> cli.Parser:
-    """The command's options; those of the algorithm ``algo`` are in its help."""
+def parser(algo: str = RunConfig.algo, env: str | None = None) -> cli.Parser:
+    """The command's options; those of the algorithm and of the environment are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.run",
         usage="python -m colllm_bench.run [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(command, algo=algo)
+    cli.add_config_options(command, algo=algo, env=env)
     folder = command.add_argument_group("run folder")
     folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
     folder.add_argument(
@@ -83,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
 
 def lead(argv: Sequence[str]) -> int:
     """The command itself: in the only process, or in the first of several."""
-    args = parser(cli.algorithm_of(argv)).parse(argv)
+    args = parser(cli.algorithm_of(argv), cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "version" in options:
         from colllm_bench import __version__
@@ -127,6 +129,7 @@ def lead(argv: Sequence[str]) -> int:
         print(cli.to_toml(config, resolved), end="")
         print("\n".join(["", *(f"# {line}" for line in told(resolved, as_table=True))]))
         return 0
+    ensure(config.model)
     if several:
         from colllm_bench.launchers.jobs import run_seeds
 
@@ -274,7 +277,7 @@ def listing() -> str:
     kinds = {
         "Environments": (registry.ENVS, "colllm_bench.envs"),
         "Algorithms": (registry.ALGORITHMS, "colllm_bench.algorithms"),
-        "Models": (registry.MODELS, None),
+        "Models": ({**registry.MODELS, **PACKAGED}, None),
     }
     for title, (specs, group) in kinds.items():
         lines = {spec.name: spec.summary for spec in specs.values()}
@@ -289,7 +292,7 @@ def listing() -> str:
     sections.append("\n".join(["Presets (--preset)", *rows]))
     sections.append(
         "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
-        "--model with a Hugging Face folder or hub id"
+        "--model with a folder, a .gguf file or a hub id"
     )
     return "\n\n".join(sections)
 

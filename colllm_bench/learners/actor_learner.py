@@ -92,6 +92,21 @@ def _checked(algorithm: Any, result: Any) -> tuple[torch.Tensor, dict[str, Any]]
     return loss, metrics
 
 
+def learning_rate(config: RunConfig, iteration: int) -> float:
+    """Of the actors in an iteration, the first being 0; of a run that goes beyond
+    ``config.episodes``, the last one's."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    return config.lr * max(1, config.iterations - iteration) / config.iterations
+
+
+def write_tokens(tokens: TokenBatch, field: str, values: torch.Tensor) -> None:
+    """Write ``values`` [K] into the turns of a batch, to each turn a list of its tokens'."""
+    flat = iter(values.tolist())
+    for turn in tokens.turns:
+        setattr(turn, field, [next(flat) for _ in turn.action_ids])
+
+
 class ActorLearner:
     """Trains a team's policies with the loss of an algorithm.
 
@@ -114,11 +129,12 @@ class ActorLearner:
     def update(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
+        self.optimizer.param_groups[0]["lr"] = learning_rate(c, iteration)
         generator = torch_generator(c.seed, "minibatches", iteration)
         advantages = turn_advantages(episodes)
         shift, divisor = self.normalizer(advantages)
         gap = {}
-        if self.team.model.dtype != torch.float32:
+        if c.rollouts == "torch" and self.team.model.dtype != torch.float32:
             # Of replayed episodes the policy that sampled them is gone: theirs stay.
             gap["sampling_gap"] = self._rescore([e for e in episodes if not e.replayed])
         cached: list[list[TokenBatch]] | None = None
@@ -146,24 +162,27 @@ class ActorLearner:
         take part in the gradient, as if the policy had moved.
         """
         total, count = 0.0, 0
-        for tokens in self._collate(processes.own(episodes)):
-            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
-            total += float((scored.logprobs - tokens.logprobs).abs().sum())
-            flat = iter(scored.logprobs.tolist())  # [K]: turn by turn
-            for turn in tokens.turns:
-                turn.logprobs = [next(flat) for _ in turn.action_ids]
-                count += len(turn.action_ids)
+        for tokens, logprobs in self.scored(episodes):
+            total += float((logprobs - tokens.logprobs).abs().sum())
+            count += len(logprobs)
+            write_tokens(tokens, "logprobs", logprobs)
         _tell_turns(episodes, "logprobs")
         sums = processes.total_numbers({"total": total, "count": count})
         return sums["total"] / max(1, sums["count"])
+
+    def scored(self, episodes: Sequence[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:
+        """This process's share of ``episodes``, and the log-probabilities [K] of its action
+        tokens under the present policies."""
+        for tokens in self._collate(processes.own(episodes)):
+            scores = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
+            yield tokens, scores.logprobs
 
     @torch.no_grad()
     def write_log_ratios(self, episodes: Sequence[Episode]) -> None:
         """Write into every turn how much likelier its action is to the present policy than to
         the one that sampled it."""
-        for tokens in self._collate(processes.own(episodes)):
-            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
-            change = (scored.logprobs - tokens.logprobs).double()  # [K]
+        for tokens, logprobs in self.scored(episodes):
+            change = (logprobs - tokens.logprobs).double()  # [K]
             sums = change.new_zeros(len(tokens.turns)).index_add(0, tokens.turn, change)
             for turn, log_ratio in zip(tokens.turns, sums.tolist(), strict=True):
                 turn.log_ratio = log_ratio
@@ -240,10 +259,12 @@ class ActorLearner:
                     reference = self.team.evaluate_actions(
                         tokens, temperature=c.temperature, reference=True
                     ).logprobs
+            factors = tokens.sampling_factors
+            advantages = (tokens.advantages - shift) / divisor
             batch = ActionBatch(
                 tokens=tokens,
                 old_logprobs=tokens.logprobs,
-                advantages=(tokens.advantages - shift) / divisor,
+                advantages=advantages if factors is None else factors * advantages,
                 weight=per_owner_weights(who, totals),
                 logprobs=scores.logprobs,
                 entropy=scores.entropy,

@@ -34,6 +34,8 @@ class LanguageModelTeam(Team):
             (:class:`colllm_bench.models.sampling.PerTurnRandom`).
         replicas: with ``seed``, which of the episodes that start alike each is; None: counted
             among those that are played here.
+        engine: what samples for the team
+            (:class:`colllm_bench.models.vllm_engine.VLLMEngine`); None: the team itself.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class LanguageModelTeam(Team):
         max_action_tokens: int,
         seed: int | None = None,
         replicas: Sequence[int] | None = None,
+        engine: Any = None,
     ):
         self.team = team
+        self.engine = team if engine is None else engine
         self.generator = generator
         self.seed, self.replicas = seed, replicas
         self.temperature = temperature
@@ -54,7 +58,7 @@ class LanguageModelTeam(Team):
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running = list(episodes)
-        self.session = self.team.session(
+        self.session = self.engine.session(
             len(episodes),
             generator=self._streams() if self.seed is not None else self.generator,
             temperature=self.temperature,

@@ -14,7 +14,9 @@ from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.learners import critic_files, gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.learners.critic_learner import CriticLearner
+from colllm_bench.learners.engine_correction import correct_for_engine
 from colllm_bench.learners.replay import ReplayBuffer
+from colllm_bench.models.vllm_engine import make_engine
 from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout, settle_success
 from colllm_bench.seeding import derive
@@ -50,6 +52,7 @@ class Trainer:
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
+        self.engine = make_engine(self.team, config)
         self.replay = _replay_buffer(self.algorithm, self.critic)
 
     def _make_envs(self, config: RunConfig) -> list[Any]:
@@ -78,6 +81,7 @@ class Trainer:
             temperature=c.temperature,
             max_action_tokens=written(c.max_action_tokens),
             replicas=[i % group for i in mine],
+            engine=self.engine,
         )
         frames = 1 if processes.is_first() and keeps_replay(c, iteration) else 0
         stage = self.curriculum.of(iteration)
@@ -88,6 +92,8 @@ class Trainer:
         episodes = processes.gather(rollout(
             self.envs, seeds, groups, player, frames=frames, options=stage.reset_options
         ))
+        if self.engine is not None:
+            self.engine.sleep()
         settle_success(episodes)
         return episodes
 
@@ -122,6 +128,9 @@ class Trainer:
             processes.require_same("critic", (t for own in groups for t in own))
         if not self.algorithm.trains_actors(iteration):
             return metrics
+        if self.engine is not None:
+            cap = self.config.sampling_factor_cap
+            metrics |= correct_for_engine(self.actor, episodes, cap)
         every, noise = self.config.gradient_snr_every, {}
         if every and iteration % every == 0:
             noise = gradient_snr.measure(self.actor, episodes)
