@@ -126,8 +126,8 @@ def lead(argv: Sequence[str]) -> int:
 
         resolved = resolve(config)
         check_config(resolved)
-        print(cli.to_toml(config, resolved), end="")
-        print("\n".join(["", *(f"# {line}" for line in told(resolved, as_table=True))]))
+        print(cli.to_toml(config, resolved))
+        print("\n".join(f"# {line}" for line in told(resolved, as_table=True)))
         return 0
     ensure(config.model)
     if several:
@@ -138,8 +138,7 @@ def lead(argv: Sequence[str]) -> int:
 
 
 def _sharing(config: RunConfig, options: dict[str, Any]) -> RunConfig:
-    """Of a new run in several processes: random numbers that do not depend on who plays beside
-    whom. A run that was started with others is refused where the team is built."""
+    """A new run in several processes draws its random numbers apart, turn by turn."""
     if processes.size() == 1 or "random_streams" in options or options.get("resume"):
         return config
     return config.replace(random_streams="episode")
