@@ -139,9 +139,8 @@ def lead(argv: Sequence[str]) -> int:
 
 def _sharing(config: RunConfig, options: dict[str, Any]) -> RunConfig:
     """A new run in several processes draws its random numbers apart, turn by turn."""
-    if processes.size() == 1 or "random_streams" in options or options.get("resume"):
-        return config
-    return config.replace(random_streams="episode")
+    chosen = processes.size() == 1 or "random_streams" in options or options.get("resume")
+    return config if chosen else config.replace(random_streams="episode")
 
 
 def _path(config: RunConfig, options: dict[str, Any]) -> Path:
@@ -167,7 +166,8 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     if not quiet:
         from colllm_bench.training.memory import told
 
-        console.print("\n".join(told(config)), soft_wrap=True, markup=False, highlight=False)
+        for line in told(config):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)

@@ -32,6 +32,11 @@ class Outline:
     stored: int
 
     @property
+    def size(self) -> int:
+        """Bytes of its weights in memory."""
+        return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+    @property
     def linear_layers(self) -> list[tuple[int, int]]:
         """(inputs, outputs) of each layer that an adapter goes on; of an architecture whose
         layers are not all adapted (routers, fused experts) more than there will be."""

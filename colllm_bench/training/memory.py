@@ -92,25 +92,23 @@ def estimate(config: RunConfig) -> Estimate:
     """
     device = resolve_device(config.device)
     central = load_algorithm(config.algo).centralized_execution
-    base = outline(
-        config.model, device=device, dtype=config.dtype, chat_template=config.chat_template,
-        env=config.env, central=central, trust_remote_code=config.trust_remote_code,
-    )
+    how = {
+        "device": device, "dtype": config.dtype, "chat_template": config.chat_template,
+        "env": config.env, "central": central, "trust_remote_code": config.trust_remote_code,
+    }
+    base = outline(config.model, **how)
     episodes = longest_episodes(config, base)
     shapes = Shapes(config, base, device, episodes)
-    parts = {
-        "libraries": resident() + LATER if device.type == "cpu" else 0,
-        "base": shapes.base,
-        **shapes.trained(),
-    }
-    later = sum(parts.values()) - parts["libraries"] - parts["base"]
-    phases = {
-        # The files are read by mapping them: their pages are resident beside the weights made
-        # of them, before there is anything that learns.
-        "loading": max(0, base.stored - later) if device.type == "cpu" else 0,
-        "rollout": shapes.rollout(),
-        **shapes.learning(),
-    }
+    parts = {"base": shapes.base, **shapes.trained()}
+    if getattr(shapes.options, "critic_model", None) is not None:
+        parts["critic's base"] = outline(shapes.options.critic_model, **how).size
+    phases = {"rollout": shapes.rollout(), **shapes.learning()}
+    if device.type == "cpu":
+        # The files are read by mapping them. Weights of another dtype stand beside their pages,
+        # before there is anything that learns; of the same dtype they are those pages.
+        beside = base.stored if abs(base.stored - base.size) > base.size / 20 else 0
+        phases = {"loading": max(0, beside - sum(shapes.trained().values())), **phases}
+        parts = {"libraries": resident() + LATER, **parts}
     return Estimate(
         parts, phases, available(device), device.type,
         padded_tokens(episodes) // len(episodes[0].trajectories),

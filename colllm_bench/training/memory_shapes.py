@@ -79,7 +79,7 @@ class Shapes:
         self.config, self.outline, self.device, self.sample = config, base, device, episodes
         text = base.model.config.get_text_config()
         self.item = base.model.dtype.itemsize
-        self.base = sum(p.numel() for p in base.model.parameters()) * self.item
+        self.base = base.size
         self.layers, self.width = text.num_hidden_layers, text.hidden_size
         heads = getattr(text, "num_attention_heads", 1)
         self.head = getattr(text, "head_dim", None) or self.width // heads

@@ -40,6 +40,14 @@ def test_the_parts_that_stay_are_those_of_the_loaded_run(model_folder, family):
     )
 
 
+def test_a_critic_on_another_model_brings_that_one(model_folder):
+    folder, other = model_folder("Llama"), model_folder("Qwen3")
+    found = memory.estimate(resolve(tiny_config(folder, "cc", critic_model=other)))
+    alone = memory.estimate(resolve(tiny_config(other, "cc")))
+    assert found.parts["critic's base"] == alone.parts["base"]
+    assert "critic's base" not in alone.parts
+
+
 def test_whole_policies_are_whole_models(model_folder):
     folder = model_folder("Llama")
     one = memory.estimate(resolve(tiny_config(folder, "mc", tuning="full", share="all")))
@@ -147,3 +155,18 @@ def test_what_cannot_be_told_is_left_to_the_run(model_folder, monkeypatch):
 
     monkeypatch.setattr(memory, "longest_episodes", fails)
     assert memory.told(config) == []
+
+
+def test_loading_takes_room_for_files_of_another_dtype(model_folder, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = model_folder("Llama", hidden_size=256, intermediate_size=1024)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    AutoModelForCausalLM.from_pretrained(folder).to(torch.bfloat16).save_pretrained(tmp_path)
+    changes = {"share": "all", "lora_rank": 1}
+    same = memory.estimate(resolve(tiny_config(folder, "mc", **changes)))
+    halved = memory.estimate(resolve(tiny_config(str(tmp_path), "mc", **changes)))
+    assert same.parts["base"] == halved.parts["base"] and same.phases["loading"] == 0
+    learned = sum(halved.parts[name] for name in ("adapters", "gradients", "optimizer"))
+    expected = halved.parts["base"] // 2 - learned
+    assert halved.phases["loading"] == pytest.approx(expected, rel=0.05)
