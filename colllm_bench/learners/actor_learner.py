@@ -17,15 +17,17 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.models.shared_prefix import PrefixStates, spread_gradients
 from colllm_bench.objectives.batches import (
     ActionBatch,
     TokenBatch,
     action_tokens,
     collate,
     padded_tokens,
+    shared_prefixes,
 )
 from colllm_bench.seeding import torch_generator
-from colllm_bench.types import Episode
+from colllm_bench.types import Episode, written
 
 
 class AdvantageNormalizer:
@@ -122,7 +124,6 @@ class ActorLearner:
             **means, "actor_steps": len(rows), "advantage_std": divisor, **spread, **gap,
         }
 
-    @torch.no_grad()
     def _rescore(self, episodes: list[Episode]) -> float:
         """Replace the log-probabilities of all turns by those of the loss's own forward pass; the
         mean size of the change.
@@ -132,22 +133,31 @@ class ActorLearner:
         take part in the gradient, as if the policy had moved.
         """
         total, count = 0.0, 0
-        for tokens in self._collate(episodes):
-            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
-            total += float((scored.logprobs - tokens.logprobs).abs().sum())
-            flat = iter(scored.logprobs.tolist())  # [K]: turn by turn
+        for tokens, logprobs in self._scored(episodes):
+            total += float((logprobs - tokens.logprobs).abs().sum())
+            flat = iter(logprobs.tolist())  # [K]: turn by turn
             for turn in tokens.turns:
                 turn.logprobs = [next(flat) for _ in turn.action_ids]
                 count += len(turn.action_ids)
         return total / max(1, count)
 
-    @torch.no_grad()
+    def _scored(self, episodes: list[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:
+        """Batches and the log-probabilities [K] that the present policies give their actions;
+        without gradients."""
+        micro = self._collate(episodes) if episodes else []
+        with torch.no_grad():
+            states = self._prefix_states(micro)
+        for tokens in micro:
+            with torch.no_grad():
+                yield tokens, self.team.evaluate_actions(
+                    tokens, temperature=self.config.temperature, states=states
+                ).logprobs
+
     def write_log_ratios(self, episodes: Sequence[Episode]) -> None:
         """Write into every turn how much likelier its action is to the present policy than to
         the one that sampled it."""
-        for tokens in self._collate(list(episodes)) if episodes else ():
-            scored = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
-            change = (scored.logprobs - tokens.logprobs).double()  # [K]
+        for tokens, logprobs in self._scored(list(episodes)):
+            change = (logprobs - tokens.logprobs).double()  # [K]
             sums = change.new_zeros(len(tokens.turns)).index_add(0, tokens.turn, change)
             for turn, log_ratio in zip(tokens.turns, sums.tolist(), strict=True):
                 turn.log_ratio = log_ratio
@@ -180,8 +190,31 @@ class ActorLearner:
 
     def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
         pad, device = self.team.prompts.pad_id, self.team.device
-        size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
-        return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
+        shared = shared_prefixes(episodes) if self.team.shares_prefixes else None
+        if shared is None:
+            size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
+            return [
+                collate(episodes[i : i + size], pad, device)
+                for i in range(0, len(episodes), size)
+            ]
+        count, agents = len(episodes), len(episodes[0].trajectories)
+        rests = shared.rests  # row a * count + e is agent a's of episode e
+        longest = [max(rests[e::count]) for e in range(count)]
+        size = self.micro_batch.episodes(agents * max(longest), action_tokens(episodes))
+        order = sorted(range(count), key=lambda e: -longest[e])  # like lengths: little padding
+        parts = [order[i : i + size] for i in range(0, count, size)]
+        return [
+            collate(
+                [episodes[e] for e in part], pad, device,
+                shared.of([a * count + e for a in range(agents) for e in part]),
+            )
+            for part in parts
+        ]
+
+    def _prefix_states(self, micro: list[TokenBatch], **options: Any) -> PrefixStates | None:
+        """What the batches' rows begin with, read once for all of them; None: nothing is shared."""
+        prefixes = micro[0].prefixes if micro else None
+        return None if prefixes is None else self.team.read_prefixes(prefixes, **options)
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
@@ -205,16 +238,25 @@ class ActorLearner:
             totals: [slots] tokens over which each policy's weights sum to 1.
         """
         c, sums = self.config, defaultdict(float)
+        # Rows' gradients of what they begin with add up first, and go back through it once.
+        with torch.no_grad():
+            states = self._prefix_states(micro)
+            base = None
+            if self.algorithm.needs_reference:
+                base = self._prefix_states(micro, reference=True)
+        if states is not None:
+            states.collect_gradients()
         for tokens in micro:
             who = self.slot[tokens.agent_of_token]
             scores = self.team.evaluate_actions(
-                tokens, temperature=c.temperature, with_entropy=self.algorithm.needs_entropy
+                tokens, temperature=c.temperature, with_entropy=self.algorithm.needs_entropy,
+                states=states,
             )
             reference = None
             if self.algorithm.needs_reference:
                 with torch.no_grad():
                     reference = self.team.evaluate_actions(
-                        tokens, temperature=c.temperature, reference=True
+                        tokens, temperature=c.temperature, reference=True, states=base
                     ).logprobs
             batch = ActionBatch(
                 tokens=tokens,
@@ -231,6 +273,8 @@ class ActorLearner:
             for key, value in metrics.items():
                 # Losses are sums of weights and add up; the rest are means over tokens.
                 sums[key] += float(value) * (1.0 if key.endswith("loss") else share)
+        if states is not None:
+            spread_gradients(states, written(self._prefix_states(micro)))
         return dict(sums)
 
     def state_dict(self) -> dict[str, Any]:

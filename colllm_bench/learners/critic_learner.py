@@ -82,7 +82,9 @@ class CriticLearner:
     ):
         self.critic, self.critic_input, self.team = critic, critic_input, team
         self.config, self.options = config, options
-        self.micro_batch = MicroBatchSizer.for_model(critic.models[0], config, team.device)
+        self.micro_batch = MicroBatchSizer.for_model(
+            critic.models[0], config, team.device, learns=critic.trained
+        )
         self.context = context_length(critic.models[0].config)
         self.averaged = copy.deepcopy(critic.heads)
         self.steps = 0

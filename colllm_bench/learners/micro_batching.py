@@ -20,6 +20,10 @@ CPU_TOKENS = 4_096
 a time is as fast as sixteen and takes 300 MiB less, with the built-in model pieces of four
 episodes cost 5% of the time (results/benchmarks)."""
 
+CPU_BYTES = 2**30
+"""On a CPU more activations than these save no time, once weights are read for hundreds of
+tokens at a time."""
+
 
 def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
     """Bytes that the backward pass keeps for each token of a transcript.
@@ -66,12 +70,16 @@ class MicroBatchSizer:
     bytes_per_action: int = 0
 
     @classmethod
-    def for_model(cls, model: Any, config: Any, device: torch.device) -> MicroBatchSizer:
+    def for_model(
+        cls, model: Any, config: Any, device: torch.device, *, learns: bool = True
+    ) -> MicroBatchSizer:
         """The choice for ``model`` on ``device``: half of what the device has, weights aside.
+        Where ``model`` does not learn, no activations are kept for gradients.
 
         Decided by the machine's total memory, never by what is free at the moment: a run that
         is resumed must be cut as it was.
         """
+        bytes_ = activation_bytes_per_token(model, config.gradient_checkpointing)
         weights = sum(p.numel() * p.element_size() for p in model.parameters())
         total = total_memory(device)
         if weights > total:
@@ -80,10 +88,11 @@ class MicroBatchSizer:
                 f"{total / 2**30:.1f} GiB",
                 fix="a smaller --model, or --dtype bfloat16",
             )
+        most = min(CPU_TOKENS, CPU_BYTES // bytes_) if learns else CPU_TOKENS
         return cls(
-            bytes_per_token=activation_bytes_per_token(model, config.gradient_checkpointing),
+            bytes_per_token=bytes_,
             budget=(total - weights) // 2,
-            tokens=CPU_TOKENS if device.type == "cpu" else None,
+            tokens=most if device.type == "cpu" else None,
             fixed=config.micro_batch,
             bytes_per_action=LOGIT_BYTES * model.get_output_embeddings().weight.shape[0],
         )

@@ -16,6 +16,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.models.forward import RowGroup, cached_forward
 from colllm_bench.models.kv_cache import RaggedKVCache
 from colllm_bench.models.sampling import PerTurnRandom, SharedRandom, sample_tokens
+from colllm_bench.objectives.prefixes import find_prefixes
 
 CACHE_POLICIES = ("session", "turn", "none")
 
@@ -157,6 +158,8 @@ class DecodingSession:
         """
         if self.cache_policy == "turn":
             self._renew_caches()
+        if self.team.shares_prefixes and not any(self._lengths):
+            feeds = self._begin(feeds)
         counts = [len(feed) for feed in feeds]
         lengths = [start + count for start, count in zip(self._lengths, counts)]
         first = torch.tensor(self._lengths, device=self.device)  # [rows]
@@ -178,6 +181,19 @@ class DecodingSession:
             first = first + live
         self._lengths = lengths
         return steps
+
+    def _begin(self, feeds: list[list[int]]) -> list[list[int]]:
+        """Compute what rows begin with alike once for all of them; what is left to feed."""
+        agents = [agent for agent in range(self.agents) for _ in range(self.episodes)]
+        prefixes = find_prefixes(feeds, agents, [max(0, len(feed) - 1) for feed in feeds])
+        if prefixes is None:
+            return feeds
+        states = self.team.read_prefixes(prefixes)
+        index = torch.tensor(prefixes.of_row, device=self.device).clamp(min=0)
+        (cache,) = self._caches  # teams that share prefixes have one model
+        cache.begin(states.tensors(), index, self.team.model.dtype)
+        self._lengths = prefixes.lengths
+        return [feed[n:] for feed, n in zip(feeds, self._lengths)]
 
     def _recompute(self, feeds: list[list[int]], acting: list[bool]) -> list[tuple]:
         """Like :meth:`_extend`, every step a forward over whole transcripts."""

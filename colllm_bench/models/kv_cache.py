@@ -8,6 +8,7 @@ grow by half, where ``DynamicCache`` copies everything at every step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,17 @@ class RaggedKVCache(Cache):
         """
         self.places.set(starts, tokens, longest, uniform)
 
+    def begin(self, tensors: Sequence[torch.Tensor], index: torch.Tensor, dtype: torch.dtype):
+        """Start an empty cache: row r begins with entry ``index[r]`` of ``tensors``, each layer's
+        keys and values [F, heads, P, d] in turn. What a row does not begin with is junk behind
+        its length, as everywhere here."""
+        longest = tensors[0].shape[2]
+        self.places.columns = max(longest, _FIRST_COLUMNS)
+        for layer, keys, values in zip(self.layers, tensors[::2], tensors[1::2], strict=True):
+            layer.keys = _wider(keys.to(dtype)[index], self.places.columns)
+            layer.values = _wider(values.to(dtype)[index], self.places.columns)
+            layer.dtype, layer.device, layer.is_initialized = dtype, keys.device, True
+
     def keep(self, rows: torch.Tensor) -> None:
         """Only ``rows`` go on."""
         for layer in self.layers:
@@ -158,7 +170,12 @@ class AttentionWindows:
         return cls(windows)
 
     def mask(
-        self, positions: torch.Tensor, start: int | None, stop: int, dtype: torch.dtype
+        self,
+        positions: torch.Tensor,
+        start: int | None,
+        stop: int,
+        dtype: torch.dtype,
+        columns: torch.Tensor | None = None,
     ) -> torch.Tensor | dict[str, torch.Tensor] | None:
         """The additive mask of new tokens against the columns of a :class:`RaggedKVCache`.
 
@@ -166,6 +183,7 @@ class AttentionWindows:
             positions: [rows, T] of the new tokens.
             start: where they start, if all rows start alike, else None.
             stop: columns in all.
+            columns: [rows, stop] the position of what stands in each; None: its number.
 
         Returns:
             [rows or 1, 1, T, stop]; one of each kind for models that mix kinds; None where
@@ -176,10 +194,13 @@ class AttentionWindows:
             if start == 0 or (positions.shape[1] == 1 and not narrow):
                 return None
             positions = positions[:1]
+        if columns is None:
+            columns = torch.arange(stop, device=positions.device)
+        else:
+            columns = columns[:, None, None, :]
         masks = {}
         for kind, window in self.windows.items():
             here = positions[:, None, :, None]
-            columns = torch.arange(stop, device=positions.device)
             hidden = columns > here
             if window is not None and window < stop:
                 hidden |= columns <= here - window
