@@ -18,6 +18,7 @@ COMMANDS = {
     "leaderboard": "tables, plots and a page from run folders; submissions",
     "play": "take a seat in a team, or watch one",
     "hub": "put a trained team on the Hugging Face hub, with a model card",
+    "models": "fetch a pretrained model once, for --model",
     "pretrain": "make the built-in model again",
 }
 """Each is the module ``colllm_bench.<command>``."""

@@ -27,7 +27,9 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
     "critic_warmup", "critic_model",
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
-LEFT_OUT_AT_DEFAULT = frozenset({"eval_every"})
+LEFT_OUT_AT_DEFAULT = frozenset({
+    "eval_every", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
+})
 """Settings that came after digests were published: at their defaults no digest has them."""
 
 
@@ -36,67 +38,70 @@ class RunConfig:
     """Everything that decides a run's bytes, given the machine."""
 
     env: str = option(
-        "strategy", "environment: a name of --list, 'module:Class' or './file.py:Class'",
-        group="task", in_path=True, roles={"evaluation", "play", "policy", "table"},
+        "strategy",
+        f"environment: {', '.join(registry.ENVS)}; 'module:Class' or './file.py:Class'",
+        group="task", in_path=True, roles={"clone", "evaluation", "play", "policy", "table"},
     )
     algo: str = option(
-        "cc", "algorithm: a name of --list, 'module:Class' or './file.py:Class'",
+        "cc",
+        f"algorithm: {', '.join(registry.ALGORITHMS)}; 'module:Class' or './file.py:Class'",
         group="task", in_path=True, roles={"evaluation", "trained"},
     )
     algo_options: dict[str, Any] = option(
-        factory=dict, help="options of the algorithm, as KEY=VALUE pairs (gae_lambda=0.9)",
+        factory=dict, help="an option of the algorithm (gae_lambda=0.9); may be repeated",
         group="task",
     )
     agents: int = option(
-        3, "number of agents", group="task", low=1, roles={"evaluation", "play", "table"}
+        3, "number of agents", group="task", low=1, roles={"clone", "evaluation", "play", "table"}
     )
     env_options: dict[str, Any] = option(
-        factory=dict,
-        help="further options of the environment, as KEY=VALUE pairs (level=2 reward=dense)",
-        group="task", roles={"evaluation", "play", "table"},
+        factory=dict, help="an option of the environment (level=2); may be repeated",
+        group="task", roles={"clone", "evaluation", "play", "table"},
     )
     style: str | None = option(
         None,
         "prompt style: brief or full (default: brief for the built-in model, full for others)",
-        group="task", roles={"evaluation"},
+        group="task", roles={"clone", "evaluation"},
     )
     model: str = option(
         "tiny",
         "a built-in name, a Hugging Face folder, a GGUF file, an adapter's folder or a hub id",
-        group="model", roles={"evaluation", "play", "policy", "seat"},
+        group="model", roles={"clone", "evaluation", "play", "policy", "seat"},
     )
     tuning: str = option(
         "lora", "lora (adapters on one frozen base) or full (a copy of the model per agent)",
-        group="model", choices=("lora", "full"), roles={"policy"},
+        group="model", choices=("lora", "full"), roles={"clone", "policy"},
     )
     share: str = option(
         "none", "which agents share parameters: none, all, or role (agents of one role)",
         group="model", choices=("none", "all", "role"),
     )
-    lora_rank: int = option(8, "rank of the adapters", group="model", low=1, roles={"policy"})
+    lora_rank: int = option(
+        8, "rank of the adapters", group="model", low=1, roles={"clone", "policy"}
+    )
     lora_alpha: float = option(
         16.0, "scale of the adapters: alpha / rank", group="model", above=0, time=False,
-        roles={"policy"},
+        roles={"clone", "policy"},
     )
     device: str = option(
         "auto", "auto, cpu or cuda", group="model", choices=("auto", "cpu", "cuda"),
-        affects="machine", roles={"evaluation", "play", "table"},
+        affects="machine", roles={"clone", "evaluation", "play", "table"},
     )
     dtype: str = option(
         "auto", "auto (bfloat16 on cuda, float32 on cpu), float32 or bfloat16", group="model",
-        choices=("auto", "float32", "bfloat16"), roles={"evaluation", "play", "table"},
+        choices=("auto", "float32", "bfloat16"), roles={"clone", "evaluation", "play", "table"},
     )
     chat_template: str | None = option(
         None, "a Jinja file, for a tokenizer that has no chat template", group="model",
-        roles={"evaluation", "play", "policy", "seat", "trained"},
+        roles={"clone", "evaluation", "play", "policy", "seat", "trained"},
     )
     trust_remote_code: bool = option(
         False, "run code that the model's repository brings with it", group="model", time=False,
-        roles={"evaluation", "play", "policy"},
+        roles={"clone", "evaluation", "play", "policy"},
     )
     gradient_checkpointing: bool = option(
         False, "recompute activations in the backward pass: slower, less memory", group="model",
-        affects="speed",
+        affects="speed", roles={"clone"},
     )
     episodes: int = option(2560, "training episodes in all", group="rollout", low=1, time=False)
     batch: int = option(
@@ -119,17 +124,36 @@ class RunConfig:
     )
     max_action_tokens: int | None = option(
         None, "longest action in tokens (default: the model's)", group="rollout", low=1,
-        roles={"evaluation", "play", "seat"},
+        roles={"clone", "evaluation", "play", "seat"},
     )
     temperature: float = option(
         1.0, "sampling temperature, in the trained distribution too", group="rollout", above=0,
         time=False, roles={"evaluation", "play", "seat"},
+    )
+    random_streams: str = option(
+        "batch",
+        "random numbers of sampling: one stream for a batch, or one for each agent's turn "
+        "(episode), so that several processes can share a batch; torchrun sets it",
+        group="rollout", choices=("batch", "episode"), time=False,
+    )
+    rollouts: str = option(
+        "torch", "what samples in training: torch (the policy itself), or vllm (docs/training.md)",
+        group="rollout", choices=("torch", "vllm"),
+    )
+    vllm_memory: float = option(
+        0.45, "share of the GPU's memory that vllm may take", group="rollout", above=0, high=1,
+        affects="speed",
     )
     lr: float | None = option(
         None,
         "actor's learning rate (default: the algorithm's; for models that are not built in at most "
         "5e-5, 5e-6 with --tuning full; docs/tuning.md)",
         group="learning", above=0, time=False,
+    )
+    lr_schedule: str = option(
+        "constant",
+        "actor's learning rate over the run: constant, or linear (falls to 0 over --episodes)",
+        group="learning", choices=("constant", "linear"), time=False,
     )
     epochs: int | None = option(
         None, "actor's passes over a batch (default: the algorithm's)", group="learning", low=1
@@ -138,7 +162,11 @@ class RunConfig:
     micro_batch: int | None = option(
         None,
         "episodes per forward pass; gradients accumulate (default: what fits into half the memory)",
-        group="learning", low=1, affects="speed",
+        group="learning", low=1, affects="speed", roles={"clone"},
+    )
+    sampling_factor_cap: float = option(
+        2.0, "largest weight of a token for the difference between vllm and the policy",
+        group="learning", above=0, time=False,
     )
     target_kl: float | None = option(
         None, "stop an iteration's epochs when the policy moved this far", group="learning",
@@ -164,11 +192,11 @@ class RunConfig:
     )
     seed: int = option(
         0, "seed of everything random in the run", group="run", low=0, in_path=True, time=False,
-        roles={"evaluation", "policy"},
+        roles={"clone", "evaluation", "policy"},
     )
     threads: int = option(
         0, "CPU threads (0: one for the built-in model, all cores for others)", group="run", low=0,
-        high=1024, affects="speed", roles={"evaluation", "play", "table"},
+        high=1024, affects="speed", roles={"clone", "evaluation", "play", "table"},
     )
     checkpoint_every: int = option(
         5, "iterations between checkpoints", group="run", low=1, affects="bookkeeping", time=False

@@ -32,7 +32,8 @@ A TEAM is one of
 """
 
 
-def parser() -> cli.Parser:
+def parser(env: str | None = None) -> cli.Parser:
+    """The command's options; those of the environment are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.evaluate",
         usage="python -m colllm_bench.evaluate [TEAM ...] [options]",
@@ -60,7 +61,7 @@ def parser() -> cli.Parser:
         "--row-seats", type=int, metavar="N",
         help="seats that the matrix's rows take (default: half of them, rounded down)",
     )
-    cli.add_config_options(command, role="evaluation")
+    cli.add_config_options(command, role="evaluation", env=env)
     add_endpoint_options(command.add_argument_group("endpoints (openai:MODEL)"))
     out = command.add_argument_group("output")
     out.add_argument(
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     # Before torch is loaded: threads that wait by spinning take other processes' time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     make_portable_if_asked()
-    args = parser().parse(argv)
+    args = parser(cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     names = [*options.get("teams", []), *options.get("team", [])]
     cross = options.get("cross_play")

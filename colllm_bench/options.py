@@ -16,7 +16,7 @@ from typing import Any
 from colllm_bench.errors import ConfigError
 
 AFFECTS = ("learning", "speed", "machine", "bookkeeping")
-ROLES = ("evaluation", "play", "policy", "table", "seat", "trained")
+ROLES = ("evaluation", "play", "policy", "table", "seat", "trained", "clone")
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false",
          dict: "a table of options"}
 
@@ -44,7 +44,8 @@ class Option:
         roles: who else reads it: ``evaluation`` and ``play`` (flags of those commands),
             ``policy`` (belongs to a trained team wherever it plays), ``table`` (shared by all
             teams of an episode), ``seat`` (of a team that does not come from a run folder),
-            ``trained`` (a run folder's team brings it along).
+            ``trained`` (a run folder's team brings it along), ``clone`` (a flag of ``pretrain
+            --model``).
         was: the setting's name in version 0.1 and before; still read.
     """
 

@@ -27,7 +27,8 @@ A TEAM is one of
 SEEDS = 2**31
 
 
-def parser() -> cli.Parser:
+def parser(env: str | None = None) -> cli.Parser:
+    """The command's options; those of the environment are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.play",
         usage="python -m colllm_bench.play [options]",
@@ -53,7 +54,7 @@ def parser() -> cli.Parser:
                       help="train (default), dev or eval: tasks for training, tuning or reports")
     episode.add_argument("--record", metavar="FILE",
                       help="keep the episode: .json to watch it again, .txt to read it")
-    cli.add_config_options(command, role="play")
+    cli.add_config_options(command, role="play", env=env)
     command.add_argument("--list", action="store_true", help="environments, algorithms, models")
     command.add_argument("--debug", action="store_true", help="show tracebacks")
     return command
@@ -61,7 +62,7 @@ def parser() -> cli.Parser:
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
-    args = parser().parse(argv)
+    args = parser(cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "list" in options:
         from colllm_bench.run import listing

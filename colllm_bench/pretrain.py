@@ -1,4 +1,5 @@
-"""``python -m colllm_bench.pretrain``: makes a built-in language model from scripted play."""
+"""``python -m colllm_bench.pretrain``: makes a built-in language model from scripted play, or
+lets a pretrained one (``--model``) clone it."""
 
 from __future__ import annotations
 
@@ -26,6 +27,10 @@ DESCRIPTION = """Make the built-in language model of an environment again, from 
   python -m colllm_bench.pretrain --env coding --out my_model
   python -m colllm_bench.pretrain --env coding --replace       # the model of this installation
   python -m colllm_bench.pretrain --env strategy --player controller --out my_master
+
+Or let a pretrained model clone such play; --model NAME --help shows the options of that:
+
+  python -m colllm_bench.pretrain --model smollm2 --env strategy --agents 2 --out warm
 """
 
 
@@ -54,6 +59,10 @@ def parser() -> cli.Parser:
 
 
 def main(argv: Sequence[str]) -> int:
+    if any(word == "--model" or word.startswith("--model=") for word in argv):
+        from colllm_bench.warm_start import command
+
+        return command.main(argv)
     options = vars(parser().parse(argv))
     options.pop("debug", None)
     out, replace = options.pop("out", None), options.pop("replace", False)

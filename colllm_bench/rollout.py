@@ -89,10 +89,15 @@ def rollout(
         if len(going) < len(running):
             running = [running[i] for i in going]
             player.keep_running(going)
-    if any(episode.success is not None for episode in episodes):
-        for episode in episodes:  # cut off before the environment's verdict: no success
-            episode.success = bool(episode.success)
+    settle_success(episodes)
     return episodes
+
+
+def settle_success(episodes: Sequence[Episode]) -> None:
+    """Of an environment that tells success, an episode cut off before the verdict is none."""
+    if any(episode.success is not None for episode in episodes):
+        for episode in episodes:
+            episode.success = bool(episode.success)
 
 
 def _start(

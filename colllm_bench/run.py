@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli, registry
+from colllm_bench import cli, processes, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.launchers.local import exit_with_parent
+from colllm_bench.models.get import ensure
+from colllm_bench.registry.packaged import PACKAGED
 from colllm_bench.runs.arithmetic import make_portable_if_asked
 from colllm_bench.runs.naming import run_folder
 from colllm_bench.setup.prepare import check_names, prepare
@@ -29,15 +31,15 @@ RUN_OPTIONS = ("name", "out", "seeds", "log")
 """What a --config file may set beside the fields of RunConfig."""
 
 
-def parser(algo: str = RunConfig.algo) -> cli.Parser:
-    """The command's options; those of the algorithm ``algo`` are in its help."""
+def parser(algo: str = RunConfig.algo, env: str | None = None) -> cli.Parser:
+    """The command's options; those of the algorithm and of the environment are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.run",
         usage="python -m colllm_bench.run [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(command, algo=algo)
+    cli.add_config_options(command, algo=algo, env=env)
     folder = command.add_argument_group("run folder")
     folder.add_argument("--name", help="the run's name (default: from the settings that differ)")
     folder.add_argument(
@@ -70,7 +72,20 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     make_portable_if_asked()
     exit_with_parent()
-    args = parser(cli.algorithm_of(argv)).parse(argv)
+    processes.join()
+    if not processes.is_first():
+        from colllm_bench.training.loop import follow
+
+        return follow()
+    with processes.leading():
+        code = lead(argv)
+    processes.leave()
+    return code
+
+
+def lead(argv: Sequence[str]) -> int:
+    """The command itself: in the only process, or in the first of several."""
+    args = parser(cli.algorithm_of(argv), cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "version" in options:
         from colllm_bench import __version__
@@ -89,6 +104,7 @@ def main(argv: Sequence[str]) -> int:
     config, others = cli.build_config(args, RUN_OPTIONS, base)
     options.update({key: value for key, value in others.items() if key not in options})
     check_names(config)
+    config = _sharing(config, options)
     if "log" in options:
         from colllm_bench.training.loggers import parse_names
 
@@ -96,6 +112,11 @@ def main(argv: Sequence[str]) -> int:
     several = "seeds" in options and "seed" not in options
     if several and path is not None:
         raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
+    if several and processes.size() > 1:
+        raise ConfigError(
+            f"--seeds in {processes.size()} processes that share a run", allowed="--seed K",
+            fix="torchrun for each seed, or --seeds without torchrun: a process each",
+        )
     seeds = cli.parse_seeds(options["seeds"]) if several else [config.seed]
     paths = {seed: path or _path(config.replace(seed=seed), options) for seed in seeds}
     if "dry_run" in options:
@@ -106,11 +127,20 @@ def main(argv: Sequence[str]) -> int:
         check_config(resolved)
         print(cli.to_toml(config, resolved), end="")
         return 0
+    ensure(config.model)
     if several:
         from colllm_bench.launchers.jobs import run_seeds
 
         return run_seeds(argv, paths, options)
     return run_one(config, paths[config.seed], args)
+
+
+def _sharing(config: RunConfig, options: dict[str, Any]) -> RunConfig:
+    """Of a new run in several processes: random numbers that do not depend on who plays beside
+    whom. A run that was started with others is refused where the team is built."""
+    if processes.size() == 1 or "random_streams" in options or options.get("resume"):
+        return config
+    return config.replace(random_streams="episode")
 
 
 def _path(config: RunConfig, options: dict[str, Any]) -> Path:
@@ -137,6 +167,7 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)
         if not folder.complete:
+            processes.hand_out({"config": folder.config, "evaluate": "no_eval" not in options})
             shown = make_progress(console, quiet=quiet, trace="trace" in options)
             _work(folder, [*shown, *loggers], console, evaluate="no_eval" not in options)
         else:
@@ -240,7 +271,7 @@ def listing() -> str:
     kinds = {
         "Environments": (registry.ENVS, "colllm_bench.envs"),
         "Algorithms": (registry.ALGORITHMS, "colllm_bench.algorithms"),
-        "Models": (registry.MODELS, None),
+        "Models": ({**registry.MODELS, **PACKAGED}, None),
     }
     for title, (specs, group) in kinds.items():
         lines = {spec.name: spec.summary for spec in specs.values()}
@@ -255,7 +286,7 @@ def listing() -> str:
     sections.append("\n".join(["Presets (--preset)", *rows]))
     sections.append(
         "Your own: --env or --algo 'module:Class' or './file.py:Class'; "
-        "--model with a Hugging Face folder or hub id"
+        "--model with a folder, a .gguf file or a hub id"
     )
     return "\n\n".join(sections)
 

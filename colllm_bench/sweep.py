@@ -34,15 +34,15 @@ LAUNCHERS = {
 """Where runs go, and the options that only some of these read."""
 
 
-def parser(algo: str = "mc,cc,dc") -> cli.Parser:
-    """The command's options; those of the algorithms ``algo`` are in its help."""
+def parser(algo: str = "mc,cc,dc", env: str | None = None) -> cli.Parser:
+    """The command's options; those of these algorithms and environments are in its help."""
     command = cli.Parser(
         prog="python -m colllm_bench.sweep",
         usage="python -m colllm_bench.sweep [options]",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    grid.add_grid_options(command, algo)
+    grid.add_grid_options(command, algo, env)
     group = command.add_argument_group("sweep")
     group.add_argument("--seeds", metavar="SEEDS", help="0,1,2 or 0:3: every setting with each")
     group.add_argument("--name", help="the runs' name (default: from the settings that differ)")
@@ -92,7 +92,7 @@ def parser(algo: str = "mc,cc,dc") -> cli.Parser:
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = parser(cli.algorithm_of(argv)).parse(argv)
+    args = parser(cli.algorithm_of(argv), cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "seeds" in options:
         options["seed"] = cli.parse_seeds(options["seeds"])

@@ -39,6 +39,10 @@ class Turn:
     logprobs: list[float] | None = None
     """Log-probability of each of ``action_ids`` when it was sampled.
     Written by ``LanguageModelTeam.act``."""
+    sampling_factors: list[float] | None = None
+    """With another engine (``--rollouts vllm``): the weight of each of ``action_ids``, the ratio of
+    the policy's probability and the engine's, truncated; None: the policy sampled itself.
+    Written by ``learners.engine_correction``."""
     action_text: str | None = None
     """``action_ids`` as text without markup, as handed to the environment. Written by
     ``LanguageModelTeam.act`` (or the ``act`` of whichever team plays)."""

@@ -18,7 +18,7 @@ from paths import ROOT
 
 FLOORS = [
     "types errors seeding",
-    "options registry",
+    "options registry processes",
     "config",
     "cli objectives runs",
     "envs models",
@@ -30,7 +30,7 @@ FLOORS = [
     "evaluation interactive",
     "training",
     "display hub",
-    "launchers leaderboard",
+    "launchers leaderboard warm_start",
     "run evaluate pretrain",
     "play sweep suite",
     "__main__",
@@ -40,7 +40,7 @@ PACKAGES = {
     "colllm_bench": ROOT / "colllm_bench",
     **{f"colllm_bench.{name}": ROOT / name for name in ("envs", "baselines", "leaderboard")},
 }
-TORCH = {"models", "objectives", "learners", "training", "baselines"}
+TORCH = {"models", "objectives", "learners", "training", "baselines", "warm_start"}
 """Rooms that may import torch at the top of their files."""
 HEAVY = {"torch", "transformers", "peft", "tokenizers", "safetensors"}
 EVERYBODYS = {"types", "errors", "seeding", "options", "registry", "config"}

@@ -6,11 +6,10 @@ quick.
 
 from colllm_bench.cli.arguments import command_line
 from colllm_bench.cli.commands import run_command
+from colllm_bench.cli.flags import LETTERS, metavar_of, reader_of
 from colllm_bench.cli.options import (
-    LETTERS,
     SHORTHANDS,
     add_config_options,
-    add_option,
     algorithm_kinds,
     algorithm_of,
     build_config,
@@ -18,6 +17,7 @@ from colllm_bench.cli.options import (
     pair,
     parse_seeds,
     read_toml,
+    shown_environment,
 )
 from colllm_bench.cli.origin import add_note
 from colllm_bench.cli.parser import Parser, Terminated, end_on_sigterm, execute, quoted, say
@@ -28,7 +28,6 @@ from colllm_bench.cli.toml_files import load_toml, of_command, of_kind, to_toml
 __all__ = [
     "add_note",
     "add_config_options",
-    "add_option",
     "algorithm_kinds",
     "algorithm_of",
     "build_config",
@@ -39,6 +38,7 @@ __all__ = [
     "execute",
     "LETTERS",
     "load_toml",
+    "metavar_of",
     "of_command",
     "of_kind",
     "pair",
@@ -48,9 +48,11 @@ __all__ = [
     "preset_names",
     "quoted",
     "read_toml",
+    "reader_of",
     "run_command",
     "say",
     "SHORTHANDS",
+    "shown_environment",
     "Terminated",
     "to_toml",
 ]

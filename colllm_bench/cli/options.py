@@ -6,25 +6,24 @@ import argparse
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
+from colllm_bench.cli.environment_help import environment_help
+from colllm_bench.cli.flags import LETTERS, NUMBER_OR_NAME, add_option, help_of
 from colllm_bench.cli.presets import preset_files, preset_names
 from colllm_bench.cli.toml_files import load_toml, of_command, of_kind
 from colllm_bench.config import RENAMED, RunConfig
 from colllm_bench.errors import ConfigError, unknown_name
-from colllm_bench.options import Option, kinds_of, option_of, options_of
+from colllm_bench.options import kinds_of, option_of, options_of
 
-SHORTHANDS: dict[str, type] = {
-    "level": int, "turns": int, "reward": str, "messages": bool, "task": str, "data": str,
+SHORTHANDS: dict[str, Any] = {
+    "level": NUMBER_OR_NAME, "turns": int, "reward": str, "messages": bool, "task": str,
+    "data": str,
 }
 """Options of the built-in environments with a flag of their own."""
-
-
-LETTERS = {int: "N", float: "X", str: "NAME"}
-"""What stands for a value in a help text."""
 
 
 def add_config_options(
@@ -33,15 +32,18 @@ def add_config_options(
     *,
     role: str | None = None,
     algo: str | None = None,
+    env: str | None = None,
 ) -> None:
     """A flag for every field of :class:`RunConfig`, and ``--config``.
 
     Args:
-        add: (group, flag, kind, help text), for flags that take something else than one value
-            of their kind.
+        add: (group, flag, kind, help text, choices), for flags that take something else than
+            one value of their kind.
         role: only the fields with this role (:class:`colllm_bench.options.Option`); None: all.
         algo: the algorithm (or several, with commas) whose options get flags that the help
             shows; None: no flags for options of algorithms.
+        env: the environment (or several, with commas) whose options the help lists; None: no
+            list. See :func:`shown_environment`.
     """
     add = add or add_option
     kinds = kinds_of(RunConfig)
@@ -54,16 +56,20 @@ def add_config_options(
             groups[about.group] = parser.add_argument_group(about.group)
         group = groups[about.group]
         if kinds[field.name] is not dict:
-            add(group, _flag(field.name), kinds[field.name], help_of(about, field.default))
+            text = help_of(about, field.default)
+            add(group, _flag(field.name), kinds[field.name], text, about.choices)
             continue
         group.add_argument(
             _flag(field.name).removesuffix("s"), metavar="KEY=VALUE", action="append",
-            dest=field.name,
-            help="a " + about.help.replace("options", "option").replace("pairs", "pair"),
+            dest=field.name, help=about.help,
         )
         if field.name == "env_options":
             for name, short in SHORTHANDS.items():
-                add(group, f"--{name}", short, f"the same as --env-option {name}=...")
+                add(group, f"--{name}", short, f"the same as --env-option {name}=...", ())
+    for name in env.split(",") if env else ():
+        if options := environment_help(name):
+            heading = f"options of environment {name}, as --env-option NAME=VALUE"
+            parser.add_argument_group(heading, options)
     if algo is not None:
         _add_algorithm_options(parser, add, algo.split(","))
     parser.add_argument(
@@ -98,7 +104,7 @@ def _add_algorithm_options(
             kind = kinds[option]
             if option not in seen and (kind is bool or kind in LETTERS):  # others: --algo-option
                 try:
-                    add(group, _flag(option), kind, shown)
+                    add(group, _flag(option), kind, shown, about.choices)
                 except argparse.ArgumentError as error:
                     raise ConfigError(
                         f"option {option!r} of algorithm {name!r} has the name of another flag",
@@ -107,27 +113,29 @@ def _add_algorithm_options(
             seen.add(option)
 
 
-def help_of(about: Option, default: Any) -> str:
-    """A setting's line in a help text."""
-    notes = [] if default is None or default is MISSING else [f"default: {default}"]
-    if about.choices and not all(choice in about.help for choice in about.choices):
-        notes.append(f"allowed: {about.allowed}")
-    text = about.help.replace("%", "%%")
-    return f"{text} ({'; '.join(notes)})" if notes else text
-
-
 def algorithm_of(argv: Sequence[str]) -> str:
     """The algorithm that a command line names, before it is parsed."""
-    name = _value_of(argv, "--algo")
+    return _named(argv, "algo")
+
+
+def shown_environment(argv: Sequence[str]) -> str | None:
+    """The environment whose options a command line asks to see: the one it names, with
+    ``--help``; None without: they take reading."""
+    return _named(argv, "env") if {"-h", "--help"} & set(argv) else None
+
+
+def _named(argv: Sequence[str], setting: str) -> str:
+    """A setting of the task by a command line: by its flag, its file, the run that goes on."""
+    name = _value_of(argv, f"--{setting}")
     if name is None and (path := _value_of(argv, "--config")):
         with contextlib.suppress(ConfigError):
-            name = load_toml(path).get("algo")
+            name = load_toml(path).get(setting)
             name = ",".join(map(str, name)) if isinstance(name, list) else name
     if name is None and (path := _value_of(argv, "--resume")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             recorded = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
-            name = recorded["config"]["algo"]
-    return str(name or RunConfig.algo)
+            name = recorded["config"][setting]
+    return str(name or getattr(RunConfig, setting))
 
 
 def _value_of(argv: Sequence[str], flag: str) -> str | None:
@@ -137,20 +145,6 @@ def _value_of(argv: Sequence[str], flag: str) -> str | None:
         if word.startswith(flag + "="):
             return word.partition("=")[2]
     return None
-
-
-def add_option(group: Any, flag: str, kind: type, help_text: str) -> None:
-    """A flag for one setting of this kind."""
-    if kind is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_text)
-    else:
-        group.add_argument(flag, type=kind, metavar=metavar_of(flag, kind), help=help_text)
-
-
-def metavar_of(flag: str, kind: type) -> str:
-    """What stands for a setting's value in a help text: its choices, or a letter of its kind."""
-    about = options_of(RunConfig).get(flag[2:].replace("-", "_"))
-    return "|".join(about.choices) if about and about.choices else LETTERS[kind]
 
 
 def build_config(
@@ -237,7 +231,7 @@ def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
     """``KEY=VALUE``, the value as JSON where it is some, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        example = "level=2" if flag == "--env-option" else "key=2"
+        example = {"--env-option": "level=2", "--set": "replay=3"}.get(flag, "key=2")
         raise ConfigError(
             f"{flag} {text!r} is no pair", allowed="KEY=VALUE", fix=f"{flag} {example}"
         )
@@ -252,7 +246,7 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def config_kinds(algo: str | None = None) -> dict[str, type]:
+def config_kinds(algo: str | None = None) -> dict[str, Any]:
     """What may be set, and of which kind: fields, environments' shorthands, and the options of
     the built-in algorithms and of ``algo``."""
     return kinds_of(RunConfig) | SHORTHANDS | algorithm_kinds(*registry.ALGORITHMS, algo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,16 @@ def load_toml(path: str) -> dict[str, Any]:
         raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
 
 
-def of_kind(path: str, key: str, value: Any, kind: type) -> Any:
+def of_kind(path: str, key: str, value: Any, kind: Any) -> Any:
     """A value of a file, if it is of its setting's kind. Raises ConfigError if not."""
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
+    if type(value) not in (typing.get_args(kind) or (kind,)):
         raise ConfigError(
             f"{key} = {value!r} in {path} is of the wrong kind",
             allowed={int: "a whole number", float: "a number", str: "a text in quotes",
-                     bool: "true or false", dict: "a table"}[kind],
+                     bool: "true or false", dict: "a table",
+                     int | str: "a whole number, or a text in quotes"}[kind],
         )
     if kind is dict:
         _require_json(path, key, value)

@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
-from colllm_bench import registry
+from colllm_bench import processes, registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.intervals import mean_interval, wilson
-from colllm_bench.rollout import rollout
+from colllm_bench.rollout import rollout, settle_success
 from colllm_bench.runs.replays import KEPT
-from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.seeding import derive
 from colllm_bench.setup.environments import make_env
 from colllm_bench.teams.base import Team
-from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.types import Episode, written
 
@@ -38,6 +38,7 @@ def play_held_out(
     scripted: bool = False,
     frames: int = 0,
     split: str | None = None,
+    together: bool = False,
 ) -> list[Episode]:
     """``config.eval_episodes`` episodes on the held-out tasks, ``config.batch`` at a time.
 
@@ -48,6 +49,7 @@ def play_held_out(
         frames: record frames of the first so many episodes
             (:func:`colllm_bench.rollout.rollout`).
         split: of the tasks (``train``, to compare the two); None: ``config.eval_split``.
+        together: the run's processes play a share each; all of them must call this.
 
     Returns:
         [``config.eval_episodes``] episodes, in the order of the tasks.
@@ -60,10 +62,15 @@ def play_held_out(
     episodes: list[Episode] = []
     for first in range(0, count, size):
         tasks = range(first, min(first + size, count))
-        seeds = [derive(0, purpose, task) for task in tasks]
-        episodes += rollout(
-            envs[: len(seeds)], seeds, list(tasks), team, frames=max(0, frames - first)
-        )
+        mine = processes.own(tasks) if together else tasks
+        seeds = [derive(0, purpose, task) for task in mine]
+        played = rollout(
+            envs[: len(seeds)], seeds, list(mine), team, frames=max(0, frames - mine.start)
+        ) if mine else []
+        if together:
+            played = processes.gather(played)
+            settle_success(played)
+        episodes += played
     return episodes
 
 
@@ -75,7 +82,8 @@ def evaluate_team(
     frames: int = 0,
     split: str | None = None,
 ) -> list[Episode]:
-    """A language-model team on the held-out tasks, as a run's own evaluation plays it.
+    """A language-model team on the held-out tasks, as a run's own evaluation plays it; every
+    process of a run a share.
 
     Args:
         policy: a :class:`colllm_bench.models.team_policy.TeamPolicy`.
@@ -85,11 +93,11 @@ def evaluate_team(
     """
     team = LanguageModelTeam(
         policy,
-        generator=torch_generator(config.seed, "evaluation", device=policy.device),
+        **streams_of(config, policy.device, "evaluation"),
         temperature=config.temperature if temperature is None else temperature,
         max_action_tokens=written(config.max_action_tokens),
     )
-    return play_held_out(config, team, frames=frames, split=split)
+    return play_held_out(config, team, frames=frames, split=split, together=True)
 
 
 def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:

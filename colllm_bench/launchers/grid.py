@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +55,17 @@ def configs(grids: list[Grid]) -> Iterator[RunConfig]:
     yield from sorted(distinct, key=lambda config: seeds.index(config.seed))
 
 
-def add_grid_options(parser: argparse.ArgumentParser, algo: str) -> None:
+def add_grid_options(
+    parser: argparse.ArgumentParser, algo: str, env: str | None = None
+) -> None:
     """A flag for every setting of a run and of the algorithms ``algo`` (with commas), with
-    values between commas."""
-    cli.add_config_options(parser, _add_many, algo=algo)
+    values between commas; ``env`` as in :func:`colllm_bench.cli.add_config_options`."""
+    cli.add_config_options(parser, _add_many, algo=algo, env=env)
 
 
-def _add_many(group: Any, flag: str, kind: type, help_text: str) -> None:
+def _add_many(
+    group: Any, flag: str, kind: Any, help_text: str, choices: Sequence[str] = ()
+) -> None:
     if kind is bool:
         read = _values_of(kind)
         group.add_argument(
@@ -69,13 +73,14 @@ def _add_many(group: Any, flag: str, kind: type, help_text: str) -> None:
         )
         off = f"--no-{flag[2:]}"
         name = flag[2:].replace("-", "_")
-        group.add_argument(off, action="store_const", const=[False], dest=name, help="its opposite")
+        opposite = help_text if help_text == argparse.SUPPRESS else "its opposite"
+        group.add_argument(off, action="store_const", const=[False], dest=name, help=opposite)
         return
-    letter = cli.LETTERS[kind]
-    group.add_argument(flag, type=_values_of(kind), metavar=f"{letter},...", help=help_text)
+    metavar = f"{cli.metavar_of(kind, choices)},..."
+    group.add_argument(flag, type=_values_of(kind), metavar=metavar, help=help_text)
 
 
-def _values_of(kind: type) -> Any:
+def _values_of(kind: Any) -> Any:
     """A parser of ``"a,b"`` that argparse can name in its complaints."""
 
     def values(text: str) -> list[Any]:
@@ -88,11 +93,12 @@ def _values_of(kind: type) -> Any:
         try:
             if not text:
                 raise ValueError
-            return BOOLEANS[text] if kind is bool else kind(text)
+            return BOOLEANS[text] if kind is bool else cli.reader_of(kind)(text)
         except (ValueError, KeyError):
-            allowed = {int: "whole numbers", float: "numbers", str: "names", bool: "true, false"}
+            allowed = {int: "whole numbers", float: "numbers", bool: "true, false"}
             raise argparse.ArgumentTypeError(
-                f"{text!r} is none of its values; allowed: {allowed[kind]}, with commas between"
+                f"{text!r} is none of its values; allowed: {allowed.get(kind, 'names')}, with "
+                "commas between"
             ) from None
 
     return values

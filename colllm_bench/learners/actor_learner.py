@@ -13,18 +13,15 @@ from typing import Any
 
 import torch
 
+from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
-from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.learners.micro_batching import MicroBatchSizer, micro_batches
 from colllm_bench.models.shared_prefix import PrefixStates, spread_gradients
 from colllm_bench.objectives.batches import (
     ActionBatch,
     TokenBatch,
-    action_tokens,
-    collate,
-    padded_tokens,
-    shared_prefixes,
 )
 from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode, written
@@ -67,6 +64,18 @@ def turn_advantages(episodes: Sequence[Episode]) -> list[float]:
     return [turn.advantage for e in episodes for x in e.trajectories for turn in x.turns]
 
 
+def _tell_turns(episodes: Sequence[Episode], field: str) -> None:
+    """A field of turns that each process wrote into its own episodes, into everybody's."""
+    def turns(episode: Episode) -> list[Any]:
+        return [turn for x in episode.trajectories for turn in x.turns]
+
+    def write(episode: Episode, values: list[Any]) -> None:
+        for turn, value in zip(turns(episode), values, strict=True):
+            setattr(turn, field, value)
+
+    processes.fill_in(episodes, lambda e: [getattr(turn, field) for turn in turns(e)], write)
+
+
 def _checked(algorithm: Any, result: Any) -> tuple[torch.Tensor, dict[str, Any]]:
     """What an algorithm's ``loss`` returned, if a step can be made of it."""
     loss, metrics = result if isinstance(result, tuple) and len(result) == 2 else (None, None)
@@ -79,6 +88,21 @@ def _checked(algorithm: Any, result: Any) -> tuple[torch.Tensor, dict[str, Any]]
             "a scalar tensor computed from batch.logprobs and a dict"
         )
     return loss, metrics
+
+
+def learning_rate(config: RunConfig, iteration: int) -> float:
+    """Of the actors in an iteration, the first being 0; of a run that goes beyond
+    ``config.episodes``, the last one's."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    return config.lr * max(1, config.iterations - iteration) / config.iterations
+
+
+def write_tokens(tokens: TokenBatch, field: str, values: torch.Tensor) -> None:
+    """Write ``values`` [K] into the turns of a batch, to each turn a list of its tokens'."""
+    flat = iter(values.tolist())
+    for turn in tokens.turns:
+        setattr(turn, field, [next(flat) for _ in turn.action_ids])
 
 
 class ActorLearner:
@@ -103,17 +127,19 @@ class ActorLearner:
     def update(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """``config.epochs`` passes over ``episodes``; mean metrics over the optimizer steps."""
         c, rows = self.config, []
+        self.optimizer.param_groups[0]["lr"] = learning_rate(c, iteration)
         generator = torch_generator(c.seed, "minibatches", iteration)
         advantages = turn_advantages(episodes)
         shift, divisor = self.normalizer(advantages)
         gap = {}
-        if self.team.model.dtype != torch.float32:
+        if c.rollouts == "torch" and self.team.model.dtype != torch.float32:
             # Of replayed episodes the policy that sampled them is gone: theirs stay.
             gap["sampling_gap"] = self._rescore([e for e in episodes if not e.replayed])
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
-                cached = [self._collate(part) for part in self._split(episodes, generator)]
+                parts = self._split(episodes, generator)
+                cached = [self._collate(processes.own(part)) for part in parts]
             for micro in cached:
                 rows.append(self._step(micro, shift, divisor))
             if c.target_kl is not None and rows[-1].get("kl", 0.0) > c.target_kl:
@@ -133,34 +159,35 @@ class ActorLearner:
         take part in the gradient, as if the policy had moved.
         """
         total, count = 0.0, 0
-        for tokens, logprobs in self._scored(episodes):
+        for tokens, logprobs in self.scored(episodes):
             total += float((logprobs - tokens.logprobs).abs().sum())
-            flat = iter(logprobs.tolist())  # [K]: turn by turn
-            for turn in tokens.turns:
-                turn.logprobs = [next(flat) for _ in turn.action_ids]
-                count += len(turn.action_ids)
-        return total / max(1, count)
+            count += len(logprobs)
+            write_tokens(tokens, "logprobs", logprobs)
+        _tell_turns(episodes, "logprobs")
+        sums = processes.total_numbers({"total": total, "count": count})
+        return sums["total"] / max(1, sums["count"])
 
-    def _scored(self, episodes: list[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:
-        """Batches and the log-probabilities [K] that the present policies give their actions;
-        without gradients."""
-        micro = self._collate(episodes) if episodes else []
-        with torch.no_grad():
-            states = self._prefix_states(micro)
+    @torch.no_grad()
+    def scored(self, episodes: Sequence[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:
+        """This process's share of ``episodes``, and the log-probabilities [K] of its action
+        tokens under the present policies."""
+        micro = self._collate(processes.own(episodes))
+        states = self._prefix_states(micro)
         for tokens in micro:
-            with torch.no_grad():
-                yield tokens, self.team.evaluate_actions(
-                    tokens, temperature=self.config.temperature, states=states
-                ).logprobs
+            scores = self.team.evaluate_actions(
+                tokens, temperature=self.config.temperature, states=states
+            )
+            yield tokens, scores.logprobs
 
     def write_log_ratios(self, episodes: Sequence[Episode]) -> None:
         """Write into every turn how much likelier its action is to the present policy than to
         the one that sampled it."""
-        for tokens, logprobs in self._scored(list(episodes)):
+        for tokens, logprobs in self.scored(episodes):
             change = (logprobs - tokens.logprobs).double()  # [K]
             sums = change.new_zeros(len(tokens.turns)).index_add(0, tokens.turn, change)
             for turn, log_ratio in zip(tokens.turns, sums.tolist(), strict=True):
                 turn.log_ratio = log_ratio
+        _tell_turns(episodes, "log_ratio")
 
     def gradients(self, parts: Sequence[Sequence[Episode]]) -> Iterator[list[torch.Tensor]]:
         """The gradient of each part of a batch at the present parameters, [tensors] of each.
@@ -170,12 +197,13 @@ class ActorLearner:
         """
         flat = [episode for part in parts for episode in part]
         shift, divisor = self.normalizer.preview(turn_advantages(flat))
-        batches = [self._collate(list(part)) for part in parts]
+        batches = [self._collate(processes.own(part)) for part in parts]
         totals = self._tokens_of_slots([b for micro in batches for b in micro]) / len(batches)
         tensors = [tensor for own in self.groups.values() for tensor in own]
         for micro in batches:
             self.optimizer.zero_grad(set_to_none=True)
             self._backward(micro, totals, shift, divisor)
+            processes.total_gradients(tensors)
             yield [torch.zeros_like(t) if t.grad is None else t.grad for t in tensors]
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -188,28 +216,8 @@ class ActorLearner:
         for k in range(parts):
             yield [episodes[i] for i in order[k::parts]]
 
-    def _collate(self, episodes: list[Episode]) -> list[TokenBatch]:
-        pad, device = self.team.prompts.pad_id, self.team.device
-        shared = shared_prefixes(episodes) if self.team.shares_prefixes else None
-        if shared is None:
-            size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
-            return [
-                collate(episodes[i : i + size], pad, device)
-                for i in range(0, len(episodes), size)
-            ]
-        count, agents = len(episodes), len(episodes[0].trajectories)
-        rests = shared.rests  # row a * count + e is agent a's of episode e
-        longest = [max(rests[e::count]) for e in range(count)]
-        size = self.micro_batch.episodes(agents * max(longest), action_tokens(episodes))
-        order = sorted(range(count), key=lambda e: -longest[e])  # like lengths: little padding
-        parts = [order[i : i + size] for i in range(0, count, size)]
-        return [
-            collate(
-                [episodes[e] for e in part], pad, device,
-                shared.of([a * count + e for a in range(agents) for e in part]),
-            )
-            for part in parts
-        ]
+    def _collate(self, episodes: Sequence[Episode]) -> list[TokenBatch]:
+        return micro_batches(episodes, self.micro_batch, self.team)
 
     def _prefix_states(self, micro: list[TokenBatch], **options: Any) -> PrefixStates | None:
         """What the batches' rows begin with, read once for all of them; None: nothing is shared."""
@@ -219,20 +227,24 @@ class ActorLearner:
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
         metrics = self._backward(micro, self._tokens_of_slots(micro), shift, divisor)
+        processes.total_gradients(t for own in self.groups.values() for t in own)
         metrics["actor_grad_norm"] = clip_gradients(self.groups, self.config.max_grad_norm)
         self.optimizer.step()
         return metrics
 
     def _tokens_of_slots(self, micro: list[TokenBatch]) -> torch.Tensor:
-        """[slots] action tokens of each policy."""
+        """[slots] action tokens of each policy, all processes' together."""
         slots = int(self.slot.max()) + 1
-        owner = [self.slot[tokens.agent_of_token] for tokens in micro]
-        return torch.stack([torch.bincount(o, minlength=slots) for o in owner]).sum(0)
+        counts = torch.zeros(slots, dtype=torch.long, device=self.slot.device)
+        for tokens in micro:
+            counts += torch.bincount(self.slot[tokens.agent_of_token], minlength=slots)
+        return processes.total(counts)
 
     def _backward(
         self, micro: list[TokenBatch], totals: torch.Tensor, shift: float, divisor: float
     ) -> dict[str, float]:
-        """Add the loss's gradient to the parameters'; the metrics of all micro-batches.
+        """Add the loss's gradient to the parameters'; the metrics of all micro-batches, and of
+        all processes.
 
         Args:
             totals: [slots] tokens over which each policy's weights sum to 1.
@@ -258,10 +270,12 @@ class ActorLearner:
                     reference = self.team.evaluate_actions(
                         tokens, temperature=c.temperature, reference=True, states=base
                     ).logprobs
+            factors = tokens.sampling_factors
+            advantages = (tokens.advantages - shift) / divisor
             batch = ActionBatch(
                 tokens=tokens,
                 old_logprobs=tokens.logprobs,
-                advantages=(tokens.advantages - shift) / divisor,
+                advantages=advantages if factors is None else factors * advantages,
                 weight=per_owner_weights(who, totals),
                 logprobs=scores.logprobs,
                 entropy=scores.entropy,
@@ -275,7 +289,7 @@ class ActorLearner:
                 sums[key] += float(value) * (1.0 if key.endswith("loss") else share)
         if states is not None:
             spread_gradients(states, written(self._prefix_states(micro)))
-        return dict(sums)
+        return processes.total_numbers(sums)
 
     def state_dict(self) -> dict[str, Any]:
         return {"optimizer": self.optimizer.state_dict(), "scale": self.normalizer.running}

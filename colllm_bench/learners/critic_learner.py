@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
+from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
@@ -19,7 +20,7 @@ from colllm_bench.models.loading import context_length
 from colllm_bench.models.value_head import ValueTable
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import padded_tokens
-from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading
+from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
 from colllm_bench.types import Episode, written
 
 Features = tuple[torch.Tensor, torch.Tensor]
@@ -82,13 +83,11 @@ class CriticLearner:
     ):
         self.critic, self.critic_input, self.team = critic, critic_input, team
         self.config, self.options = config, options
-        self.micro_batch = MicroBatchSizer.for_model(
-            critic.models[0], config, team.device, learns=critic.trained
-        )
-        self.context = context_length(critic.models[0].config)
+        model, device = critic.models[0], team.device
+        self.micro_batch = MicroBatchSizer.for_model(model, config, device, critic.trained)
+        self.context = context_length(model.config)
         self.averaged = copy.deepcopy(critic.heads)
-        self.steps = 0
-        self.silence = SilenceWatch()
+        self.steps, self.silence = 0, SilenceWatch()
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=options.critic_lr)
@@ -107,17 +106,23 @@ class CriticLearner:
     def _read(self, episodes: Sequence[Episode]) -> None:
         """Read episodes that were not read yet; a frozen backbone's hidden states are kept."""
         new = [e for e in episodes if id(e) not in self._cache]
-        size = self.micro_batch.episodes(padded_tokens(new)) if new else 1
-        for i in range(0, len(new), size):
-            part = new[i : i + size]
-            readings = [self._within_context(self.critic_input.read(e)) for e in part]
-            features: list[Features | None] = [None] * len(part)
-            if not self.critic.trained:
-                counts = [len(reading.cells) for reading in readings]
-                observed, acted = self.critic.features(readings)
-                features = list(zip(observed.split(counts), acted.split(counts), strict=True))
-            for episode, reading, own in zip(part, readings, features, strict=True):
-                self._cache[id(episode)] = (episode, reading, own)
+        readings = [self._within_context(self.critic_input.read(e)) for e in new]
+        kept: Sequence[Features | None] = [None] * len(new)
+        if new and not self.critic.trained:
+            kept = self._features(readings, self.micro_batch.episodes(padded_tokens(new)))
+        for episode, reading, own in zip(new, readings, kept, strict=True):
+            self._cache[id(episode)] = (episode, reading, own)
+
+    def _features(self, readings: Sequence[CriticReading], size: int) -> list[Features]:
+        """The hidden states of each reading's cells, ``size`` readings at a time; every process
+        computes those of its share."""
+        mine, found = processes.own(readings), []
+        for i in range(0, len(mine), size):
+            part = mine[i : i + size]
+            counts = [len(reading.cells) for reading in part]
+            observed, acted = self.critic.features(part)
+            found += zip(observed.split(counts), acted.split(counts), strict=True)
+        return processes.gather(found)
 
     def _within_context(self, reading: CriticReading) -> CriticReading:
         fitting = critic_inputs.within_context(reading, self.context)
@@ -131,20 +136,11 @@ class CriticLearner:
             )
         return fitting
 
-    def _parts(self, episodes: Sequence[Episode]) -> list[tuple[list[CriticReading], Any]]:
-        """(readings, their features) of micro-batches; one for all where hidden states are kept."""
-        self._read(episodes)
-        size = len(episodes)
-        if self.critic.trained:
-            size = self.micro_batch.episodes(padded_tokens(episodes))
-        parts = []
-        for i in range(0, len(episodes), size):
-            _, readings, kept = zip(*(self._cache[id(e)] for e in episodes[i : i + size]))
-            features = None
-            if not self.critic.trained:
-                features = tuple(torch.cat(each) for each in zip(*kept))
-            parts.append((list(readings), features))
-        return parts
+    def _micro_batch(self, episodes: Sequence[Episode]) -> int:
+        """Episodes that are read at once in a step; all where hidden states are kept."""
+        if not (self.critic.trained and episodes):
+            return max(1, len(episodes))
+        return self.micro_batch.episodes(padded_tokens(episodes))
 
     @torch.no_grad()
     def write_values(self, episodes: Sequence[Episode]) -> None:
@@ -154,9 +150,10 @@ class CriticLearner:
             for trajectory in episode.trajectories:
                 for turn in trajectory.turns:
                     turn.values = None
-        parts = self._parts(episodes)
-        readings = [reading for own, _ in parts for reading in own]
-        found = [kept or self.critic.features(own) for own, kept in parts]
+        self._read(episodes)
+        _, readings, found = zip(*(self._cache[id(e)] for e in episodes), strict=True)
+        if self.critic.trained:
+            found = self._features(readings, self._micro_batch(episodes))
         features = tuple(torch.cat(each) for each in zip(*found, strict=True))
         tables = self.critic.tables(readings)
         for k, table in enumerate(tables):
@@ -188,9 +185,15 @@ class CriticLearner:
             Metrics; those of :func:`fit_metrics` are of the fresh episodes and of the values that
             credit was given by, from before any step: the honest, out-of-sample fit.
         """
+        self._read(episodes)
         parts = min(self.options.critic_minibatches, len(episodes))
-        steps = [self._prepare(episodes[k::parts]) for k in range(parts)]
-        self._fit_targets(steps)
+        orders = [episodes[k::parts] for k in range(parts)]
+        # Kept hidden states are everybody's, and heads are small: each process takes the whole
+        # step. Of one of a backbone that learns it takes its share.
+        steps = [self._prepare(processes.own(o) if self.critic.trained else o) for o in orders]
+        readings = [self._cache[id(episode)][1] for own in orders for episode in own]
+        positions = [position for reading in readings for position in reading.positions]
+        self._fit_targets(positions)
         norms, last = [], []
         for _ in range(self.options.critic_epochs):
             last = []
@@ -198,8 +201,7 @@ class CriticLearner:
                 loss, norm = self._step(step)
                 last.append(loss)
                 norms.append(norm)
-        positions = [p for step in steps for part in step for r in part.readings
-                     for p in r.positions if p.turns]
+        positions = [position for position in positions if position.turns]
         # What was learned from before is no test of the fit.
         fresh = [episode for episode in episodes if not episode.replayed]
         own = {id(turn) for e in fresh for x in e.trajectories for turn in x.turns}
@@ -211,35 +213,44 @@ class CriticLearner:
             "critic_grad_norm": sum(norms) / len(norms),
         }
 
-    def _fit_targets(self, steps: list[list[_Part]]) -> None:
-        parts = [part for step in steps for part in step]
-        targets = torch.cat([part.targets for part in parts])
-        owner = torch.cat([part.owner for part in parts])
+    def _fit_targets(self, positions: Sequence[ValuePosition]) -> None:
+        _, targets, owner = self._targets(positions)
         for k in range(len(self.critic.heads)):
             for head in (self.critic.heads[k], self.averaged[k]):
                 head.fit_targets(targets[owner == k])
 
     def _prepare(self, episodes: Sequence[Episode]) -> list[_Part]:
-        """The micro-batches of one optimizer step."""
-        prepared = []
-        for readings, features in self._parts(episodes):
+        """The micro-batches of one optimizer step; one for all where hidden states are kept."""
+        size, prepared = self._micro_batch(episodes), []
+        for i in range(0, len(episodes), size):
+            _, readings, kept = zip(*(self._cache[id(e)] for e in episodes[i : i + size]))
+            features = None
+            if not self.critic.trained:
+                features = tuple(torch.cat(each) for each in zip(*kept))
             positions = [position for reading in readings for position in reading.positions]
-            kept = [i for i, position in enumerate(positions) if position.target is not None]
-            device = self.team.device
-            targets = [written(written(positions[i].target).return_) for i in kept]
-            prepared.append(_Part(
-                readings, features, self.critic.tables(readings),
-                kept=torch.tensor(kept, device=device),
-                targets=torch.tensor(targets, dtype=torch.float32, device=device),
-                owner=torch.tensor([positions[i].critic for i in kept], device=device),
-            ))
+            tables = self.critic.tables(readings)
+            prepared.append(_Part(readings, features, tables, *self._targets(positions)))
         return prepared
+
+    def _targets(self, positions: Sequence[ValuePosition]) -> tuple[torch.Tensor, ...]:
+        """``kept``, ``targets`` and ``owner`` of :class:`_Part`."""
+        kept = [i for i, position in enumerate(positions) if position.target is not None]
+        device = self.team.device
+        targets = [written(written(positions[i].target).return_) for i in kept]
+        return (
+            torch.tensor(kept, device=device),
+            torch.tensor(targets, dtype=torch.float32, device=device),
+            torch.tensor([positions[i].critic for i in kept], device=device),
+        )
 
     def _step(self, parts: list[_Part]) -> tuple[float, float]:
         """One optimizer step; (mean loss of the critics, mean norm of their gradients)."""
         critics = len(self.groups)
-        counts = [torch.bincount(part.owner, minlength=critics) for part in parts]
-        totals = torch.stack(counts).sum(0)
+        totals = torch.zeros(critics, dtype=torch.long, device=self.team.device)
+        for part in parts:
+            totals += torch.bincount(part.owner, minlength=critics)
+        if self.critic.trained:
+            totals = processes.total(totals)
         scale = torch.cat([head.target_std for head in self.critic.heads])  # [critics]
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
@@ -252,6 +263,9 @@ class CriticLearner:
             loss.backward()
             with torch.no_grad():
                 total += float(losses.value_loss(values, part.targets, weight)) / critics
+        if self.critic.trained:
+            processes.total_gradients(t for own in self.groups.values() for t in own)
+            (total,) = processes.total_numbers({"loss": total}).values()
         norm = clip_gradients(self.groups, self.config.max_grad_norm)
         self.optimizer.step()
         self._average()

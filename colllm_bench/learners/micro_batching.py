@@ -8,12 +8,22 @@ and a model that cannot fit at all is refused before the first step.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from colllm_bench import processes
 from colllm_bench.errors import ConfigError
+from colllm_bench.objectives.batches import (
+    TokenBatch,
+    action_tokens,
+    collate,
+    padded_tokens,
+    shared_prefixes,
+)
+from colllm_bench.types import Episode
 
 CPU_TOKENS = 4_096
 """On a CPU a larger micro-batch only falls out of the caches: with 1.1M parameters one episode at
@@ -71,7 +81,7 @@ class MicroBatchSizer:
 
     @classmethod
     def for_model(
-        cls, model: Any, config: Any, device: torch.device, *, learns: bool = True
+        cls, model: Any, config: Any, device: torch.device, learns: bool = True
     ) -> MicroBatchSizer:
         """The choice for ``model`` on ``device``: half of what the device has, weights aside.
         Where ``model`` does not learn, no activations are kept for gradients.
@@ -122,8 +132,37 @@ class MicroBatchSizer:
         return max(1, size)
 
 
+def micro_batches(
+    episodes: Sequence[Episode], sizes: MicroBatchSizer, team: Any
+) -> list[TokenBatch]:
+    """The transcripts of ``episodes`` in pieces that fit.
+
+    Where ``team`` (a :class:`colllm_bench.models.team_policy.TeamPolicy`) shares what rows begin
+    with alike, all pieces have the same ``prefixes``, and episodes of like lengths stand
+    together, which leaves little padding.
+    """
+    if not episodes:
+        return []
+    count, agents = len(episodes), len(episodes[0].trajectories)
+    shared = shared_prefixes(episodes) if team.shares_prefixes else None
+    tokens, order = padded_tokens(episodes), list(range(count))
+    if shared is not None:
+        rests = shared.rests  # row a * count + e is agent a's in episode e
+        longest = [max(rests[e::count]) for e in range(count)]
+        tokens = agents * max(longest)
+        order.sort(key=lambda e: -longest[e])
+    size = sizes.episodes(tokens, action_tokens(episodes))
+    pieces, pad = [], team.prompts.pad_id
+    for part in (order[i : i + size] for i in range(0, count, size)):
+        rows = [a * count + e for a in range(agents) for e in part]
+        own = None if shared is None else shared.of(rows)
+        pieces.append(collate([episodes[e] for e in part], pad, team.device, own))
+    return pieces
+
+
 def total_memory(device: torch.device) -> int:
-    """Bytes of memory that ``device`` has in all."""
+    """Bytes of memory that ``device`` has in all; of the machine's, this process's part."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return whole // processes.on_this_machine()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from colllm_bench.errors import ConfigError
 from colllm_bench.registry import MODELS, env_spec
+from colllm_bench.registry.packaged import PACKAGED
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf")
 CONTENT = (
@@ -19,6 +20,11 @@ CONTENT = (
     "chat_template.jinja", "adapter_config.json",
 )
 """Files that determine a model's output."""
+ALLOWED = (
+    "a folder of save_pretrained or of a PEFT adapter, a .gguf file, a hub id, "
+    + ", ".join(sorted((*MODELS, *PACKAGED)))
+)
+"""What ``--model`` takes, in words."""
 _LFS = b"version https://git-lfs"
 
 
@@ -26,13 +32,13 @@ def find_source(name: str, env: str | None, *, central: bool = False) -> str:
     """Where ``from_pretrained`` finds a model: a folder, a GGUF file, or a hub id as it is.
 
     Args:
-        name: a built-in name, a folder of ``save_pretrained``, a PEFT adapter's folder, a GGUF
-            file, or a hub id.
+        name: a built-in name, that of a fetched model, a folder of ``save_pretrained``, a PEFT
+            adapter's folder, a GGUF file or a folder with one, or a hub id.
         env: decides which built-in model a built-in name means.
         central: for the controller of centralized execution; likewise.
 
     Raises:
-        ConfigError: a path with no model in it.
+        ConfigError: a path with no model in it, a model that was not fetched yet.
     """
     if name in MODELS:
         folder = MODELS[name].folder(env and env_spec(env).name, central=central)
@@ -42,16 +48,24 @@ def find_source(name: str, env: str | None, *, central: bool = False) -> str:
                 fix="python -m colllm_bench.pretrain makes it",
             )
         return str(folder)
+    if name in PACKAGED:
+        return str(PACKAGED[name].require())
     path = Path(name)
     if not (path.exists() or name.startswith((".", "/", "~"))):
         return name
     path = path.expanduser()
+    files = sorted(path.glob("*.gguf")) if path.is_dir() else []
     is_model = (path / "config.json").is_file() or (path / "adapter_config.json").is_file()
+    if not is_model and len(files) == 1:
+        return str(files[0])
+    if not is_model and files:
+        raise ConfigError(
+            f"{name!r} has {len(files)} GGUF files", allowed=", ".join(map(str, files[:4])),
+            fix="name the file",
+        )
     if not is_model and not (path.is_file() and path.suffix == ".gguf"):
         raise ConfigError(
-            f"{name!r} is not a model folder: no config.json in it",
-            allowed="a folder of save_pretrained or of a PEFT adapter, a .gguf file, a hub id, "
-            + ", ".join(sorted(MODELS)),
+            f"{name!r} is not a model folder: no config.json in it", allowed=ALLOWED,
         )
     return str(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from colllm_bench.errors import ConfigError
 from colllm_bench.models import base_files
 from colllm_bench.models.base_files import find_source, require_whole
+from colllm_bench.models.get import require_gguf
 from colllm_bench.models.probes import require_causal
 from colllm_bench.registry import MODELS
 
@@ -98,15 +98,15 @@ def load_base(
     """Load a causal language model.
 
     Args:
-        name: a built-in name, a folder of ``save_pretrained``, the folder of a PEFT adapter (it is
-            merged into its base), a GGUF file, or a hub id.
+        name: a built-in name, that of a fetched model, a folder of ``save_pretrained``, the folder
+            of a PEFT adapter (it is merged into its base), a GGUF file, or a hub id.
         env: what it will play: a built-in name stands for one model an environment.
         central: whether it will play for the whole team, for which there may be another.
         trust_remote_code: run code that the model's repository brings.
 
     Raises:
-        ConfigError: no such model, damaged or other weights, a model that is not causal, no chat
-            template, no such device.
+        ConfigError: no such model, one that was not fetched yet, damaged or other weights, a model
+            that is not causal, no chat template, no such device.
     """
     place = resolve_device(str(device))
     kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, place)
@@ -132,11 +132,7 @@ def _tokenizer_and_model(
 
     path, options = Path(source), {"trust_remote_code": trust_remote_code}
     if path.is_file():
-        if importlib.util.find_spec("gguf") is None:
-            raise ConfigError(
-                f"model {name!r} is a GGUF file, and the package gguf is not installed",
-                fix="pip install -e '.[gguf]' in the checkout",
-            )
+        require_gguf(f"model {name!r}")
         source, options["gguf_file"] = str(path.parent), path.name
     elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
         return _with_adapter(name, path, dtype, trust_remote_code)
@@ -218,8 +214,7 @@ def _pretrained(factory: Any, name: str, source: str, **options: Any) -> Any:
             fix = "a folder whose weights belong to its config.json"
         raise ConfigError(
             f"model {name!r} cannot be loaded: {reason}",
-            allowed="a folder of save_pretrained or of a PEFT adapter, a .gguf file, a hub id, "
-            + ", ".join(sorted(MODELS)),
+            allowed=base_files.ALLOWED,
             fix=fix,
         ) from error
 

@@ -97,6 +97,12 @@ class PromptBuilder:
         """
         return list(self.next_ids(observation, ended))
 
+    def action(self, text: str) -> list[int]:
+        """Ids of an action as a model would write it: header, text and end token. For text that
+        was not sampled (demonstrations)."""
+        left = (self.template.closing, *_LEFT_CONTEXTS)
+        return [*self._encode_after(left, self.template.header + text), self.end_id]
+
     def text(self, action_ids: Sequence[int]) -> str:
         """An action's ids as text, without end-of-turn and other markup; of a model that writes
         in channels, the final one. Thoughts are still in it."""

@@ -53,6 +53,15 @@ class TokenBatch:
         return torch.tensor(flat, dtype=torch.float32, device=self.turn.device)
 
     @property
+    def sampling_factors(self) -> torch.Tensor | None:
+        """[K] the weight of each token that another engine sampled; None where the policy
+        sampled all of them itself."""
+        if all(turn.sampling_factors is None for turn in self.turns):
+            return None
+        flat = [x for turn in self.turns for x in turn.sampling_factors]
+        return torch.tensor(flat, dtype=torch.float32, device=self.turn.device)
+
+    @property
     def advantages(self) -> torch.Tensor:
         """[K] the turn's advantage on each of its action tokens."""
         return self.per_token([turn.advantage for turn in self.turns])

@@ -33,6 +33,8 @@ class EnvSpec:
         score_range: ``"module:function"`` of the returns of scores 0 and 1 where they are known:
             called with the environment's options, it gives the pair, or None where there is no
             score. Without it they are measured: the random and the scripted team's.
+        novice: ``"module:Class"`` of the scripted agent that makes demonstrations for pretrained
+            models (:mod:`colllm_bench.warm_start`), right less often than not; or None.
         demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
             built-in model for this environment, or None.
         pretrain: settings that its built-in model is made with, where they differ from the
@@ -53,6 +55,7 @@ class EnvSpec:
     scripted: str | None = None
     random: str | None = None
     blind: str | None = None
+    novice: str | None = None
     score_range: str | None = None
     demonstrations: str | None = None
     pretrain: dict[str, Any] = field(default_factory=dict)
@@ -120,7 +123,8 @@ def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
     scripted = f"colllm_bench.envs.{name}.scripted"
     return EnvSpec(
         name, f"colllm_bench.envs.{name}.env:{cls}", summary, scripted=f"{scripted}:Expert",
-        random=f"{scripted}:Random", demonstrations=f"{scripted}:demonstrations", **fields,
+        random=f"{scripted}:Random", novice=f"{scripted}:Novice",
+        demonstrations=f"{scripted}:demonstrations", **fields,
     )
 
 

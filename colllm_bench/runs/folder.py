@@ -11,15 +11,15 @@
 ``checkpoints/``        the last two: adapters, critics, optimizers
 ``untrained.json``      the held-out results before training
 ``team/``               the trained team, an adapter per agent
+``code/``               the files of ``./file.py:Class``, as they were at the start
 ``critic.safetensors``  the trained critic, and ``critic.json``: what it fits (``--critic-from``)
 ``summary.json``        the held-out evaluation; its presence says that the run is complete
 ``summary-N.json``      that of a run that ended after N episodes and went on for longer
 ``error.txt``           the traceback of a run that failed
 ======================  ==================================================================
 
-JSON files appear whole or not at all; lines are appended whole, and a torn last line is cut
-off on resume. A checkpoint is renamed into place after the lines of its iterations are on the
-disk, so it never lacks them.
+JSON files appear whole or not at all; a torn last line is cut off on resume. A checkpoint is
+renamed into place after the lines of its iterations are on the disk, so it never lacks them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from typing import Any
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
+from colllm_bench.runs.code_copies import CODE, keep_code
 from colllm_bench.runs.origin import OF_THE_RUN, recorded_date, require_base
 from colllm_bench.runs.provenance import environment, peak_memory
 from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
@@ -50,6 +51,7 @@ from colllm_bench.types import Episode
 __all__ = ["RunFolder", "check_free", "holds_run", "read_config"]
 
 METRICS, EPISODES, TIMING = "metrics.jsonl", "episodes.jsonl", "timing.jsonl"
+STARTED = "config.json environment.json untrained.json replays/untrained-*.json code/*.py".split()
 
 
 class RunFolder:
@@ -86,8 +88,9 @@ class RunFolder:
         try:
             check_free(path)  # again, now that nobody else can come between
             (path / "error.txt").unlink(missing_ok=True)
-            today = datetime.date.today().isoformat()
-            files.write_json(path / "environment.json", {**environment(), "date": today})
+            noted = environment() | {"date": datetime.date.today().isoformat()}
+            files.write_json(path / "environment.json", noted)
+            keep_code(path, config)
             # Last, because its presence makes the folder a run that can be resumed.
             files.write_json(path / "config.json", _config_json(config))
         except ColllmError:
@@ -148,9 +151,7 @@ class RunFolder:
         were made for it; False (and untouched) otherwise."""
         if self._checkpoints() or (self.path / METRICS).exists():
             return False
-        for name in ("config.json", "environment.json", "untrained.json"):
-            (self.path / name).unlink(missing_ok=True)
-        for path in (self.path / REPLAYS).glob("untrained-*.json"):
+        for path in [path for pattern in STARTED for path in self.path.glob(pattern)]:
             path.unlink(missing_ok=True)
         self.close()
         self._remove_empty_folders()
@@ -158,7 +159,7 @@ class RunFolder:
 
     def _remove_empty_folders(self) -> None:
         """Remove this folder and those above it that it needed, as far as they are empty."""
-        inside = [self.path / name for name in SUBFOLDERS]
+        inside = (self.path / name for name in (*SUBFOLDERS, CODE))
         files.remove_empty([*inside, self.path, *self._new_folders])
 
     @property

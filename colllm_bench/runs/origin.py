@@ -9,19 +9,19 @@ from typing import Any
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import files
 
-OF_THE_RUN = ("date", "base_digest", "resumed")
+OF_THE_RUN = ("date", "base_digest", "resumed", "code")
 """What ``environment.json`` says of the run, not of a machine."""
 
 
 def recorded_date(path: str | Path) -> datetime.date | None:
     """The day on which a run started; None of a run that did not record it."""
-    day = _environment(path).get("date")
+    day = recorded_environment(path).get("date")
     return datetime.date.fromisoformat(day) if day else None
 
 
 def base_digest(path: str | Path) -> str | None:
     """The digest of the base model's files when a run started; None where it is not recorded."""
-    return _environment(path).get("base_digest")
+    return recorded_environment(path).get("base_digest")
 
 
 def require_base(path: str | Path, digest: str | None, model: str) -> None:
@@ -39,6 +39,7 @@ def require_base(path: str | Path, digest: str | None, model: str) -> None:
         )
 
 
-def _environment(path: str | Path) -> dict[str, Any]:
+def recorded_environment(path: str | Path) -> dict[str, Any]:
+    """``environment.json`` of a run; {} where there is none."""
     file = Path(path) / "environment.json"
     return files.read_json(file) if file.exists() else {}

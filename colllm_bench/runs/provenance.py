@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from colllm_bench import processes
 from colllm_bench.runs.arithmetic import VARIABLES
 
 PACKAGES = (
@@ -38,8 +39,8 @@ def environment() -> dict[str, Any]:
         package), ``modified`` (tracked files differ from the commit), ``python``, ``packages``,
         ``system``, ``machine``, ``cpu`` (its name), ``processor`` (:func:`processor`), ``cores``
         (that this process may use), ``memory_gib``, ``accelerators`` (names; empty where torch
-        sees none) and ``variables`` (those that decide how many threads compute, and with
-        which instructions).
+        sees none), ``variables`` (those that decide how many threads compute, and with
+        which instructions) and, where several train together, ``processes`` (their number).
     """
     from colllm_bench import __version__
 
@@ -62,6 +63,7 @@ def environment() -> dict[str, Any]:
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", *VARIABLES)
             if name in os.environ
         },
+        **({"processes": processes.size()} if processes.size() > 1 else {}),
     }
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from colllm_bench.config import RunConfig, fields_without_effect
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import files
-from colllm_bench.runs.origin import base_digest
+from colllm_bench.runs.code_copies import CODE, find_code
+from colllm_bench.runs.origin import base_digest, recorded_environment
 from colllm_bench.runs.replays import REPLAYS
 
 SUBFOLDERS = ("checkpoints", "transcripts", REPLAYS)
@@ -25,7 +26,8 @@ def holds_run(path: str | Path) -> bool:
 
 
 def read_config(path: str | Path) -> RunConfig:
-    """The configuration that a run folder recorded.
+    """The configuration that a run folder recorded. From now on the files that it names are found
+    by their copies (:mod:`colllm_bench.runs.code_copies`).
 
     Raises:
         ConfigError: no run lies there, or one of another version with other fields.
@@ -37,6 +39,7 @@ def read_config(path: str | Path) -> RunConfig:
             fix="check the path, or leave --resume out",
         )
     try:
+        find_code(path, recorded_environment(path))
         return RunConfig.from_dict(files.read_json(path / "config.json")["config"])
     except (TypeError, KeyError, RunError) as error:
         raise ConfigError(
@@ -85,6 +88,8 @@ def check_free(path: str | Path) -> None:
 
 def _leftover(entry: Path) -> bool:
     """What a run that was killed or failed before it learned anything leaves behind."""
+    if entry.name == CODE and (entry.parent / "environment.json").exists():
+        return True
     if entry.is_dir():
         return entry.name in SUBFOLDERS and not any(entry.iterdir())
     started = entry.name in ("environment.json", "error.txt")
@@ -100,6 +105,11 @@ def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[s
         if recorded.curriculum == "anneal":
             raise ConfigError(
                 f"{path} cannot go on for longer: its curriculum faded over "
+                f"{recorded.episodes} episodes", fix="--name NAME for a new run",
+            )
+        if recorded.lr_schedule == "linear":
+            raise ConfigError(
+                f"{path} cannot go on for longer: its learning rate fell to 0 over "
                 f"{recorded.episodes} episodes", fix="--name NAME for a new run",
             )
         movable |= {"episodes"}

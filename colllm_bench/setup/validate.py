@@ -5,6 +5,7 @@ from __future__ import annotations
 from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.vllm_engine import check_engine
 from colllm_bench.options import check_values
 from colllm_bench.setup.resolve import load_algorithm
 
@@ -32,6 +33,7 @@ def check_config(config: RunConfig) -> None:
         ConfigError: names the value, what is allowed, and the fix.
     """
     check_ranges(config)
+    check_engine(config)
     for name in RESERVED:
         if name in config.env_options:
             raise ConfigError(

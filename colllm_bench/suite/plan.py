@@ -10,7 +10,7 @@ from colllm_bench.suite import options as common
 
 DESCRIPTION = """Seeds needed to tell 5 points of final score, or 1.4 times the samples.
 
-  python -m colllm_bench.suite plan v1-mini
+  python -m colllm_bench.suite plan v2-mini
 
 From the spread between seeds of the references; "up to" is with the spread that they do not
 exclude. Power 80%, 5% shared among the tasks (Holm).
@@ -34,28 +34,30 @@ def main(argv: Sequence[str]) -> int:
     rows = [row for row in power.plan(suite, references) if row["task"] in {t.id for t in tasks}]
     print(tables.planned(rows))
     print()
-    for line in time_lines(rows, len(suite.seeds), suite.search.runs_of_budget(suite.search.draws)
-                           * len(suite.search.seeds), options.get("jobs", 2)):
+    tuning = suite.search.runs_of_budget(suite.search.draws) * len(suite.search.seeds)
+    searched = suite.search.tasks or [task.id for task in suite.tasks]
+    for line in time_lines(rows, len(suite.seeds), tuning, searched, options.get("jobs", 2)):
         print(line)
     return 0
 
 
 def time_lines(
-    rows: Sequence[dict[str, Any]], seeds: int, tuning: float, jobs: int
+    rows: Sequence[dict[str, Any]], seeds: int, tuning: float, searched: Sequence[str], jobs: int
 ) -> list[str]:
     """What a new algorithm takes, from the training time of the references.
 
     Args:
-        tuning: whole budgets of a search, a task.
+        tuning: whole budgets of a search, a task of those ``searched``.
     """
     from colllm_bench.display.progress import duration
     from colllm_bench.launchers.time_estimate import START
 
     unknown = [row["task"] for row in rows if row["seconds"] is None]
-    each = sum(row["seconds"] + START for row in rows if row["seconds"] is not None)
+    each = {row["task"]: row["seconds"] + START for row in rows if row["seconds"] is not None}
+    search = sum(seconds for task, seconds in each.items() if task in searched)
     lines = [] if not each else [
-        f"run with the suite's {seeds} seeds: about {duration(each * seeds / jobs)}, "
-        f"{jobs} runs at a time; tune: about {duration(each * tuning / jobs)} "
+        f"run with the suite's {seeds} seeds: about {duration(sum(each.values()) * seeds / jobs)}, "
+        f"{jobs} runs at a time; tune: about {duration(search * tuning / jobs)} "
         "(on a machine like that of the references)",
     ]
     if unknown:

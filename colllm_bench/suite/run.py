@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from colllm_bench.suites import Suite, Task
 
 DESCRIPTION = """Train an algorithm on every task and seed, and compare it with the references.
 
-  python -m colllm_bench.suite run v1-mini --algo ./mine.py:Mine
-  python -m colllm_bench.suite run v1-mini --algo cc --seeds 5:10   # adds seeds
+  python -m colllm_bench.suite run v2-mini --algo ./mine.py:Mine
+  python -m colllm_bench.suite run v2-mini --algo cc --seeds 5:10       # adds seeds
+  python -m colllm_bench.suite run v2-mini --algo cc --set replay=3     # a variant, "cc+replay=3"
 
 The same command again goes on: complete runs stay. An algorithm in a file that was edited is
 trained anew. Writes FOLDER/SUITE/ALGO.jsonl (a line a run) and the report.
@@ -30,6 +32,10 @@ def parser() -> cli.Parser:
         "--settings", metavar="FILE.toml",
         help="settings as `tune` writes them, or the word defaults (default: what tune left "
         "below --out, else what ships, else the algorithm's defaults)",
+    )
+    options.add_argument(
+        "--set", action="append", metavar="NAME=VALUE",
+        help="change one setting more, and keep the records apart as ALGO+NAME=VALUE (repeatable)",
     )
     options.add_argument(
         "--reference", action="store_true",
@@ -52,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
     runs = plan(suite, tasks, options["algo"], seeds, out, options)
     execution.train(runs, options)
-    name = registry.algorithm_spec(options["algo"]).name
+    name = label(options)
     new = [
         records.record_of(run.path, suite, run.task, run.settings, run.draws) for run in runs
     ]
@@ -68,6 +74,12 @@ def main(argv: Sequence[str]) -> int:
     return report.write(suite, out, options)
 
 
+def label(options: dict[str, Any]) -> str:
+    """Under which name the records are kept: the algorithm's, and what ``--set`` changed."""
+    changed = [pair.replace("/", "_") for pair in options.get("set", ())]
+    return "+".join([registry.algorithm_spec(options["algo"]).name, *changed])
+
+
 def plan(
     suite: Suite, tasks: Sequence[Task], algo: str, seeds: Sequence[int], out: Path,
     options: dict[str, Any],
@@ -77,8 +89,10 @@ def plan(
     from colllm_bench.suites.tuned import chosen_for, code_label
 
     chosen = chosen_for(suite, algo, out, options.get("settings"))
+    changed = dict(cli.pair(text, "--set") for text in options.get("set", ()))
+    chosen = replace(chosen, settings=chosen.settings | changed)
     if "quiet" not in options:
-        cli.say(f"settings: {chosen.source}")
+        cli.say(f"settings: {chosen.source}{', then --set' if changed else ''}")
     name = f"{chosen.label}{code_label(algo)}"
     return [
         SuiteRun(

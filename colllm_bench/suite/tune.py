@@ -19,7 +19,7 @@ from colllm_bench.suites.tuned import Chosen, code_label, tuned_folder, write_tu
 
 DESCRIPTION = """Choose an algorithm's settings by random search with successive halving.
 
-  python -m colllm_bench.suite tune v1-mini --algo ./mine.py:Mine --draws 8
+  python -m colllm_bench.suite tune v2-mini --algo ./mine.py:Mine --draws 8
 
 Ranges, rungs and seeds are the suite's; draw 0 is the algorithm's defaults. Runs are evaluated on
 the dev split, never on the tasks of the report. Writes FOLDER/SUITE/tuned/ALGO.toml, which `run`
@@ -40,6 +40,8 @@ def parser() -> cli.Parser:
 def main(argv: Sequence[str]) -> int:
     options = vars(parser().parse(argv))
     suite, tasks, out = common.read(options)
+    if "tasks" not in options and suite.search.tasks:
+        tasks = [suite.task(name) for name in suite.search.tasks]
     draws = options.get("draws", suite.search.draws)
     if draws < 1:
         raise ConfigError(f"--draws {draws} is out of range", allowed="1 or more")
@@ -52,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
     name = registry.algorithm_spec(algo).name
     folder = tuned_folder(suite, out)
     command = f"python -m colllm_bench.suite tune {suite.name} --algo {algo} --draws {draws}"
+    if "tasks" in options:
+        command += f" --tasks {options['tasks']}"
     chosen = Chosen(settings[best], command, draws)
     write_tuned(folder / f"{name}.toml", suite, algo, chosen, score)
     files.write_json(folder / f"{name}.json", {

@@ -53,6 +53,7 @@ class Search:
         seeds: of the runs; none that is reported.
         seed: of the draws.
         ranges: what is drawn.
+        tasks: ids of the tasks that the runs are of; empty: all of the suite.
     """
 
     draws: int
@@ -61,6 +62,7 @@ class Search:
     seeds: tuple[int, ...]
     seed: int
     ranges: tuple[Range, ...]
+    tasks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> Search:
@@ -75,7 +77,7 @@ class Search:
         )
         search = cls(
             table["draws"], tuple(table["rungs"]), table["keep"], tuple(table["seeds"]),
-            table["seed"], ranges,
+            table["seed"], ranges, tuple(table.get("tasks", ())),
         )
         grows = list(search.rungs) == sorted(set(search.rungs)) and search.rungs[-1:] == (1,)
         if not grows or search.rungs[0] <= 0:

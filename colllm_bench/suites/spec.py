@@ -20,7 +20,7 @@ from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.suites.search import Search
 
 FOLDER = Path(__file__).parent
-FIXED = ("model", "eval_episodes")
+FIXED = ("model", "eval_episodes", "lr_schedule")
 """Settings of RunConfig that a suite fixes for all tasks and algorithms, in ``[settings]``."""
 
 
@@ -157,10 +157,15 @@ def _suite(table: dict[str, Any], name: str) -> Suite:
             entry.pop(key, None)
     protocol.pop("title", None)
     text = json.dumps({"name": name, **protocol}, sort_keys=True)
+    search = Search.of(table["search"])
+    if unknown := set(search.tasks) - set(ids):
+        raise ConfigError(
+            f"suite {name}: search.tasks has {', '.join(sorted(unknown))}", allowed=", ".join(ids)
+        )
     return Suite(
         name=name, title=table["title"], tasks=tuple(tasks),
         seeds=tuple(_seeds(table["seeds"], name)), settings=table["settings"],
-        search=Search.of(table["search"]),
+        search=search,
         digest=hashlib.sha256(text.encode()).hexdigest()[:12],
     )
 

@@ -6,9 +6,19 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from colllm_bench.config import RunConfig
+from colllm_bench.seeding import derive, torch_generator
 from colllm_bench.teams.base import Team, replicas
 from colllm_bench.teams.thoughts import without_thoughts
 from colllm_bench.types import Episode, Trajectory, Turn
+
+
+def streams_of(config: RunConfig, device: Any, *names: object) -> dict[str, Any]:
+    """Where a run's team gets its random numbers for the stream ``names``, as arguments of
+    :class:`LanguageModelTeam`: one generator, or (``random_streams`` ``episode``) a seed."""
+    if config.random_streams == "episode":
+        return {"seed": derive(config.seed, *names)}
+    return {"generator": torch_generator(config.seed, *names, device=device)}
 
 
 class LanguageModelTeam(Team):
@@ -22,6 +32,10 @@ class LanguageModelTeam(Team):
         seed: instead of ``generator``: a stream for every agent, episode and turn, so that
             an agent says the same whoever else is in the batch
             (:class:`colllm_bench.models.sampling.PerTurnRandom`).
+        replicas: with ``seed``, which of the episodes that start alike each is; None: counted
+            among those that are played here.
+        engine: what samples for the team
+            (:class:`colllm_bench.models.vllm_engine.VLLMEngine`); None: the team itself.
     """
 
     def __init__(
@@ -32,16 +46,19 @@ class LanguageModelTeam(Team):
         temperature: float,
         max_action_tokens: int,
         seed: int | None = None,
+        replicas: Sequence[int] | None = None,
+        engine: Any = None,
     ):
         self.team = team
+        self.engine = team if engine is None else engine
         self.generator = generator
-        self.seed = seed
+        self.seed, self.replicas = seed, replicas
         self.temperature = temperature
         self.max_action_tokens = max_action_tokens
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running = list(episodes)
-        self.session = self.team.session(
+        self.session = self.engine.session(
             len(episodes),
             generator=self._streams() if self.seed is not None else self.generator,
             temperature=self.temperature,
@@ -52,7 +69,8 @@ class LanguageModelTeam(Team):
         """A stream of random numbers for every agent, episode and turn."""
         from colllm_bench.models.sampling import PerTurnRandom  # torch
 
-        places = list(zip(self.running, replicas(self.running), strict=True))
+        numbers = replicas(self.running) if self.replicas is None else self.replicas
+        places = list(zip(self.running, numbers, strict=True))
         names = [
             (self.running[0].trajectories[a].agent, episode.seed, replica)
             for a in range(len(self.running[0].trajectories))

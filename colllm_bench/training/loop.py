@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.evaluation.held_out import (
     evaluate_team,
@@ -36,6 +38,9 @@ def train(
 ) -> Trainer:
     """Train a team; with a run folder, record it and go on from its last checkpoint.
 
+    Of several processes (:mod:`colllm_bench.processes`) each calls this with the same
+    configuration, and the first alone may have a folder.
+
     Args:
         config: what to run; open questions are filled in by ``resolve``.
         folder: None to record nothing.
@@ -51,11 +56,12 @@ def train(
     """
     config = resolve(config)
     check_config(config)
-    trainer = Trainer(config, date=folder.date if folder is not None else None)
+    recorded, date = processes.from_first((folder is not None, folder and folder.date))
+    trainer = Trainer(config, date=date)
     callback = callback or Callback()
-    if folder is None:
+    if not recorded:
         trainer.begin()
-    start = 0 if folder is None else _restore(trainer, folder)
+    start = _restore(trainer, folder) if recorded else 0
     callback.on_start(config.iterations * config.batch, start * config.batch)
     try:
         for iteration in range(start, config.iterations):
@@ -80,24 +86,30 @@ def train(
     return trainer
 
 
-def _restore(trainer: Trainer, folder: RunFolder) -> int:
-    """Load the newest checkpoint, or evaluate the untrained team where there is none.
+def _restore(trainer: Trainer, folder: RunFolder | None) -> int:
+    """Load the newest checkpoint, or evaluate the untrained team where there is none. Processes
+    without a folder get it from the first.
 
     Returns:
         The iteration to go on with.
     """
-    folder.note_base(trainer.team.loaded.digest)
-    start, checkpoint = 0, folder.load_checkpoint()
+    start, checkpoint = 0, None
+    if folder is not None:
+        folder.note_base(trainer.team.loaded.digest)
+        checkpoint = folder.load_checkpoint()
+    checkpoint = processes.from_first(checkpoint)
     if checkpoint is not None:
         start, state = checkpoint
         trainer.load_state_dict(state)
-    folder.rewind(start)
+    if folder is not None:
+        folder.rewind(start)
     if start == 0:
         if checkpoint is None:
             trainer.begin()
         untrained = evaluate_team(trainer.config, trainer.team, frames=KEPT["untrained"])
-        keep_replays(folder, "untrained", untrained)
-        folder.write_json("untrained.json", raw_results(untrained))
+        if folder is not None:
+            keep_replays(folder, "untrained", untrained)
+            folder.write_json("untrained.json", raw_results(untrained))
     return start
 
 
@@ -120,8 +132,22 @@ def _checkpointing_on_failure(
         raise
 
 
-def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
-    """Evaluate the trained team and the reference teams, and write ``summary.json``.
+def follow() -> int:
+    """One of several processes of a run, and not the first: plays and learns its share of what
+    that one hands out, and says nothing but errors. Returns the exit code."""
+    warnings.simplefilter("ignore")  # the first one warns
+    job = processes.hand_out(None)
+    if job is not None:
+        trainer = train(job["config"])
+        if job["evaluate"]:
+            finish(trainer, None)
+    processes.leave()
+    return 0
+
+
+def finish(trainer: Trainer, folder: RunFolder | None) -> dict[str, Any]:
+    """Evaluate the trained team and the reference teams, and write ``summary.json``. Processes
+    without a folder play their share of the trained team's tasks; {}.
 
     Returns:
         The summary (see :func:`colllm_bench.evaluation.held_out.summarize_teams`), and
@@ -130,6 +156,8 @@ def finish(trainer: Trainer, folder: RunFolder) -> dict[str, Any]:
     """
     config = trainer.config
     played = {"trained": evaluate_team(config, trainer.team, frames=KEPT["trained"])}
+    if folder is None:
+        return {}
     played |= reference_teams(config)
     teams = {
         "trained": raw_results(played["trained"]), "untrained": folder.read_json("untrained.json")

@@ -8,19 +8,22 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.learners import critic_files, gradient_snr
 from colllm_bench.learners.actor_learner import ActorLearner
 from colllm_bench.learners.critic_learner import CriticLearner
+from colllm_bench.learners.engine_correction import correct_for_engine
 from colllm_bench.learners.replay import ReplayBuffer
+from colllm_bench.models.vllm_engine import make_engine
 from colllm_bench.objectives import communication
-from colllm_bench.rollout import rollout
-from colllm_bench.seeding import derive, torch_generator
+from colllm_bench.rollout import rollout, settle_success
+from colllm_bench.seeding import derive
 from colllm_bench.setup.curriculum import Curriculum
 from colllm_bench.setup.environments import make_env
 from colllm_bench.setup.resolve import load_algorithm
-from colllm_bench.teams.language_model import LanguageModelTeam
+from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.loading import build_policy
 from colllm_bench.training.recording import keeps_replay
 from colllm_bench.types import Episode, written
@@ -37,7 +40,8 @@ class Trainer:
     def __init__(self, config: RunConfig, *, date: datetime.date | None = None):
         self.config = config
         algorithm = load_algorithm(config.algo)
-        self.envs = [make_env(config, split="train") for _ in range(config.batch)]
+        _require_shares(config)
+        self.envs = self._make_envs(config)
         self.curriculum = Curriculum(config, self.envs[0])
         self._played = config.env_options
         """The options that ``envs`` were made with."""
@@ -48,7 +52,12 @@ class Trainer:
         self.critic = self.algorithm.build_critic(self.team, self.envs[0])
         _require_critic(self.algorithm, self.critic)
         self.actor = ActorLearner(self.team, self.algorithm, config)
+        self.engine = make_engine(self.team, config)
         self.replay = _replay_buffer(self.algorithm, self.critic)
+
+    def _make_envs(self, config: RunConfig) -> list[Any]:
+        """An environment for each episode of an iteration that this process plays."""
+        return [make_env(config, split="train") for _ in processes.own(range(config.batch))]
 
     def begin(self) -> None:
         """Before the first iteration of a run; not when it is resumed.
@@ -63,24 +72,30 @@ class Trainer:
     def play(self, iteration: int) -> list[Episode]:
         """The iteration's episodes: ``batch / group`` tasks, ``group`` episodes of each."""
         c = self.config
-        group = written(c.group)
-        groups = [i // group for i in range(c.batch)]
+        group, mine = written(c.group), processes.own(range(c.batch))
+        groups = [i // group for i in mine]
         seeds = [derive(c.seed, "task", iteration, group) for group in groups]
         player = LanguageModelTeam(
             self.team,
-            generator=torch_generator(c.seed, "actions", iteration, device=self.team.device),
+            **streams_of(c, self.team.device, "actions", iteration),
             temperature=c.temperature,
             max_action_tokens=written(c.max_action_tokens),
+            replicas=[i % group for i in mine],
+            engine=self.engine,
         )
-        frames = 1 if keeps_replay(c, iteration) else 0
+        frames = 1 if processes.is_first() and keeps_replay(c, iteration) else 0
         stage = self.curriculum.of(iteration)
         if stage.env_options != self._played:
             easier = c.replace(env_options=stage.env_options)
-            self.envs = [make_env(easier, split="train") for _ in range(c.batch)]
+            self.envs = self._make_envs(easier)
             self._played = stage.env_options
-        return rollout(
+        episodes = processes.gather(rollout(
             self.envs, seeds, groups, player, frames=frames, options=stage.reset_options
-        )
+        ))
+        if self.engine is not None:
+            self.engine.sleep()
+        settle_success(episodes)
+        return episodes
 
     def learn(self, episodes: Sequence[Episode], iteration: int) -> dict[str, float]:
         """Values, advantages, the critic's update, the actors' update; their metrics.
@@ -108,12 +123,19 @@ class Trainer:
             metrics["bytes_exchanged"] = communication.bytes_exchanged(self.algorithm, episodes)
         if self.critic is not None:
             metrics |= self.critic.update(episodes)
+        if isinstance(self.critic, CriticLearner):
+            groups = self.critic.groups.values()
+            processes.require_same("critic", (t for own in groups for t in own))
         if not self.algorithm.trains_actors(iteration):
             return metrics
+        if self.engine is not None:
+            cap = self.config.sampling_factor_cap
+            metrics |= correct_for_engine(self.actor, episodes, cap)
         every, noise = self.config.gradient_snr_every, {}
         if every and iteration % every == 0:
             noise = gradient_snr.measure(self.actor, episodes)
         metrics |= self.actor.update(episodes, iteration)
+        processes.require_same("policies", (t for own in self.actor.groups.values() for t in own))
         metrics["bytes_exchanged"] += self._gradients_exchanged(metrics["actor_steps"])
         return metrics | noise
 
@@ -146,6 +168,21 @@ class Trainer:
         if self.replay is not None:
             self.replay.load_state_dict(state["replay"])
             self.critic.recall(self.replay.groups)
+
+
+def _require_shares(config: RunConfig) -> None:
+    """Refuse to share out what cannot be played apart."""
+    if processes.size() > 1 and config.random_streams != "episode":
+        raise ConfigError(
+            f"{processes.size()} processes and random_streams {config.random_streams!r}: what an "
+            "agent draws depends on the whole batch", allowed="random_streams 'episode'",
+            fix="go on in one process, without torchrun",
+        )
+    if config.batch < processes.size():
+        raise ConfigError(
+            f"batch {config.batch} for {processes.size()} processes",
+            allowed=f"{processes.size()} or more", fix="a larger --batch, or fewer processes",
+        )
 
 
 def _replay_buffer(algorithm: Any, critic: Any) -> ReplayBuffer | None:

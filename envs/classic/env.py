@@ -63,9 +63,10 @@ class ClassicEnv(TextEnv):
     Args:
         agents: 2; 2 to 16 in climb and penalty, where neighbours in a row play each other and the
             team earns their mean.
-        game: a name of :data:`.games.GAMES`.
+        game: climb, penalty, twostep, guess, guesscolor, staghunt, dectiger, recycling, broadcast,
+            buffers or gridsmall.
         turns: the horizon; None: the game's default.
-        k: the penalty of ``penalty``, -1000 to 0.
+        k: the penalty of ``penalty``, -1000 to 0 (default: -30).
         reward: ``"dense"`` or ``"sparse"``.
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``.

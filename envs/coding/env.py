@@ -80,7 +80,7 @@ class CodingEnv(TextEnv):
         feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
         task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.
         data: a file in the format of HumanEval, EvalPlus, MBPP or CoopHumanEval, or a data set's id
-            on the Hugging Face hub, see :mod:`.datasets.humaneval_mbpp`.
+            on the Hugging Face hub (:mod:`.datasets.humaneval_mbpp`).
         style: ``"brief"`` or ``"full"``.
         split: ``"train"``, ``"dev"`` or ``"eval"``: programs that never meet.
         split_by: what decides a family's program's split: ``"form"``, how it is written, or

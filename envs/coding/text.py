@@ -55,6 +55,13 @@ _OPERATORS = ("!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
 
 # -- before the first turn
 
+_WORKED_EXAMPLE = """\
+For example, for `def double(x: int) -> int` ("Return x times 2.") the whole answer is:
+```python
+def double(x: int) -> int:
+    return x * 2
+```"""
+
 
 def instructions(program: Program, i: int, turns: int, style: str, feedback: str) -> str:
     """Who an agent is, and (in ``full``) the rules and the form of an answer."""
@@ -73,6 +80,7 @@ def instructions(program: Program, i: int, turns: int, style: str, feedback: str
         "Answer with the code of your function and nothing else: no example calls, no tests, no "
         "other coder's function. Imports of the standard library are allowed. The code may stand "
         "in a ```python block. It runs in a sandbox without files, network and processes.",
+        _WORKED_EXAMPLE,
     ]
     if turns > 1:
         told = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.submissions.strict_json import sha256
 from colllm_bench.registry import MODELS, env_spec
+from colllm_bench.registry.packaged import PACKAGED
 
 OF_A_MODEL = (
     "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json",
@@ -20,8 +21,8 @@ def model_folder(model: str, env: str, *, central: bool = False) -> Path:
     """The folder of a model's files on this machine.
 
     Args:
-        model: a built-in name, a folder of ``save_pretrained``, or a hub id that was loaded
-            here before.
+        model: a built-in name, that of a fetched model, a folder of ``save_pretrained``, or a
+            hub id that was loaded here before.
         env: decides which built-in model a built-in name means.
         central: for the controller of centralized execution, which may have one of its own.
 
@@ -30,6 +31,8 @@ def model_folder(model: str, env: str, *, central: bool = False) -> Path:
     """
     if model in MODELS:
         return MODELS[model].folder(env_spec(env).name, central=central)
+    if model in PACKAGED:
+        return PACKAGED[model].require()
     folder = Path(model).expanduser()
     if (folder / "config.json").is_file():
         return folder

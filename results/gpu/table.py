@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from common import read
@@ -10,10 +11,10 @@ from common import read
 
 def markdown(folder: Path) -> str:
     data = {name: read(folder, name) for name in ("machine", "parity", "iteration", "strategy",
-                                                  "sizes")}
+                                                  "smollm2", "sizes")}
     lines = ["# On a GPU", "", *heading(data["machine"])]
     for name, write in (("parity", parity), ("iteration", iteration), ("strategy", strategy),
-                        ("sizes", sizes)):
+                        ("smollm2", smollm2), ("sizes", sizes)):
         report = data[name]
         lines += ["", f"## {name.capitalize()}", ""]
         try:
@@ -143,6 +144,36 @@ def strategy(r: dict[str, Any]) -> list[str]:
                 f"| {own['rollout_s']:.2f} | {own['learn_s']:.2f} |"
             )
     return [*lines, "", *token(r["token"])]
+
+
+def smollm2(r: dict[str, Any]) -> list[str]:
+    lines = [
+        f"`--env coding --agents 2`, {r['model'].get('is', 'no model')}. Success and invalid "
+        "answers: of the first and of the last fifth of the training episodes.",
+        "",
+        "| algorithm | episodes | success | invalid | held out | s an iteration | rollout "
+        "| learn |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for algo in ("mc", "cc", "dc"):
+        own = r.get(algo, {})
+        if "rows" not in own:
+            continue
+        low, high = own["held_out_interval"]
+        lines.append(
+            f"| {algo} | {own['rows'][-1]['episodes']} | {ends(own['rows'], 'success')} "
+            f"| {ends(own['rows'], 'invalid')} | {own['held_out']:.3f} ({low:.3f} to {high:.3f}; "
+            f"{own['held_out_tasks']} tasks) | {own['iteration_s']:.2f} | {own['rollout_s']:.2f} "
+            f"| {own['learn_s']:.2f} |"
+        )
+    return lines
+
+
+def ends(rows: list[dict], key: str) -> str:
+    """The mean of the first and of the last fifth of a curve."""
+    fifth = max(1, len(rows) // 5)
+    first, last = (fmean(row[key] for row in some) for some in (rows[:fifth], rows[-fifth:]))
+    return f"{first:.3f} to {last:.3f}"
 
 
 def sizes(r: dict[str, Any]) -> list[str]:

@@ -117,7 +117,7 @@ def test_help_shows_the_options_of_the_chosen_algorithm(algo, capsys):
         run.main(["--algo", algo, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "--bag-width N columns of the critic (default: 16)" in text
-    assert "how it is (default: calm; allowed: calm, wild)" in text
+    assert "calm|wild how it is (default: calm)" in text
     assert "--gae-lambda" not in text, "not read by it"
 
 

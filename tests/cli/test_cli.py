@@ -81,6 +81,7 @@ def test_environment_options_by_pair_and_by_shorthand():
     assert config.env_options == {
         "size": 7, "mood": "grim", "level": 2, "reward": "dense", "messages": True
     }
+    assert config_of("--level", "hard").env_options == {"level": "hard"}
 
 
 def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path):
@@ -89,6 +90,8 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path):
     config = config_of("--config", str(file), "--batch", "16", "--turns", "30")
     assert (config.algo, config.lr, config.batch) == ("mc", 1.0, 16)
     assert config.env_options == {"turns": 30, "level": 3}
+    file.write_text('level = "hard"\n')
+    assert config_of("--config", str(file)).env_options == {"level": "hard"}
 
 
 def test_a_dry_run_prints_a_file_that_gives_the_same_settings(capsys, tmp_path):

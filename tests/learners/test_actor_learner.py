@@ -226,3 +226,31 @@ def test_epochs_stop_when_the_policy_has_moved_far_enough(model_folder):
         trainer = trainer_for(model_folder, lr=1e-2, epochs=5, target_kl=target)
         metrics = trainer.actor.update(credited(trainer), 0)
         assert metrics["actor_steps"] == steps
+
+
+# -- the learning rate
+
+
+def test_a_linear_rate_falls_to_zero_over_the_run(model_folder):
+    trainer = trainer_for(
+        model_folder, env_options=LEAVE, lr=0.01, lr_schedule="linear", episodes=16, batch=4
+    )
+    episodes = credited(trainer)
+    rates = []
+    for iteration in range(6):  # two beyond the end
+        trainer.actor.update(episodes, iteration)
+        rates.append(trainer.actor.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, 0.0075, 0.005, 0.0025, 0.0025, 0.0025])
+
+
+def test_a_resumed_run_has_the_rate_of_its_iteration(model_folder):
+    """The optimizer's state keeps the rate it was saved with; the schedule goes by iteration."""
+    first, second = (
+        trainer_for(model_folder, env_options=LEAVE, lr=0.01, lr_schedule="linear", episodes=16,
+                    batch=4) for _ in range(2)
+    )
+    episodes = credited(first)
+    first.actor.update(episodes, 0)
+    second.actor.optimizer.load_state_dict(first.actor.optimizer.state_dict())
+    second.actor.update(episodes, 3)
+    assert second.actor.optimizer.param_groups[0]["lr"] == pytest.approx(0.0025)

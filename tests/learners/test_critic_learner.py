@@ -236,8 +236,8 @@ def test_values_come_from_the_averaged_heads(model_folder, keep):
     for mean, hand in zip(learner.averaged[0].parameters(), expected, strict=True):
         torch.testing.assert_close(mean, hand, atol=1e-6, rtol=1e-5)
     learner.write_values(episodes)
-    (readings, features), = learner._parts(episodes)
-    tables = learner.critic.tables(readings)
+    part, = learner._prepare(episodes)
+    features, tables = part.features, part.tables
     by = {name: learner.critic.values(features, tables, heads).tolist()
           for name, heads in (("averaged", learner.averaged), ("own", learner.critic.heads))}
     found = [e.trajectories[0].turns[t].value for e in episodes

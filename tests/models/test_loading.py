@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import batch_of, build_team, play, shake
-from random_models import make_config, make_model, make_tokenizer
+from random_models import make_config, make_model, make_tokenizer, write_gguf
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models.base_files import digest
+from colllm_bench.models.base_files import digest, find_source
 from colllm_bench.models.loading import load_base
 
 
@@ -117,56 +117,19 @@ def test_a_gguf_file(tmp_path):
     assert len(play(build_team(str(file), 2))) == 3
 
 
+def test_a_folder_with_a_gguf_file_in_it(tmp_path):
+    pytest.importorskip("gguf")
+    file = write_gguf(tmp_path)
+    assert find_source(str(tmp_path), None) == str(file)
+    shutil.copy(file, tmp_path / "other.gguf")
+    refused(tmp_path, "has 2 GGUF files; allowed: .*other.gguf, .*tiny.gguf; fix: name the file")
+
+
 def test_a_gguf_file_without_the_package(tmp_path, monkeypatch):
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     monkeypatch.setitem(sys.modules, "gguf", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     refused(tmp_path / "model.gguf", r"pip install -e '\.\[gguf\]'")
-
-
-def write_gguf(folder: Path) -> Path:
-    """A Llama of two layers with a byte-level BPE, as llama.cpp's converter writes it."""
-    from gguf import GGUFWriter
-
-    tokenizer = make_tokenizer()
-    model = make_model(make_config("Llama", num_key_value_heads=4))
-    file = folder / "tiny.gguf"
-    writer = GGUFWriter(str(file), "llama")
-    writer.add_context_length(256)
-    writer.add_embedding_length(32)
-    writer.add_block_count(2)
-    writer.add_feed_forward_length(48)
-    writer.add_head_count(4)
-    writer.add_head_count_kv(4)
-    writer.add_rope_dimension_count(8)
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_vocab_size(320)
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
-    special = set(tokenizer.all_special_tokens)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list([token for token, _ in vocabulary])
-    writer.add_token_types([3 if token in special else 1 for token, _ in vocabulary])
-    writer.add_token_merges([" ".join(pair) for pair in merges])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(1)
-    writer.add_pad_token_id(0)
-    writer.add_chat_template(tokenizer.chat_template)
-    names = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
-             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
-             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-             "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
-    for name, tensor in model.state_dict().items():
-        for mine, its in names.items():
-            name = name.replace(mine, its)
-        name = name.replace("model.layers.", "blk.").replace("model.embed_tokens", "token_embd")
-        name = name.replace("model.norm", "output_norm").replace("lm_head", "output")
-        writer.add_tensor(name, tensor.numpy())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return file
 
 
 def test_digests_are_of_the_content(folder, tmp_path):

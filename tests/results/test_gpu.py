@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-STEPS = ("machine", "parity", "iteration", "strategy", "sizes")
+STEPS = ("machine", "parity", "iteration", "strategy", "smollm2", "sizes")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run(out: Path, *options: str) -> str:
     environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     command = ["bash", str(ROOT / "results/gpu/run.sh"), str(out), "--tiny", *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=400, check=False
+        command, capture_output=True, text=True, env=environment, timeout=1500, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -47,6 +47,9 @@ def test_all_of_it_runs_to_its_end_and_is_not_run_again(tmp_path):
     assert reports["parity"]["passed"]
     assert reports["iteration"]["medians"]["ours_samples_per_s"] > 0
     assert reports["strategy"]["bfloat16"]["iterations"] == 2
+    for algo in ("mc", "cc", "dc"):
+        assert [row["episodes"] for row in reports["smollm2"][algo]["rows"]] == [4, 8]
+        assert f"| {algo} | 8 |" in first
     assert "Toy sizes" in first and "Not all of it" not in first
     again = run(tmp_path)
     assert again.count("there already") == len(STEPS)
@@ -84,3 +87,41 @@ def test_text_of_random_words_encodes_to_as_many_tokens(tmp_path, scripts):
     assert len(words) > 0.9 * size
     ids = random.Random(0).choices(words, k=500)
     assert tokenizer(tokenizer.decode(ids), add_special_tokens=False)["input_ids"] == ids
+
+
+def test_without_smollm2_its_step_says_so_and_is_tried_again(tmp_path, scripts, monkeypatch):
+    monkeypatch.delenv("SMOLLM2", raising=False)
+    step = scripts("smollm2")
+    monkeypatch.setattr(step, "FETCH", (sys.executable, "-c", "raise SystemExit('no network')"))
+    report = scripts("common").Report(tmp_path, "smollm2", tiny=False, seconds=10)
+    report.data["commit"] = None
+    step.measure(report)
+    report.close()
+    text = scripts("table").markdown(tmp_path)
+    assert "SmolLM2 is not here and cannot be fetched (no network); SMOLLM2=FOLDER" in text
+    assert "Not all of it was measured (KeyError: 'is')" not in text
+    assert not json.loads((tmp_path / "smollm2.json").read_text())["complete"]
+
+
+def test_curves_of_a_named_model_are_kept_when_the_step_goes_on(tmp_path, scripts, monkeypatch):
+    monkeypatch.setenv("SMOLLM2", "some/warm-start")
+    step, common = scripts("smollm2"), scripts("common")
+    asked = []
+
+    def learn(config, seconds):
+        asked.append((config, round(seconds)))
+        if config == "dc" and len(asked) == 3:
+            raise RuntimeError("the card is gone")
+        return {"rows": [config]}
+
+    monkeypatch.setattr(step, "learn", learn)
+    monkeypatch.setattr(step, "setting", lambda model, algo, tiny: algo)
+    for commit in ("one", "one", "two"):
+        report = common.Report(tmp_path, "smollm2", tiny=False, seconds=1000)
+        report.data["commit"] = commit
+        step.measure(report)
+        report.close()
+    assert [algo for algo, _ in asked] == ["mc", "cc", "dc", "dc", "mc", "cc", "dc"]
+    assert {seconds for _, seconds in asked} == {90}
+    done = common.read(tmp_path, "smollm2")
+    assert done["complete"] and done["model"]["model"] == "some/warm-start"

@@ -84,6 +84,20 @@ def test_runs_of_other_settings_are_not_mixed_in(tmp_path):
     assert [record["seed"] for record in merged(path, suite, [{**old[0], "seed": 7}])] == [0, 1, 7]
 
 
+def test_a_variant_is_kept_apart(tmp_path, trained):
+    make_suite(tmp_path, ONE)
+    assert call(tmp_path, "run", "--algo", "cc", "--quiet") == 0
+    assert call(tmp_path, "run", "--algo", "cc", "--set", "replay=3", "--quiet") == 0
+    folder = tmp_path / "out" / "mine"
+    assert [path.name for path in sorted(folder.glob("*.jsonl"))] == ["cc+replay=3.jsonl",
+                                                                      "cc.jsonl"]
+    line = json.loads((folder / "cc+replay=3.jsonl").read_text().splitlines()[0])
+    assert line["settings"] == {"replay": 3}
+    assert {run.config.algo_options.get("replay") for run in trained} == {None, 3}
+    with pytest.raises(ConfigError, match="--set 'replay' is no pair"):
+        call(tmp_path, "run", "--algo", "cc", "--set", "replay")
+
+
 def test_references_keep_the_team_of_one_seed(tmp_path, trained):
     suite = make_suite(tmp_path, ONE)
     assert call(tmp_path, "run", "--algo", "mc", "--reference", "--quiet") == 0
@@ -132,6 +146,19 @@ def test_plan_says_seeds_and_time(tmp_path, capsys):
     assert call(tmp_path, "plan") == 0
     printed = capsys.readouterr().out
     assert "run with the suite's 3 seeds: about 1 min 00 s, 2 runs at a time" in printed
+
+
+def test_plan_counts_the_search_on_its_own_tasks(tmp_path, capsys):
+    every = make_suite(tmp_path)
+    write_records(reference_folder(tmp_path / "out", every) / "cc.jsonl",
+                  make_records(every, "cc", 0.6))
+    call(tmp_path, "plan")
+    assert "tune: about 1 min 20 s" in capsys.readouterr().out
+    one = make_suite(tmp_path, SUITE.replace("keep = 0.5", 'keep = 0.5\ntasks = ["a"]'))
+    write_records(reference_folder(tmp_path / "out", one) / "cc.jsonl",
+                  make_records(one, "cc", 0.6))
+    call(tmp_path, "plan")
+    assert "tune: about 40 s" in capsys.readouterr().out
 
 
 def test_report_without_records_says_what_to_run(tmp_path):

@@ -50,7 +50,7 @@ def test_what_is_only_said_of_a_task_does_not(tmp_path, change):
     (("keep = 0.5", "keep = 1.0"), "keep between 0 and 1"),
     (("low = 1e-3", "low = 0.0"), "above 0 with log"),
     (('id = "b"', 'id = "a"'), "two of one id"),
-    (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes"),
+    (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes, lr_schedule"),
     (("threshold = 0.4", "treshold = 0.4"), "task 'b' has treshold"),
     (('title = "two tasks"', ""), "no 'title'"),
 ])
@@ -82,3 +82,11 @@ def test_shipped_suites_can_be_played(name):
         env = registry.make(config.env, agents=task.agents, split="dev", **task.env_options)
         assert len(env.possible_agents) == task.agents
         assert registry.env_spec(task.env).scripted and registry.env_spec(task.env).random
+
+
+def test_a_search_may_be_on_some_of_the_tasks(tmp_path):
+    on_b = ("keep = 0.5", 'keep = 0.5\ntasks = ["b"]')
+    assert suite_of(tmp_path, change=on_b).search.tasks == ("b",)
+    assert suite_of(tmp_path, change=on_b).digest != suite_of(tmp_path).digest
+    with pytest.raises(ConfigError, match="search.tasks has c"):
+        suite_of(tmp_path, change=("keep = 0.5", 'keep = 0.5\ntasks = ["c"]'))

@@ -139,9 +139,13 @@ def test_fewer_episodes_than_recorded_are_refused_and_nothing_is_touched(tmp_pat
     assert contents(tmp_path / "run") == before
 
 
-def test_a_curriculum_that_fades_over_the_run_cannot_be_made_longer(tmp_path):
-    config = RunConfig(curriculum="anneal", episodes=64)
+@pytest.mark.parametrize("setting, reason", [
+    ({"curriculum": "anneal"}, "its curriculum faded over 64 episodes"),
+    ({"lr_schedule": "linear"}, "its learning rate fell to 0 over 64 episodes"),
+])
+def test_what_fades_over_the_run_cannot_be_made_longer(tmp_path, setting, reason):
+    config = RunConfig(**setting, episodes=64)
     with RunFolder.create(tmp_path / "run", config):
         pass
-    with pytest.raises(ConfigError, match="its curriculum faded over 64 episodes"):
+    with pytest.raises(ConfigError, match=reason):
         RunFolder.resume(tmp_path / "run", config.replace(episodes=128))

@@ -165,9 +165,14 @@ _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def _depth(data: bytes) -> int:
-    """An upper bound on the nesting: brackets within strings count, closed ones as well."""
+    """An upper bound on the nesting: closed brackets count, those within strings do not.
+
+    Where a backslash stands outside of a string the pieces are not JSON's; reading ends there,
+    so that nothing behind it can nest.
+    """
+    pieces = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     best = low = 0
-    for here in accumulate(_STEPS.get(byte, 0) for byte in data):
+    for here in accumulate(_STEPS.get(byte, 0) for byte in b"".join(pieces[::2])):
         low = min(low, here)
         best = max(best, here - low)
     return best

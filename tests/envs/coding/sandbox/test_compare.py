@@ -116,6 +116,12 @@ def test_size_and_depth_are_limited():
             values.encode(value)
 
 
+@pytest.mark.parametrize("text", ["[" * 5000, "{[" * 999, '"[' * 999, '\\"[' * 999, "]" * 5000])
+def test_brackets_within_texts_nest_nothing(text):
+    for value in (text, [text, {"a": (text,)}], text + "\\"):
+        assert values.decode(values.loads(values.dumps(value))) == value
+
+
 @pytest.mark.parametrize("tagged", [
     {}, {"a": 1}, {"tuple": [1], "set": []}, {"tuple": 1}, {"set": [[1]]}, {"set": [{"set": []}]},
     {"dict": [1]}, {"dict": [[1]]}, {"dict": [[[], 1]]}, {"dict": {}}, {"bytes": "0"}, {"bytes": 1},
@@ -130,7 +136,8 @@ def test_forged_tags_are_refused(tagged):
 
 @pytest.mark.parametrize("data", [
     b"", b"[", b"nul", b"\xff", b"1" * 5000, b"[" * 10**6, b"[" * 10**5 + b"]" * 10**5, b"{" * 999,
-    b'{"a":' * 1000 + b"1" + b"}" * 1000,
+    b'{"a":' * 1000 + b"1" + b"}" * 1000, b'["a\\\\",' * 1000 + b"1" + b"]" * 1000,
+    b'["a\\"[",' * 1000 + b"1" + b"]" * 1000, b'\\"' + b"[" * 10**5, b"[" * 10**5 + b'\\"',
 ])
 def test_forged_json_is_refused(data):
     with pytest.raises(UnfitValue):
