@@ -15,6 +15,7 @@ import torch
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.forward import RowGroup, cached_forward
 from colllm_bench.models.kv_cache import RaggedKVCache
+from colllm_bench.models.live_rows import LiveRows
 from colllm_bench.models.sampling import PerTurnRandom, SharedRandom, sample_tokens
 from colllm_bench.objectives.prefixes import find_prefixes
 
@@ -166,8 +167,12 @@ class DecodingSession:
         logits = self._cached_logits(self._pad(feeds), first, self._lengths, counts)
         first = torch.tensor(lengths, device=self.device)
         live, steps = torch.tensor(acting, device=self.device), []
+        group = self._groups[0] if self.team.is_large else None
+        computed = LiveRows(
+            self.team, self.random, self.agents, self.episodes, group, self._caches[0]
+        )
         while True:
-            tokens, logprobs = sample_tokens(logits, self.temperature, self.random)  # [rows]
+            tokens, logprobs = computed.sample(logits, self.temperature)  # [rows]
             steps.append((tokens, logprobs, live))
             if len(steps) == self.max_action_tokens:
                 break
@@ -175,10 +180,15 @@ class DecodingSession:
             going = live.tolist()
             if not any(going):
                 break
-            # Rows that have ended run along; what they write, their next turn overwrites.
-            logits = self._cached_logits(tokens[:, None], first, lengths, None)
+            computed.shrink(going)
+            if computed.index is not None:
+                logits = computed.logits(tokens, first, lengths)
+            else:
+                # Rows that have ended run along; what they write, their next turn overwrites.
+                logits = self._cached_logits(tokens[:, None], first, lengths, None)
             lengths = [n + goes for n, goes in zip(lengths, going)]
             first = first + live
+        computed.finish()
         self._lengths = lengths
         return steps
 

@@ -69,6 +69,11 @@ class RaggedCacheLayer(CacheLayerMixin):
         super().__init__()
         self.places = places
 
+    def take(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Hold ``keys`` and ``values``."""
+        self.dtype, self.device = keys.dtype, keys.device
+        self.keys, self.values, self.is_initialized = keys, values, True
+
     def lazy_initialization(self, key_states, value_states):
         self.dtype, self.device = key_states.dtype, key_states.device
         self.keys, self.values = (
@@ -130,9 +135,27 @@ class RaggedKVCache(Cache):
         longest = tensors[0].shape[2]
         self.places.columns = max(longest, _FIRST_COLUMNS)
         for layer, keys, values in zip(self.layers, tensors[::2], tensors[1::2], strict=True):
-            layer.keys = _wider(keys.to(dtype)[index], self.places.columns)
-            layer.values = _wider(values.to(dtype)[index], self.places.columns)
-            layer.dtype, layer.device, layer.is_initialized = dtype, keys.device, True
+            first = (x.to(dtype)[index] for x in (keys, values))
+            layer.take(*(_wider(x, self.places.columns) for x in first))
+
+    def some(self, rows: torch.Tensor) -> RaggedKVCache:
+        """A cache of ``rows`` alone, to go on with; see :meth:`put_back`."""
+        fewer = RaggedKVCache(len(self.layers))
+        fewer.places.columns = self.places.columns
+        for layer, whole in zip(fewer.layers, self.layers, strict=True):
+            layer.take(whole.keys.index_select(0, rows), whole.values.index_select(0, rows))
+        return fewer
+
+    def put_back(self, fewer: RaggedKVCache, rows: torch.Tensor) -> None:
+        """Write what :meth:`some` gave, with what was written since, over ``rows``."""
+        columns = self.places.columns = fewer.places.columns
+        for whole, layer in zip(self.layers, fewer.layers, strict=True):
+            if whole.keys.shape[2] < columns:
+                whole.keys = _wider(whole.keys, columns)
+                whole.values = _wider(whole.values, columns)
+            width = layer.keys.shape[2]
+            whole.keys[rows, :, :width] = layer.keys
+            whole.values[rows, :, :width] = layer.values
 
     def keep(self, rows: torch.Tensor) -> None:
         """Only ``rows`` go on."""

@@ -151,24 +151,25 @@ class TeamPolicy:
         group = RowGroup(self.model, self._gathers[id(self.model)], None)
         return try_kv_cache(group, self.layout, self.loaded.context_length)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether leaving out tokens and rows pays: adapters on one base that is large enough."""
+        return self.adapters is not None and self.size >= LEAST_PARAMETERS
+
     @functools.cached_property
     def shares_prefixes(self) -> bool:
         """Whether what rows begin with alike is computed once for all of them
-        (:mod:`colllm_bench.models.shared_prefix`): adapters on one base that is large enough;
-        checkpointed blocks cannot read a cache."""
-        one_base = self.adapters is not None and not self.config.gradient_checkpointing
-        return one_base and self.size >= LEAST_PARAMETERS and self.supports_kv_cache
+        (:mod:`colllm_bench.models.shared_prefix`); checkpointed blocks cannot read a cache."""
+        whole = self.config.gradient_checkpointing or not self.is_large
+        return not whole and self.supports_kv_cache
 
     def read_prefixes(self, prefixes: Prefixes, *, reference: bool = False) -> PrefixStates:
-        """Run ``prefixes``, whose owners are agents, through their agents' adapters, or through
-        the frozen base."""
+        """Run ``prefixes`` through the adapters of the agents that own them, or the base alone."""
         owner = torch.tensor(prefixes.owner, device=self.device)
         (group,) = self.row_groups(owner, reference=reference)
         first = torch.zeros(1, dtype=torch.long, device=self.device)
 
-        def run(**inputs: Any) -> torch.Tensor:
-            return group.logits((first, first), **inputs)  # of one token: nobody reads them
-
+        run = functools.partial(group.logits, (first, first))  # of one token: nobody reads them
         return read_prefixes(prefixes, run, self.model, self.prompts.pad_id)[0]
 
     # -- learning
@@ -228,8 +229,7 @@ class TeamPolicy:
                 inputs, start = states.rest(ids, batch.prefixes, self.layout, self.model)
                 yield tokens, group.logits((own, columns - 1 - start[own]), **inputs)
                 continue
-            # Right padding is never seen by the tokens before it, so no mask is needed, and
-            # attention takes its causal path.
+            # No token sees the right padding: no mask is needed, attention takes its causal path.
             with training_mode(group.model, self.config.gradient_checkpointing):
                 places = (own, columns[tokens] - 1)
                 yield tokens, group.logits(places, input_ids=ids, use_cache=False)

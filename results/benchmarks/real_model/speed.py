@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python results/benchmarks/real_model/speed.py --model FOLDER --layers 4
 
-``--layers`` keeps the first so many of the model's layers: the parts' shares stay, and a repeat
-takes seconds. CPU seconds of one thread; the ways are interleaved, every repeat starts from the
-same parameters and plays the same tasks; medians and all values. Writes ``NAME.json`` beside this
-file and prints a table.
+``--layers`` keeps the first so many of the model's layers, so that a repeat takes seconds; logits
+then weigh more than in the whole model. CPU seconds of one thread; the ways are interleaved, every
+repeat starts from the same parameters and plays the same tasks; medians and all values. Writes
+``NAME.json`` beside this file and prints a table.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from throughput import machine
 
-CASE = {"algo": "cc", "agents": 2, "batch": 8, "max_action_tokens": 48, "device": "cpu",
-        "threads": 1, "seed": 0}
+CASE = {"algo": "cc", "agents": 2, "batch": 4, "minibatches": 1, "max_action_tokens": 24,
+        "device": "cpu", "threads": 1, "seed": 0}
 PARTS = ("prefill", "decode", "rest of the rollout", "values", "critic", "actor")
 
 
@@ -168,12 +168,11 @@ def cut(model: str, layers: int, folder: str) -> str:
 
 
 def measure(model: str, args: argparse.Namespace) -> dict:
-    jobs = [Job(model, CASE | {"env": args.env, "algo": args.algo, "batch": args.batch},
-                ["whole rows", "shared beginnings"])]
+    case = CASE | {"env": args.env, "algo": args.algo, "batch": args.batch}
+    jobs = [Job(model, case, ["whole rows", "shared beginnings"])]
     if args.bf16:
-        case = jobs[0].trainer.config
-        jobs.append(Job(model, CASE | {"env": args.env, "algo": args.algo, "batch": case.batch,
-                                       "dtype": "bfloat16"}, ["shared beginnings, bfloat16"]))
+        half = case | {"dtype": "bfloat16"}
+        jobs.append(Job(model, half, ["shared beginnings, bfloat16"]))
     runs: dict[str, list[dict]] = {way: [] for job in jobs for way in job.ways}
     for repeat in range(args.repeats):
         for job in jobs:
