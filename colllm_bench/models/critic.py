@@ -25,7 +25,7 @@ from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.models.shared_prefix import PrefixReader
 from colllm_bench.models.value_head import ValueHead, ValueTable, pool_spans
 from colllm_bench.objectives.batches import pad
-from colllm_bench.objectives.critic_inputs import CriticReading, Span
+from colllm_bench.objectives.critic_inputs import CriticReading
 from colllm_bench.seeding import torch_generator
 
 CPU_TOKENS_READ = 1_024
