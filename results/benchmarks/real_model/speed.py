@@ -134,7 +134,8 @@ def bound(model, tokens: dict[str, int], written: int) -> tuple[float, dict[str,
     """(GFLOP/s of this CPU's matrix product, least seconds of each part at that speed).
 
     Linear layers of the blocks for every token read (twice in the actor's update: forward, and
-    the gradient of the inputs), logits of ``written`` tokens; no attention, no norms, no Python.
+    the gradient of the inputs; also for a beginning's first reading, which takes none), logits of
+    ``written`` tokens; no attention, no norms, no Python.
     """
     head = model.get_output_embeddings().weight
     linear = sum(
