@@ -42,7 +42,6 @@ class _Longest(LanguageModelTeam):
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running, self.session = list(episodes), self
-        self.written = {id(x): 0 for e in episodes for x in e.trajectories}
 
     def generate(self, new_ids: Sequence[list[int] | None]) -> list[Any]:
         """As a decoding session; nothing is sampled."""
@@ -82,11 +81,11 @@ class Shapes:
         self.base = base.size
         self.layers, self.width = text.num_hidden_layers, text.hidden_size
         heads = getattr(text, "num_attention_heads", 1)
-        self.head = getattr(text, "head_dim", None) or self.width // heads
-        self.keys = (getattr(text, "num_key_value_heads", None) or heads) * self.head
+        head = getattr(text, "head_dim", None) or self.width // heads
+        self.keys = (getattr(text, "num_key_value_heads", None) or heads) * head
         inner = getattr(text, "intermediate_size", None) or getattr(text, "ffn_dim", None)
         self.inner = max(inner) if isinstance(inner, (list, tuple)) else inner or 4 * self.width
-        self.queries = heads * self.head
+        self.queries = heads * head
         self.vocabulary = base.model.get_output_embeddings().weight.shape[0]
         self.agents = len(episodes[0].trajectories)
         self.batch = -(-config.batch // processes.size())
