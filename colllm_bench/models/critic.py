@@ -8,7 +8,9 @@ Adapters of the critic's own on that base, a whole copy, or a separate backbone 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from colllm_bench.models.activation_checkpointing import enable_checkpointing, t
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
+from colllm_bench.models.shared_prefix import shared_hidden_states
 from colllm_bench.models.value_head import ValueHead, ValueTable
 from colllm_bench.objectives.batches import pad
 from colllm_bench.objectives.critic_inputs import CriticReading, Span
@@ -39,6 +42,7 @@ class Critic:
         embeddings: read the tokens' embeddings beside the hidden states: words that a small
             base no longer tells apart in a context that it has never seen.
         checkpointing: recompute activations in the backward pass.
+        shares_prefixes: compute once what rows begin with alike.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class Critic:
         last_token: bool = False,
         embeddings: bool = False,
         checkpointing: bool = False,
+        shares_prefixes: bool = False,
         pad_id: int = 0,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
         self.heads, self.trained, self.last_token = list(heads), trained, last_token
         self.embeddings = embeddings
         self.checkpointing, self.pad_id = checkpointing, pad_id
+        self.shares_prefixes = shares_prefixes
 
     @classmethod
     def build(cls, config: RunConfig, team: Any, critics: int, options: Any) -> Critic:
@@ -101,6 +107,7 @@ class Critic:
             models, adapters, slots, heads, trained=kind != "frozen",
             last_token=options.critic_readout == "last", embeddings=options.critic_embeddings,
             checkpointing=again, pad_id=team.prompts.pad_id,
+            shares_prefixes=models[0] is team.model and team.shares_prefixes,
         )
 
     def features(self, readings: Sequence[CriticReading]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,25 +136,48 @@ class Critic:
         critic = critic.to(device)
         with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
             if len(self.models) == 1:
-                slots = None if self.slots is None else torch.tensor(self.slots, device=device)
-                if self.adapters is None:
-                    return self._forward(self.models[0], tokens)
-                with self.adapters.use(None if slots is None else slots[critic]):
-                    return self._forward(self.models[0], tokens)
+                return self._with_words(self.models[0], tokens, self._of_one(ids, tokens, critic))
             parts = [
-                self._forward(model, tokens[critic == c])
-                for c, model in enumerate(self.models) if bool((critic == c).any())
+                self._with_words(model, own, self._forward(model, input_ids=own))
+                for c, model in enumerate(self.models)
+                if len(own := tokens[critic == c])
             ]
             return torch.cat(parts)  # rows stand critic by critic
 
-    def _forward(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    def _of_one(
+        self, ids: list[list[int]], tokens: torch.Tensor, critic: torch.Tensor
+    ) -> torch.Tensor:
+        """[R, L, width] hidden states of all rows by the one backbone."""
+        model = self.models[0]
+        if self.shares_prefixes:
+            shared = shared_hidden_states(
+                functools.partial(self._forward, model), ids, critic.tolist(), self._using, model,
+                self.pad_id,
+            )
+            if shared is not None:
+                return shared
+        with self._using(critic):
+            return self._forward(model, input_ids=tokens)
+
+    def _using(self, critic: torch.Tensor) -> AbstractContextManager:
+        """A context in which rows [R] are read by their critics' adapters."""
+        if self.adapters is None:
+            return nullcontext()
+        slots = self.slots and torch.tensor(self.slots, device=critic.device)[critic]
+        return self.adapters.use(slots)
+
+    def _forward(self, model: nn.Module, **inputs: Any) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
         with training_mode(model, self.checkpointing and self.trained):
-            hidden = hidden_states(model, ids)
-        if self.embeddings:
-            words = model.get_input_embeddings()(ids)
-            hidden = torch.cat([words.to(hidden.dtype), hidden], -1)
-        return hidden
+            return hidden_states(model, **inputs)
+
+    def _with_words(
+        self, model: nn.Module, ids: torch.Tensor, hidden: torch.Tensor
+    ) -> torch.Tensor:
+        if not self.embeddings:
+            return hidden
+        words = model.get_input_embeddings()(ids)
+        return torch.cat([words.to(hidden.dtype), hidden], -1)
 
     def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
         """Of each critic, which cells its positions read."""
