@@ -158,6 +158,52 @@ def run_case(name: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def on_the_h100() -> dict[str, dict[str, Any]]:
+    """The Qwen3-0.6B job of results/gpu (4 agents, 16 episodes, ``cc``, bfloat16), whose peaks of
+    GPU memory are committed there, beside what is estimated for its shapes and lengths."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    from colllm_bench.config import RunConfig
+    from colllm_bench.models.outline import Outline
+    from colllm_bench.setup.resolve import resolve
+    from colllm_bench.training.memory_shapes import Shapes
+    from colllm_bench.types import Episode, Trajectory, Turn
+
+    data = HERE.parents[1] / "gpu" / "data"
+    job = json.loads((data / "iteration.json").read_text())
+    sizes = json.loads((data / "sizes.json").read_text())["4 agents, micro-batch by itself"]
+    case = job["case"]
+    with torch.device("meta"):
+        config = Qwen3Config(**QWEN3_06B, tie_word_embeddings=True, dtype=torch.bfloat16)
+        base = Outline(Qwen3ForCausalLM(config).to(torch.bfloat16), None, None, 0)
+    lengths = [case["prompt_tokens"] + 1, *[case["obs_tokens"] + 1] * (case["turns"] - 1)]
+    episode = Episode(0, 0, [
+        Trajectory(str(a), a, "", [
+            Turn("", [0] * n, [0] * case["new_tokens"]) for n in lengths
+        ]) for a in range(case["agents"])
+    ])
+    found = {}
+    for size, peak in ((case["micro_batch"], job["medians"]["peak_memory_gib"]),
+                       (sizes["micro_batch"], sizes["peak_memory_gib"])):
+        settings = resolve(RunConfig.of(
+            algo="cc", agents=case["agents"], batch=case["items"], micro_batch=size,
+            critic_backbone="adapters",  # as critics were at that commit
+        ))
+        shapes = Shapes(settings, base, torch.device("cpu"), [episode])
+        parts = {"base": shapes.base, **shapes.trained()}
+        phases = {"rollout": shapes.rollout(), **shapes.learning()}
+        mib = {name: round(n / 2**20, 1) for name, n in parts.items()}
+        over = {name: round(n / 2**20, 1) for name, n in phases.items()}
+        found[f"h100, {size} episodes at once"] = {
+            "settings": {**case, "micro_batch": size},
+            "estimate_mib": round(sum(mib.values()) + max(over.values()), 1),
+            "measured_mib": round(1024 * peak, 1), "peaks_mib": {"whole job": round(1024 * peak, 1)},
+            "estimate": mib, "estimate_phases": over,
+        }
+    return found
+
+
 def table(results: dict[str, dict[str, Any]]) -> str:
     lines = ["| case | estimated MiB | measured MiB | estimated / measured | decided by |",
              "|---|---|---|---|---|"]
@@ -184,11 +230,17 @@ def main() -> None:
         name, *folder = args.here
         return print(json.dumps(measure(CASES[name], folder[0] if folder else None)))
     path = HERE / "memory.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
+    from colllm_bench.runs.provenance import environment
+
+    results = json.loads(path.read_text())["cases"] if path.exists() else {}
     for name in args.case or CASES:
         results[name] = run_case(name)
         print(json.dumps(results[name]), flush=True)
-        path.write_text(json.dumps(results, indent=1) + "\n")
+        data = {"machine": environment(), "cases": results}
+        path.write_text(json.dumps(data, indent=1) + "\n")
+    results |= on_the_h100()
+    results = {name: results[name] for name in [*CASES, *on_the_h100()] if name in results}
+    path.write_text(json.dumps({"machine": environment(), "cases": results}, indent=1) + "\n")
     print(table(results))
 
 
