@@ -100,6 +100,7 @@ class Shapes:
         self.algorithm = load_algorithm(config.algo)
         self.options = self.algorithm.Options(**config.algo_options)
         self.sizer = MicroBatchSizer.for_model(base.model, config, device)
+        self.holes = HOLES if device.type == "cpu" else 1.0
         self.shared: Prefixes | None = None
         if config.tuning == "lora" and base.size >= LEAST_PARAMETERS * self.item:
             self.shared = None if config.gradient_checkpointing else shared_prefixes(episodes)
@@ -190,8 +191,8 @@ class Shapes:
         size = min(self.batch, self.sizer.episodes(tokens, actions))
         logits = actions * self.vocabulary * LOGIT_BYTES
         one = size * (tokens * each + seen + logits)
-        if self.device.type == "cpu" and size < self.batch:
-            one = int(one * HOLES)
+        if size < self.batch:
+            one = int(one * self.holes)
         return states + max(again, one)
 
     def _critic(self, tokens: int) -> int:
