@@ -19,12 +19,9 @@ from colllm_bench.errors import RunError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer, micro_batches
 from colllm_bench.models.shared_prefix import PrefixStates, spread_gradients
-from colllm_bench.objectives.batches import (
-    ActionBatch,
-    TokenBatch,
-)
+from colllm_bench.objectives.batches import ActionBatch, TokenBatch
 from colllm_bench.seeding import torch_generator
-from colllm_bench.types import Episode, written
+from colllm_bench.types import Episode, Turn, written
 
 
 class AdvantageNormalizer:
@@ -98,11 +95,11 @@ def learning_rate(config: RunConfig, iteration: int) -> float:
     return config.lr * max(1, config.iterations - iteration) / config.iterations
 
 
-def write_tokens(tokens: TokenBatch, field: str, values: torch.Tensor) -> None:
-    """Write ``values`` [K] into the turns of a batch, to each turn a list of its tokens'."""
+def by_turn(tokens: TokenBatch, values: torch.Tensor) -> Iterator[tuple[Turn, list[float]]]:
+    """Each turn of a batch with its tokens' part of ``values`` [K]."""
     flat = iter(values.tolist())
     for turn in tokens.turns:
-        setattr(turn, field, [next(flat) for _ in turn.action_ids])
+        yield turn, [next(flat) for _ in written(turn.action_ids)]
 
 
 class ActorLearner:
@@ -162,7 +159,8 @@ class ActorLearner:
         for tokens, logprobs in self.scored(episodes):
             total += float((logprobs - tokens.logprobs).abs().sum())
             count += len(logprobs)
-            write_tokens(tokens, "logprobs", logprobs)
+            for turn, own in by_turn(tokens, logprobs):
+                turn.logprobs = own
         _tell_turns(episodes, "logprobs")
         sums = processes.total_numbers({"total": total, "count": count})
         return sums["total"] / max(1, sums["count"])

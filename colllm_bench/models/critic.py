@@ -22,11 +22,15 @@ from colllm_bench.models.activation_checkpointing import enable_checkpointing, t
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
-from colllm_bench.models.shared_prefix import shared_hidden_states
-from colllm_bench.models.value_head import ValueHead, ValueTable
+from colllm_bench.models.shared_prefix import PrefixReader
+from colllm_bench.models.value_head import ValueHead, ValueTable, pool_spans
 from colllm_bench.objectives.batches import pad
-from colllm_bench.objectives.critic_inputs import CriticReading, Span
+from colllm_bench.objectives.critic_inputs import CriticReading
 from colllm_bench.seeding import torch_generator
+
+CPU_TOKENS_READ = 1_024
+"""Tokens that a frozen backbone reads at once on a CPU, a row at least: more is no faster there and
+takes memory. Teams whose histories are read apart (``hier``, ``dc``) need that of some agents."""
 
 
 class Critic:
@@ -118,46 +122,70 @@ class Critic:
         rows.sort(key=lambda row: row[0])  # the rows of one critic together
         place = {(r, k): i for i, (_, r, k) in enumerate(rows)}
         ids = [readings[r].rows[k].ids for _, r, k in rows]
-        critic = torch.tensor([row[0] for row in rows])
-        hidden = self._hidden(ids, critic)
-        pooled = []
-        for name in ("observed", "acted"):
-            spans = [
-                (place[r, span.row], span) if (span := getattr(cell, name)) else (0, Span(0, 0, 0))
-                for r, reading in enumerate(readings) for cell in reading.cells
-            ]
-            pooled.append(_pool(hidden, spans, self.last_token))
-        return pooled[0], pooled[1]
+        tokens, _ = pad(ids, self.pad_id, self._device())
+        critic = torch.tensor([row[0] for row in rows], device=tokens.device)
+        cells = [(r, cell) for r, reading in enumerate(readings) for cell in reading.cells]
+        spans = [
+            [(c, place[r, span.row], span) for c, (r, cell) in enumerate(cells)
+             if (span := getattr(cell, name))]
+            for name in ("observed", "acted")
+        ]
+        # Before the large tensors, so that what is kept does not lie above what is freed.
+        shape = len(cells), len(self.heads[0].observed_mean)
+        found = [torch.zeros(shape, device=tokens.device) for _ in spans]
+        shared = self._shared(ids, [row[0] for row in rows])
+        size = self._rows_at_once(tokens)
+        for i in range(0, len(rows), size):
+            hidden = self._hidden(tokens[i : i + size], critic[i : i + size], shared, i)
+            for own, pooled_here in zip(spans, found, strict=True):
+                here = [(c, row - i, span) for c, row, span in own if i <= row < i + size]
+                where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
+                pooled = pool_spans(hidden, [(row, span) for _, row, span in here], self.last_token)
+                pooled_here.index_copy_(0, where.to(pooled.device), pooled)
+        return found[0], found[1]
 
-    def _hidden(self, ids: list[list[int]], critic: torch.Tensor) -> torch.Tensor:
-        """[R, L, width] what is read of rows, each by its critic's backbone."""
-        device = next(self.models[0].parameters()).device
-        tokens, _ = pad(ids, self.pad_id, device)
-        critic = critic.to(device)
-        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+    def _rows_at_once(self, tokens: torch.Tensor) -> int:
+        """How many rows [R, L] run through the backbone together. A backbone that learns keeps
+        all activations anyway; of one that does not, each row is done with once it is pooled."""
+        rows, longest = tokens.shape
+        if self.trained or tokens.device.type != "cpu":
+            return rows
+        return max(1, CPU_TOKENS_READ // max(1, longest))
+
+    def _device(self) -> torch.device:
+        return next(self.models[0].parameters()).device
+
+    def _learns(self) -> AbstractContextManager:
+        return torch.set_grad_enabled(self.trained and torch.is_grad_enabled())
+
+    def _shared(self, ids: list[list[int]], critic: list[int]) -> PrefixReader | None:
+        """What rows begin with alike, read once; None: each row is read whole."""
+        if not self.shares_prefixes:
+            return None
+        model = self.models[0]
+        read = functools.partial(self._forward, model)
+        with self._learns():
+            return PrefixReader.of(ids, critic, read, self._using, model, self.pad_id)
+
+    def _hidden(
+        self, tokens: torch.Tensor, critic: torch.Tensor, shared: PrefixReader | None, first: int
+    ) -> torch.Tensor:
+        """[R, L, width] what is read of rows [R, L], the ``first`` and on, each by its critic's
+        backbone."""
+        with self._learns():
+            if shared is not None:
+                hidden = shared.hidden(tokens, critic, first)
+                return self._with_words(self.models[0], tokens, hidden)
             if len(self.models) == 1:
-                return self._with_words(self.models[0], tokens, self._of_one(ids, tokens, critic))
+                with self._using(critic):
+                    hidden = self._forward(self.models[0], input_ids=tokens)
+                return self._with_words(self.models[0], tokens, hidden)
             parts = [
                 self._with_words(model, own, self._forward(model, input_ids=own))
                 for c, model in enumerate(self.models)
                 if len(own := tokens[critic == c])
             ]
             return torch.cat(parts)  # rows stand critic by critic
-
-    def _of_one(
-        self, ids: list[list[int]], tokens: torch.Tensor, critic: torch.Tensor
-    ) -> torch.Tensor:
-        """[R, L, width] hidden states of all rows by the one backbone."""
-        model = self.models[0]
-        if self.shares_prefixes:
-            shared = shared_hidden_states(
-                functools.partial(self._forward, model), ids, critic.tolist(), self._using, model,
-                self.pad_id,
-            )
-            if shared is not None:
-                return shared
-        with self._using(critic):
-            return self._forward(model, input_ids=tokens)
 
     def _using(self, critic: torch.Tensor) -> AbstractContextManager:
         """A context in which rows [R] are read by their critics' adapters."""
@@ -171,9 +199,7 @@ class Critic:
         with training_mode(model, self.checkpointing and self.trained):
             return hidden_states(model, **inputs)
 
-    def _with_words(
-        self, model: nn.Module, ids: torch.Tensor, hidden: torch.Tensor
-    ) -> torch.Tensor:
+    def _with_words(self, model: nn.Module, ids: torch.Tensor, hidden: torch.Tensor):
         if not self.embeddings:
             return hidden
         words = model.get_input_embeddings()(ids)
@@ -181,8 +207,7 @@ class Critic:
 
     def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
         """Of each critic, which cells its positions read."""
-        device = next(self.models[0].parameters()).device
-        return [ValueTable.of(readings, c, device) for c in range(len(self.heads))]
+        return [ValueTable.of(readings, c, self._device()) for c in range(len(self.heads))]
 
     def values(
         self,
@@ -241,21 +266,6 @@ class Critic:
                 tensor.copy_(state[f"{i}.{k}"])
             for name, buffer in self.heads[i].named_buffers():
                 buffer.copy_(state[f"{i}.{name}"])
-
-
-def _pool(hidden: torch.Tensor, spans: list[tuple[int, Span]], last: bool) -> torch.Tensor:
-    """[C, width] float32: the mean over each span's tokens, or its last; 0 for an empty one."""
-    if last:
-        spans = [(row, Span(0, max(s.start, s.stop - 1), s.stop)) for row, s in spans]
-    device = hidden.device
-    length = torch.tensor([span.stop - span.start for _, span in spans], device=device)
-    start = torch.tensor([span.start for _, span in spans], device=device)
-    row = torch.tensor([row for row, _ in spans], device=device)
-    first = length.cumsum(0) - length  # of each span's tokens among all K
-    within = torch.arange(int(length.sum()), device=device) - first.repeat_interleave(length)
-    tokens = hidden[row.repeat_interleave(length), start.repeat_interleave(length) + within]
-    sums = torch.segment_reduce(tokens.float(), "sum", lengths=length, unsafe=True)
-    return sums / length.clamp(min=1)[:, None]
 
 
 def backbone_parameters(model: Any) -> list[nn.Parameter]:

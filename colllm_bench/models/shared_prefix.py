@@ -18,6 +18,7 @@ from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import context_length
 from colllm_bench.objectives.batches import pad
 from colllm_bench.objectives.prefixes import Prefixes, find_prefixes
+from colllm_bench.types import written
 
 LEAST_PARAMETERS = 5_000_000
 """Of a model whose rows share prefixes. With the built-in models (0.04 to 0.4 million) what a
@@ -136,32 +137,42 @@ Using = Callable[[torch.Tensor], AbstractContextManager]
 """Rows' owners [R] to a context in which a model reads them with their adapters."""
 
 
-def shared_hidden_states(
-    read: Callable[..., torch.Tensor],
-    rows: Sequence[Sequence[int]],
-    owners: Sequence[int],
-    using: Using,
-    model: Any,
-    pad_id: int,
-) -> torch.Tensor | None:
-    """[R, L, width] hidden states of ``rows``, right-padded; None where sharing does not pay.
+class PrefixReader:
+    """Hidden states of rows that begin alike, some rows at a time. Made by :meth:`of`.
 
     Args:
+        prefixes: of all rows; they are read at once.
         read: ``model``'s keyword arguments to hidden states [rows, tokens, width].
     """
-    prefixes = find_prefixes(rows, owners, [len(row) - 1 for row in rows])
-    layout = AttentionWindows.of(model.config.get_text_config())
-    if prefixes is None or layout is None:
-        return None
-    device = model.device
-    with using(torch.tensor(prefixes.owner, device=device)):
-        states, first = read_prefixes(prefixes, read, model, pad_id)  # first: [F, P, width]
-    ids, _ = pad(rows, pad_id, device)
-    inputs, start = states.rest(ids, prefixes, layout, model)
-    with using(torch.tensor(owners, device=device)):
-        rest = read(**inputs)  # [R, S, width]
-    both = torch.cat([first[states.layers[0].index], rest], 1)  # [R, P + S, width]
-    columns = torch.arange(ids.shape[1], device=device).expand(len(rows), -1)  # [R, L]
-    behind = (columns - start[:, None]).clamp(max=rest.shape[1] - 1) + states.longest
-    place = torch.where(columns < start[:, None], columns, behind)
-    return both.gather(1, place[:, :, None].expand(-1, -1, rest.shape[2]))
+
+    def __init__(
+        self, prefixes: Prefixes, read: Callable[..., torch.Tensor], using: Using, model: Any,
+        pad_id: int,
+    ):
+        self.prefixes, self._read, self._using, self._model = prefixes, read, using, model
+        with using(torch.tensor(prefixes.owner, device=model.device)):
+            self._states, self._first = read_prefixes(prefixes, read, model, pad_id)  # [F, P, w]
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Sequence[int]], owners: Sequence[int], *args: Any
+    ) -> PrefixReader | None:
+        """A reader of ``rows`` [R] of token ids, each with an owner; None where sharing does not
+        pay. ``args`` are those behind ``prefixes``."""
+        prefixes = find_prefixes(rows, owners, [len(row) - 1 for row in rows])
+        return None if prefixes is None else cls(prefixes, *args)
+
+    def hidden(self, ids: torch.Tensor, owners: torch.Tensor, first: int) -> torch.Tensor:
+        """[R, L, width] hidden states of rows ``first`` and on: ``ids`` [R, L], right-padded, of
+        ``owners`` [R]."""
+        own = self.prefixes.of(range(first, first + len(ids)))
+        layout = written(AttentionWindows.of(self._model.config.get_text_config()))
+        inputs, start = self._states.rest(ids, own, layout, self._model)
+        with self._using(owners):
+            rest = self._read(**inputs)  # [R, S, width]
+        before = self._first[self._states.layers[0].index]  # [R, P, width]
+        columns = torch.arange(ids.shape[1], device=ids.device).expand(len(ids), -1)  # [R, L]
+        behind = (columns - start[:, None]).clamp(max=rest.shape[1] - 1) + self._states.longest
+        place = torch.where(columns < start[:, None], columns, behind)
+        both = torch.cat([before, rest], 1)  # [R, P + S, width]
+        return both.gather(1, place[:, :, None].expand(-1, -1, rest.shape[2]))
