@@ -158,7 +158,8 @@ class CriticLearner:
         tables = self.critic.tables(readings)
         for k, table in enumerate(tables):
             for head in (self.critic.heads[k], self.averaged[k]):
-                head.fit_inputs(*(x[table.cells] for x in features))
+                if not head.fitted[0]:
+                    head.fit_inputs(*(x[table.cells] for x in features))
         values = self.critic.values(features, tables, self.averaged).tolist()
         positions = [position for reading in readings for position in reading.positions]
         for position, value in zip(positions, values, strict=True):

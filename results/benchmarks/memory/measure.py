@@ -199,7 +199,8 @@ def on_the_h100() -> dict[str, dict[str, Any]]:
         found[f"h100, {size} episodes at once"] = {
             "settings": {**case, "micro_batch": size},
             "estimate_mib": round(sum(mib.values()) + max(over.values()), 1),
-            "measured_mib": round(1024 * peak, 1), "peaks_mib": {"whole job": round(1024 * peak, 1)},
+            "measured_mib": round(1024 * peak, 1),
+            "peaks_mib": {"whole job": round(1024 * peak, 1)},
             "estimate": mib, "estimate_phases": over,
         }
     return found
