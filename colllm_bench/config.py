@@ -28,7 +28,7 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
 LEFT_OUT_AT_DEFAULT = frozenset({
-    "eval_every", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
+    "eval_every", "lr_schedule", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
 })
 """Settings that came after digests were published: at their defaults no digest has them."""
 

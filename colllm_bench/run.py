@@ -122,10 +122,12 @@ def lead(argv: Sequence[str]) -> int:
     if "dry_run" in options:
         from colllm_bench.setup.resolve import resolve
         from colllm_bench.setup.validate import check_config
+        from colllm_bench.training.memory import told
 
         resolved = resolve(config)
         check_config(resolved)
-        print(cli.to_toml(config, resolved), end="")
+        print(cli.to_toml(config, resolved))
+        print("\n".join(f"# {line}" for line in told(resolved, as_table=True)))
         return 0
     ensure(config.model)
     if several:
@@ -136,11 +138,9 @@ def lead(argv: Sequence[str]) -> int:
 
 
 def _sharing(config: RunConfig, options: dict[str, Any]) -> RunConfig:
-    """Of a new run in several processes: random numbers that do not depend on who plays beside
-    whom. A run that was started with others is refused where the team is built."""
-    if processes.size() == 1 or "random_streams" in options or options.get("resume"):
-        return config
-    return config.replace(random_streams="episode")
+    """A new run in several processes draws its random numbers apart, turn by turn."""
+    chosen = processes.size() == 1 or "random_streams" in options or options.get("resume")
+    return config if chosen else config.replace(random_streams="episode")
 
 
 def _path(config: RunConfig, options: dict[str, Any]) -> Path:
@@ -163,6 +163,11 @@ def run_one(config: RunConfig, path: Path, args: Namespace) -> int:
     whole = config.iterations * config.batch
     if whole != config.episodes and not quiet:
         cli.say(f"{whole} training episodes: {config.episodes} in whole batches of {config.batch}")
+    if not quiet:
+        from colllm_bench.training.memory import told
+
+        for line in told(config):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     folder = (RunFolder.resume if resume else RunFolder.create)(path, config)
     with folder, _keeping_failures(folder):
         loggers = _loggers(folder, options)

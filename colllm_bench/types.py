@@ -38,11 +38,8 @@ class Turn:
     Written by ``LanguageModelTeam.act``."""
     logprobs: list[float] | None = None
     """Log-probability of each of ``action_ids`` when it was sampled.
-    Written by ``LanguageModelTeam.act``."""
-    sampling_factors: list[float] | None = None
-    """With another engine (``--rollouts vllm``): the weight of each of ``action_ids``, the ratio of
-    the policy's probability and the engine's, truncated; None: the policy sampled itself.
-    Written by ``learners.engine_correction``."""
+    Written by ``LanguageModelTeam.act``, with ``--rollouts vllm`` again by ``correct_for_engine``.
+    """
     action_text: str | None = None
     """``action_ids`` as text without markup, as handed to the environment. Written by
     ``LanguageModelTeam.act`` (or the ``act`` of whichever team plays)."""
@@ -71,6 +68,10 @@ class Turn:
     advantage: float | None = None
     """The turn's advantage, the same for each of its action tokens.
     Written by ``Algorithm.compute_advantages``."""
+    sampling_factors: list[float] | None = None
+    """With another engine (``--rollouts vllm``): the weight of each of ``action_ids``, the ratio of
+    the policy's probability and the engine's, truncated; None: the policy sampled itself.
+    Written by ``correct_for_engine``."""
 
 
 @dataclass(slots=True)

@@ -37,6 +37,12 @@ def model_folder(tmp_path_factory, tokenizer):
 
 
 @pytest.fixture
+def results_here(tmp_path, monkeypatch):
+    """Commands start in a folder of the test's own, where ``results/`` then lies."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def generator():
     import torch
 

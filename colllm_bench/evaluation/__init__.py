@@ -5,7 +5,7 @@ May import teams, setup, runs and the rollout loop. No torch at import.
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "play_held_out": "held_out:play_held_out",
@@ -15,11 +15,4 @@ _PUBLIC = {
     "summarize": "held_out:summarize",
 }
 __all__ = [*_PUBLIC]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        module, _, attribute = _PUBLIC[name].partition(":")
-        return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

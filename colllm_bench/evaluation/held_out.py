@@ -65,7 +65,7 @@ def play_held_out(
         mine = processes.own(tasks) if together else tasks
         seeds = [derive(0, purpose, task) for task in mine]
         played = rollout(
-            envs[: len(seeds)], seeds, list(mine), team, frames=max(0, frames - mine.start)
+            envs[: len(seeds)], seeds, list(mine), team, frames=max(0, frames - mine[0])
         ) if mine else []
         if together:
             played = processes.gather(played)

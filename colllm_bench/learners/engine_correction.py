@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import torch
 
-from colllm_bench.learners.actor_learner import ActorLearner, write_tokens
+from colllm_bench.learners.actor_learner import ActorLearner, by_turn
 from colllm_bench.types import Episode
 
 
@@ -39,8 +39,10 @@ def correct_for_engine(
         change = logprobs - tokens.logprobs  # [K]
         gaps.append(change.abs())
         ratios.append(change.exp())
-        write_tokens(tokens, "logprobs", logprobs)
-        write_tokens(tokens, "sampling_factors", ratios[-1].clamp(max=cap))
+        for turn, own in by_turn(tokens, logprobs):
+            turn.logprobs = own
+        for turn, own in by_turn(tokens, ratios[-1].clamp(max=cap)):
+            turn.sampling_factors = own
     gap, ratio = torch.cat(gaps), torch.cat(ratios)
     factors = ratio.clamp(max=cap)
     return {

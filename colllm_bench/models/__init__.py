@@ -6,7 +6,7 @@ May import the core and ``runs`` (files). Imports torch.
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "TeamPolicy": "team_policy",
@@ -14,10 +14,4 @@ _PUBLIC = {
     "load_base": "loading",
 }
 __all__ = ["TeamPolicy", "Critic", "load_base"]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

@@ -5,7 +5,7 @@ May import the core. Imports torch where it computes with tensors.
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "JOINT": "critic_inputs",
@@ -13,10 +13,4 @@ _PUBLIC = {
     "gae": "returns",
 }
 __all__ = ["JOINT", "LOCAL", "gae"]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

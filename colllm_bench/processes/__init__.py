@@ -1,10 +1,9 @@
 """Several processes that train one team: each plays and differentiates its share of a batch.
 
-``torchrun --nproc_per_node 2 -m colllm_bench.run ...`` (or ``accelerate launch``, which sets the
-same variables) starts them. Every process holds the whole team, gets all episodes, and takes the
-same optimizer steps; what is shared out are rollouts, forward and backward passes. The first one
-keeps the record. In a program that nobody started so there is one process, and every function here
-gives back what it was given.
+``torchrun --nproc_per_node 2 -m colllm_bench.run ...`` starts them. Every process holds the whole
+team, gets all episodes, and takes the same optimizer steps; what is shared out are rollouts,
+forward and backward passes. The first one keeps the record. In a program that nobody started so
+there is one process, and every function here gives back what it was given.
 
 Plain ``torch.distributed`` and not a wrapped model: gradients of all policies and critics are
 summed once an optimizer step, with the weights of the whole batch, so the split changes nothing but

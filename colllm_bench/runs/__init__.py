@@ -5,7 +5,7 @@ May import the core. No torch at import.
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "RunFolder": "folder",
@@ -13,10 +13,4 @@ _PUBLIC = {
     "frame": "frames",
 }
 __all__ = ["RunFolder", "frame", "read_config"]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

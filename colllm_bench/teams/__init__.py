@@ -6,7 +6,7 @@ May import the core, cli, setup, models and runs; torch only where a language mo
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "Team": "base",
@@ -17,10 +17,4 @@ _PUBLIC = {
     "team_config": "specs",
 }
 __all__ = [*_PUBLIC]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

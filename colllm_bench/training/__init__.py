@@ -6,7 +6,7 @@ torch, but for ``callbacks``, ``loggers`` and ``recording``.
 
 from __future__ import annotations
 
-import importlib
+from colllm_bench.registry.lazy import lazy_names
 
 _PUBLIC = {
     "Callback": "callbacks",
@@ -16,10 +16,4 @@ _PUBLIC = {
     "finish": "loop",
 }
 __all__ = ["Callback", "CallbackList", "Trainer", "train", "finish"]
-
-
-def __getattr__(name: str):
-    """Public names, loaded when first used."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _PUBLIC)

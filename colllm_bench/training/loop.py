@@ -56,7 +56,8 @@ def train(
     """
     config = resolve(config)
     check_config(config)
-    recorded, date = processes.from_first((folder is not None, folder and folder.date))
+    started = folder.date if folder else None
+    recorded, date = processes.from_first((folder is not None, started))
     trainer = Trainer(config, date=date)
     callback = callback or Callback()
     if not recorded:

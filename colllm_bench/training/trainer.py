@@ -178,6 +178,11 @@ def _require_shares(config: RunConfig) -> None:
             "agent draws depends on the whole batch", allowed="random_streams 'episode'",
             fix="go on in one process, without torchrun",
         )
+    if processes.size() > 1 and config.rollouts != "torch":
+        raise ConfigError(
+            f"--rollouts {config.rollouts} in {processes.size()} processes",
+            allowed="--rollouts torch", fix="one process, without torchrun",
+        )
     if config.batch < processes.size():
         raise ConfigError(
             f"batch {config.batch} for {processes.size()} processes",

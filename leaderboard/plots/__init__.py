@@ -6,16 +6,10 @@ matplotlib is loaded when one of these names is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from colllm_bench.registry.lazy import lazy_names
 
 _LAZY = {
     "draw": "render", "heatmap": "cross_play", "learning_curve": "run_curve",
 }
 __all__ = list(_LAZY)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+__getattr__ = lazy_names(__name__, _LAZY)

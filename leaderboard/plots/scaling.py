@@ -114,11 +114,12 @@ def aggregates(env: str | None, rows: Sequence[dict[str, Any]], data: dict[str, 
         ], numbers=True)
         axis.set_xlabel(AGGREGATES[name])
         axis.locator_params(axis="x", nbins=4)
+        axis.margins(x=0.18)  # the numbers above the outermost marks
     for row in rows:
         look = looks[row["method"]]
         axes[-1].plot(data["profile_scores"], row["profile"], drawstyle="steps-post", lw=1.6,
                       color=look["color"], linestyle=look["linestyle"])
-    axes[-1].set_xlabel("share of runs above a score")
+    axes[-1].set_xlabel("score (share of runs above it)")
     axes[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
     style.title(figure, f"{env or 'all environments'}: normalized scores over up to {settings} "
                         "settings")

@@ -6,6 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -119,11 +120,27 @@ def _aggregate(env: str | None, method: str, places: Sequence[Place]) -> dict[st
         "settings": [described["setting"] for described, _ in places],
         "n": sum(map(len, strata)),
     }
-    for name in estimators.AGGREGATES:
+    for name, aggregate in estimators.AGGREGATES.items():
         rng = np.random.default_rng(derive(0, "aggregate", env, method, name))
-        row[name] = estimate(strata, name, low=low, high=high, rng=rng).to_dict()
+        found = estimate(strata, name, low=low, high=high, rng=rng)
+        if found.low is not None:
+            # No run leaves the range of its own setting.
+            edges = sorted(float(aggregate(np.concatenate(ends))) for ends in _ends(strata, spans))
+            found = replace(
+                found, low=max(found.low, edges[0]), high=min(found.high, edges[1])
+            )
+        row[name] = found.to_dict()
     shares = estimators.performance_profile(np.concatenate(strata), finals.PROFILE)
     return {**row, "profile": [float(f"{share:.6g}") for share in shares]}
+
+
+def _ends(
+    strata: Sequence[np.ndarray], spans: Sequence[tuple[float, float]]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The runs of each setting if all were the worst and if all were the best that there can be."""
+    lowest = [np.full(len(s), min(low, s.min())) for s, (low, _) in zip(strata, spans)]
+    highest = [np.full(len(s), max(high, s.max())) for s, (_, high) in zip(strata, spans)]
+    return lowest, highest
 
 
 def scaling(places: Sequence[Place]) -> list[dict[str, Any]]:

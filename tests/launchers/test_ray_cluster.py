@@ -38,7 +38,8 @@ def started(tmp_path):
         processes.append(subprocess.Popen(
             [sys.executable, "-m", "colllm_bench.sweep", *argv], text=True, cwd=tmp_path,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(
+                [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])},
         ))
         return processes[-1]
 
@@ -134,3 +135,33 @@ def test_a_cluster_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsy
     said = capsys.readouterr().err
     assert said.startswith("error: no Ray cluster answers at '127.0.0.1:9' (")
     assert said.endswith("or leave --address out\n")
+
+
+TELLING = SLOW_ENVIRONMENT.replace("import time", "import os, time").replace(
+    "        time.sleep(0.03)",
+    '        print(os.getpid(), time.time(), os.environ.get("CUDA_VISIBLE_DEVICES"),\n'
+    '              file=open("played", "a"))\n        time.sleep(0.1)',
+)
+
+
+@pytest.mark.parametrize(("gpus", "at_once"), [("0.5", 2), ("0.6", 1)])
+def test_runs_share_a_gpu_by_fractions(tmp_path, started, monkeypatch, gpus, at_once):
+    """One GPU that Ray is told of and that nobody has: halves of it run side by side."""
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"GPU": 1}')
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (tmp_path / "slow.py").write_text(TELLING)
+    process = started(
+        *"--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 16 "
+        "--eval-episodes 1 --seeds 0:2 --jobs 2 --launcher ray --device cpu --gpus".split(), gpus,
+    )
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0 and "mc     2/2" in out, err
+    lines = [line.split() for line in (tmp_path / "played").read_text().splitlines()]
+    spans = []
+    for pid in sorted({line[0] for line in lines}):
+        times = [float(when) for own, when, _ in lines if own == pid]
+        spans.append((min(times), max(times)))
+    assert len(spans) == 2
+    together = max(start for start, _ in spans) < min(end for _, end in spans)
+    assert together == (at_once == 2)
+    assert {device for _, _, device in lines} == {"0"}  # the one that Ray gave them

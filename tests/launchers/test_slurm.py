@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("submitit")
 from paths import ROOT
-from slow_env import SLOW_ENVIRONMENT
 
 from colllm_bench import cli, sweep
 from colllm_bench.errors import ConfigError
@@ -63,19 +62,35 @@ def test_what_is_queued_again_resumes():
     assert ResumableRun().checkpoint(["--resume"]).args == (["--resume"],)
 
 
+TIME_IS_UP = """
+import os, signal
+from pathlib import Path
+from colllm_bench.envs.strategy.env import StrategyEnv
+
+class Slow(StrategyEnv):
+    def reset(self, *args, **kwargs):
+        if any(Path("out").rglob("checkpoints/*")) and not Path("told").exists():
+            Path("told").write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGUSR2)
+        return super().reset(*args, **kwargs)
+"""
+"""An environment whose process gets, once, what Slurm sends before a job's time limit."""
+
+
 @pytest.mark.slow
 def test_a_run_whose_time_is_up_goes_on(launcher, tmp_path):
-    (tmp_path / "slow.py").write_text(SLOW_ENVIRONMENT)
+    (tmp_path / "slow.py").write_text(TIME_IS_UP)
     argv = ("--env ./slow.py:Slow --algo mc --agents 2 --group 2 --batch 4 --episodes 12 "
-            "--eval-episodes 1 --checkpoint-every 1 --out out --name a --resume --quiet").split()
+            "--eval-episodes 1 --checkpoint-every 1 --out out --name a --quiet").split()
     task = launcher.start(argv)
-    metrics = tmp_path / "out/slow/mc/a/seed0/metrics.jsonl"
-    wait(lambda: files.read_lines(metrics), 900.0)
-    task.job._interrupt(timeout=True)  # the signal that Slurm sends before the time limit
     wait(lambda: task.poll() is not None, 900.0)
     assert task.poll() == 0, task.error()
-    assert [row["iteration"] for row in files.read_lines(metrics)] == list(range(3))
-    assert "environment.json" in {path.name for path in metrics.parent.iterdir()}
+    run = tmp_path / "out/slow/mc/a/seed0"
+    assert [row["iteration"] for row in files.read_lines(run / "metrics.jsonl")] == list(range(3))
+    assert (run / "summary.json").exists(), "without --resume, the job that is queued again has it"
+    log = task.job.paths.stdout.read_text()
+    assert "Requeued job" in log and f"{task.job.job_id} (2 remaining timeouts)" in log
+    assert log.count("Starting with JobEnvironment") == 2
 
 
 def test_the_job_asks_slurm_for_what_the_options_say(tmp_path, monkeypatch):

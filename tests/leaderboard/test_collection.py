@@ -19,8 +19,7 @@ from colllm_bench.runs import files
 
 
 def edit(path, **changes):
-    data = json.loads(path.read_text())
-    path.write_text(json.dumps({**data, **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def kinds(collection):

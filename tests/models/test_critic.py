@@ -62,6 +62,28 @@ def values_of(critic, readings):
     return critic.values(critic.features(readings), critic.tables(readings))
 
 
+@pytest.mark.parametrize("view", [critic_inputs.local, critic_inputs.apart])
+@pytest.mark.parametrize("case", ["frozen", "adapters of its own"])
+def test_a_frozen_backbone_reads_few_rows_at_once_and_the_same(
+    model_folder, monkeypatch, case, view
+):
+    team, critic = built(model_folder, case, embeddings=True)
+    readings = readings_of(team, view=view)
+    passes, hidden = [], critic._hidden
+    monkeypatch.setattr(critic, "_hidden", lambda *given: passes.append(given[0].shape) or
+                        hidden(*given))
+    together = critic.features(readings)
+    rows, longest = passes.pop()
+    assert rows == sum(len(reading.rows) for reading in readings) == 6 and not passes
+    monkeypatch.setattr("colllm_bench.models.critic.CPU_TOKENS_READ", 2 * longest)
+    apart = critic.features(readings)
+    trained = case in TRAINED
+    assert passes == ([(6, longest)] if trained else [(2, longest)] * 3)
+    for one, other in zip(together, apart, strict=True):
+        assert one.dtype == torch.float32 and one.abs().sum() > 0
+        torch.testing.assert_close(one, other)
+
+
 @every_case
 def test_first_values_are_zero_and_then_differ(model_folder, case):
     team, critic = built(model_folder, case)

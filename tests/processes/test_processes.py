@@ -178,10 +178,12 @@ def test_the_first_process_alone_keeps_the_record_and_any_number_goes_on(tmp_pat
     assert ends[0] == ends[1]
 
 
-def test_a_run_of_one_stream_stays_in_one_process(monkeypatch):
+def test_a_run_of_one_stream_or_of_an_engine_stays_in_one_process(monkeypatch):
     monkeypatch.setattr(processes._Here, "size", 2)
     with pytest.raises(ConfigError, match="2 processes and random_streams 'batch'.*one process"):
         Trainer(RunConfig.of(**{**SHORT, "random_streams": "batch"}))
+    with pytest.raises(ConfigError, match="--rollouts vllm in 2 processes"):
+        Trainer(RunConfig.of(**SHORT, rollouts="vllm"))
 
 
 def test_several_seeds_are_no_work_to_share(monkeypatch, capsys):

@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from dataclasses import fields
 
+import fake_vllm
 import pytest
 from paths import ROOT
 from tiny_envs import tiny_config
@@ -24,7 +25,8 @@ def named(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def writers(tmp_path_factory, tokenizer):
-    """{field: functions that wrote it} in two iterations of ``cc`` (with replay) and others."""
+    """{field: functions that wrote it} in two iterations of ``cc`` (with replay), of ``mc`` (with
+    another engine) and others."""
     from random_models import make_config, make_model
 
     folder = tmp_path_factory.mktemp("llama")
@@ -40,13 +42,14 @@ def writers(tmp_path_factory, tokenizer):
         plain[type(self)](self, name, value)
 
     patch = pytest.MonkeyPatch()
+    fake_vllm.install(patch)
     for cls in plain:
         patch.setattr(cls, "__setattr__", watch)
     try:
         for algo in ("cc", "mc", "seq", "hier"):
             options = {"turns": 2, "cut": True}
-            replay = {"replay": 2} if algo == "cc" else {}
-            trainer = Trainer(tiny_config(str(folder), algo, env_options=options, **replay))
+            others = {"cc": {"replay": 2}, "mc": {"rollouts": "vllm"}}.get(algo, {})
+            trainer = Trainer(tiny_config(str(folder), algo, env_options=options, **others))
             for iteration in range(2):
                 trainer.learn(trainer.play(iteration), iteration)
     finally:

@@ -76,7 +76,7 @@ function pairsTable(setting, groups) {
     { class: "scroll", tabindex: 0, role: "region", "aria-label": `Pairs of methods, ${setting.title}` },
     el(
       "table",
-      { class: "plain" },
+      { class: "plain pairs" },
       el("caption", {}, `${setting.title}: pair by pair`),
       el(
         "thead",

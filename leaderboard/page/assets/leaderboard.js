@@ -74,7 +74,7 @@ function boardTable(groups) {
       ),
       text("env", "Environment", (group) => group.title),
       { id: "agents", title: "Agents", numeric: true, value: (group) => group.agents },
-      { id: "model", title: "Model", value: (group) => group.size ?? 0, cell: (group) => group.model_title },
+      { id: "model", title: "Model", value: (group) => group.size ?? 0, cell: modelCell },
       {
         id: "n",
         title: "Seeds",
@@ -108,6 +108,9 @@ function seedsCell(group) {
   const n = group.seeds.length;
   return [String(n), n < 5 ? [" ", badge("few", "fewer than five seeds")] : null];
 }
+
+/** "tiny (201 k)", broken before the bracket alone. */
+const modelCell = (group) => group.model_title.replace(/ (?=[^(]*\)$)/, "\u00a0");
 
 /** Mean, interval and (for scores) the strip of seeds. */
 function metricCell(estimate, metric, colour) {

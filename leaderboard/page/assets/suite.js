@@ -60,7 +60,9 @@ function plainTable(label, heads, rows) {
 }
 
 const withInterval = (value, low, high) => [formatted(value, "number"), " ", around(low, high)];
-const around = (low, high) => (low === null ? "" : `(${interval(low, high, "number")})`);
+const around = (low, high) =>
+  low === null ? "" : el("span", { class: "interval" }, `(${interval(low, high, "number")})`);
+const words = (text) => el("div", { class: "words" }, text);
 
 function verdictTable(pair) {
   const rows = pair.tasks.map((row) => [
@@ -69,10 +71,10 @@ function verdictTable(pair) {
     withInterval(row.score.difference, row.score.low, row.score.high),
     row.score.effect === null ? MISSING : number(row.score.effect),
     row.score.p === null ? MISSING : number(row.score.p),
-    el("strong", {}, row.score.verdict),
+    words(el("strong", {}, row.score.verdict)),
     withInterval(row.samples.ratio, row.samples.low, row.samples.high),
     row.samples.p === null ? MISSING : number(row.samples.p),
-    el("strong", {}, row.samples.verdict),
+    words(el("strong", {}, row.samples.verdict)),
   ]);
   const all = pair.overall;
   if (all) {
@@ -87,10 +89,10 @@ function verdictTable(pair) {
       withInterval(all.difference, all.low, all.high),
       "",
       "",
-      counted(all.verdicts.score),
+      words(counted(all.verdicts.score)),
       withInterval(all.ratio, all.ratio_low, all.ratio_high),
       "",
-      counted(all.verdicts.samples),
+      words(counted(all.verdicts.samples)),
     ]);
   }
   const heads = [
@@ -105,7 +107,7 @@ function suiteScores(suite) {
   const stated = (value) => (value === null ? MISSING : number(value));
   const rows = suite.tasks.map((task) => [
     task.id,
-    task.isolates,
+    words(task.isolates),
     stated(task.stated.untrained),
     stated(task.stated.blind),
     ...suite.algorithms.map((name) => {

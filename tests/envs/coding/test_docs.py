@@ -6,6 +6,7 @@ import json
 import re
 
 from paths import ROOT
+from spec_page import SpecPage
 
 from colllm_bench.envs.coding import tasks, text
 from colllm_bench.envs.coding.datasets import problems
@@ -15,23 +16,16 @@ from colllm_bench.envs.coding.grading import reward
 from colllm_bench.envs.coding.scripted import Novice
 from colllm_bench.envs.splits import SPLITS
 
-PAGE = (ROOT / "docs" / "coding.md").read_text(encoding="utf-8")
+PAGE = SpecPage("coding", CodingEnv)
 RESULTS = ROOT / "results" / "coding_env"
 MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))
-SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", CodingEnv.__doc__, flags=re.M))
-
-
-def between(name: str) -> str:
-    return PAGE.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
 
 
 def test_spec_table_of_the_docstring_says_what_the_code_does():
     env = CodingEnv()
     agents = list(tasks.AGENTS)
     names = ", ".join(f"{k} {v}" for k, v in tasks.LEVELS.items())
-    assert SPEC == {
-        "Id": 'coding_v0 (``pettingzoo.make("parallel", "colllm/coding-v0")``)',
-        "Import": "from colllm_bench.envs.coding.env import parallel_env",
+    assert PAGE.spec == PAGE.rows_of_all(env, reward.REWARDS, text.STYLES, SPLITS) | {
         "Forms": "parallel (all write at once), AEC",
         "Agents": f"{agents[0]} to {agents[-1]}, default {len(env.possible_agents)}: "
         f"{env.possible_agents[0]} to {CodingEnv(agents=agents[-1]).possible_agents[-1]}; "
@@ -40,41 +34,33 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Levels": f"{names}; default {env.level} (of the families)",
         "Turns": f"{TURNS[0]} to {TURNS[-1]}, default {env.turns}",
         "Feedback": f"{', '.join(text.FEEDBACK)}; default {env.feedback}",
-        "Action": repr(env.action_space("coder_1")),
-        "Observation": f"Dict(text: {env.observation_space('coder_1')['text']!r})",
-        "Rewards": f"{', '.join(reward.REWARDS)}; default {env.reward}",
-        "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
         "Split by": f"{', '.join(SPLIT_BY)}; default {env.split_by} (of the families)",
-        "Render modes": ", ".join(env.metadata["render_modes"]),
     }
-    assert env.metadata["name"] == "coding_v0"
 
 
 def test_spec_table_of_the_page_is_the_docstrings():
-    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", between("spec"), flags=re.M))
-    assert rows == {key: value.replace("``", "`") for key, value in SPEC.items()}
+    PAGE.check_table()
 
 
 def test_numbers_of_the_page_are_the_codes():
-    assert f"{len(problems.load())} hand-written programs" in PAGE
+    assert f"{len(problems.load())} hand-written programs" in PAGE.text
     own = " + ".join(f"{reward.WEIGHTS[k]:.2f} `{k}`" for k in ("defined", "parses", "units"))
-    assert own in PAGE
-    assert "(0.40 + 0.10 `not_wrapper` + 0.10 `not_ignored`)" in PAGE
+    assert own in PAGE.text
+    assert "(0.40 + 0.10 `not_wrapper` + 0.10 `not_ignored`)" in PAGE.text
     assert [reward.WEIGHTS[k] for k in ("tests", "not_wrapper", "not_ignored")] == [0.4, 0.1, 0.1]
-    assert f"in {Novice.forgets:.0%} an entry leaves a helper out" in PAGE
-    assert f"off by one ({Novice.slips:.0%} in a team of three)" in PAGE
+    assert f"in {Novice.forgets:.0%} an entry leaves a helper out" in PAGE.text
+    assert f"off by one ({Novice.slips:.0%} in a team of three)" in PAGE.text
 
 
 def test_the_example_of_the_page_plays():
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.text, flags=re.S)
     names: dict = {}
     exec(code.replace('render_mode="human"', 'render_mode="ansi"'), names)
     assert names["infos"]["coder_1"]["score"]["parses"] == 1.0
 
 
 def test_measured_table_is_the_one_that_was_measured():
-    assert (RESULTS / "measured.md").read_text(encoding="utf-8") in between("measured")
+    assert (RESULTS / "measured.md").read_text(encoding="utf-8") in PAGE.between("measured")
 
 
 def test_what_was_measured_is_what_the_benchmark_needs():
@@ -94,4 +80,4 @@ def test_what_was_measured_is_what_the_benchmark_needs():
 
 def test_learning_table_is_the_one_that_the_runs_give():
     told = (ROOT / "results" / "reference" / "coding" / "README.md").read_text(encoding="utf-8")
-    assert between("learning").strip() in told
+    assert PAGE.between("learning").strip() in told

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import re
 import zlib
 
 import numpy as np
 import pytest
+from coding_answers import broken, solved
 
 import colllm_bench
 from colllm_bench.envs.coding import env as module
@@ -16,23 +16,9 @@ from colllm_bench.envs.coding import text
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.generator import families
 from colllm_bench.envs.coding.grading.reward import REWARDS
-from colllm_bench.envs.coding.sandbox import shared_pool as pools
 from colllm_bench.envs.coding.scripted import Expert, GreedyNovice, Novice, Random, play
 from colllm_bench.envs.splits import SPLITS, split_of
 from colllm_bench.errors import ConfigError
-
-
-def solved(env: CodingEnv) -> dict[str, str]:
-    """Everybody's reference solution."""
-    return dict(zip(env.possible_agents, (f.code for f in env.program.functions), strict=True))
-
-
-def broken(env: CodingEnv, k: int) -> dict[str, str]:
-    """The same, but coder k's function gives back None."""
-    actions = solved(env)
-    agent = env.possible_agents[k]
-    actions[agent] = re.sub(r"return .*", "pass", actions[agent])
-    return actions
 
 
 @pytest.mark.parametrize("agents", [2, 3, 4, 8, 16])
@@ -194,14 +180,6 @@ def test_equal_seeds_give_equal_episodes_and_other_seeds_other_programs():
     assert track(one, 5) == track(two, np.int64(5)) == track(one, 5) != track(two, 6)
 
 
-def test_an_environment_holds_no_processes_when_pickled_or_copied():
-    env = CodingEnv(agents=2)
-    env.reset(seed=3)
-    env.step(broken(env, 0))
-    other = pickle.loads(pickle.dumps(env))
-    assert env.step(solved(env))[1:4] == other.step(solved(other))[1:4]
-
-
 @pytest.mark.parametrize("agents, level", [(2, 1), (3, 2), (4, 3), (16, 1)])
 def test_splits_share_no_program_whoever_writes_which_helper(agents, level):
     found = {}
@@ -292,51 +270,3 @@ def test_a_master_of_the_full_style_is_told_to_number_its_answers():
 
     _, infos = CentralizedEnv(CodingEnv(agents=2, style="full")).reset(seed=0)
     assert "after its agent's number and a colon" in infos[MASTER]["instructions"]
-
-
-def test_processes_have_pools_of_their_own_and_close_only_theirs():
-    """A forked child judges with sandboxes of its own, ends them, and leaves its parent's."""
-    import os
-
-    env = CodingEnv(agents=2)
-    env.reset(seed=0)
-    pool = pools.shared_pool()
-    assert pools.shared_pool() is pool
-    child = os.fork()
-    if child == 0:
-        try:
-            fine = pools.shared_pool() is not pool and env.step(solved(env))[1]["coder_1"] == 1.0
-            pools.close_pools()
-            os._exit(0 if fine else 1)
-        except BaseException:
-            os._exit(2)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert env.step(solved(env))[1]["coder_1"] == 1.0 and pools.shared_pool() is pool
-
-
-def test_a_closed_pool_is_made_again():
-    env = CodingEnv(agents=2)
-    env.reset(seed=0)
-    first = pools.shared_pool()
-    pools.close_pools()
-    assert env.step(solved(env))[1]["coder_1"] == 1.0 and pools.shared_pool() is not first
-
-
-def test_the_jail_that_was_used_belongs_to_the_results():
-    assert CodingEnv(agents=2).provenance() == {"sandbox": pools.shared_pool().rung}
-
-
-def test_infrastructure_failures_stop_the_run(monkeypatch):
-    from colllm_bench.envs.coding.sandbox import Outcome
-    from colllm_bench.errors import RunError
-
-    class Lost:
-        def run(self, source, entry, cases, limits):
-            return [Outcome("sandbox-lost")] * len(cases)
-
-    monkeypatch.setattr(module, "shared_pool", lambda rung: Lost())
-    env = CodingEnv(agents=2)
-    env.reset(seed=0)
-    with pytest.raises(RunError):
-        env.step(solved(env))

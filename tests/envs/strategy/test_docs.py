@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 
 import pytest
 from paths import ROOT
 from scipy.stats import beta
+from spec_page import SpecPage
 
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.strategy import rules, tasks, text
 from colllm_bench.envs.strategy.env import REWARDS, StrategyEnv
 from colllm_bench.evaluation.intervals import wilson
 
-PAGE = (ROOT / "docs" / "strategy.md").read_text(encoding="utf-8")
+PAGE = SpecPage("strategy", StrategyEnv)
 RESULTS = ROOT / "results" / "strategy_env"
 MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))
-SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", StrategyEnv.__doc__, flags=re.M))
-
-
-def between(name: str) -> str:
-    return PAGE.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
 
 
 def test_spec_table_of_the_docstring_says_what_the_code_does():
@@ -31,42 +26,32 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
     days = ", ".join(str(tasks.settings(level, 3).turns) for level in levels)
     names = ", ".join(f"{k} {v}" for k, v in levels.items() if k not in tasks.TIERS)
     names += f", {', '.join(tasks.TIERS)}"
-    assert SPEC == {
-        "Id": 'strategy_v0 (``pettingzoo.make("parallel", "colllm/strategy-v0")``)',
-        "Import": "from colllm_bench.envs.strategy.env import parallel_env",
+    assert PAGE.spec == PAGE.rows_of_all(env, REWARDS, text.STYLES, SPLITS) | {
         "Forms": "parallel (simultaneous orders), AEC",
         "Agents": f"{agents[0]} to {agents[-1]}, default {len(env.possible_agents)}: "
         f"{env.possible_agents[0]} to {StrategyEnv(agents=agents[-1]).possible_agents[-1]}",
         "Levels": f"{names}; default {env.level}",
         "Turns": f"{tasks.TURNS[0]} to {tasks.TURNS[-1]}; default by level and agents: "
         f"{days} for three",
-        "Action": repr(env.action_space("front_1")),
-        "Observation": f"Dict(text: {env.observation_space('front_1')['text']!r})",
         "Orders": ", ".join(rules.ORDERS),
-        "Rewards": f"{', '.join(REWARDS)}; default {env.reward}",
-        "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
-        "Render modes": ", ".join(env.metadata["render_modes"]),
     }
-    assert env.metadata["name"] == "strategy_v0"
 
 
 def test_spec_table_of_the_page_is_the_docstrings():
-    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", between("spec"), flags=re.M))
-    assert rows == {key: value.replace("``", "`") for key, value in SPEC.items()}
+    PAGE.check_table()
 
 
 def test_the_page_has_every_order_sight_and_the_example():
     for word in (*rules.ORDERS, *text.SIGHTS):
-        assert f"`{word}`" in PAGE
+        assert f"`{word}`" in PAGE.text
     env = StrategyEnv()
     _, infos = env.reset(seed=0)
-    assert PAGE.count(infos["front_1"]["instructions"]) == 2
+    assert PAGE.text.count(infos["front_1"]["instructions"]) == 2
 
 
 def test_measured_table_is_the_one_that_was_measured():
     table = (RESULTS / "measured.md").read_text(encoding="utf-8").split("\n\n", 1)[1]
-    assert between("measured") == table
+    assert PAGE.between("measured") == table
     for row in MEASURED["rows"]:
         cells = [f"{100 * wins / n:.1f} [" for wins, n in row["wins"].values()]
         line = next(
@@ -89,7 +74,7 @@ def test_tiers_of_the_page_are_those_that_were_measured_and_near_their_target(le
     wins, n = sum(row["successes"]), len(row["successes"])
     low, high = (float(beta.ppf(q, wins + k, n - wins + 1 - k)) for q, k in ((.025, 0), (.975, 1)))
     line = f"| {level} | {n} | {wins} | {wins / n:.4f} ({low:.4f} to {high:.4f}) |"
-    assert line in between("tiers").splitlines() and low <= target <= high
+    assert line in PAGE.between("tiers").splitlines() and low <= target <= high
     assert all(row["scripted_successes"]) and row["env_options"] == {"level": level}
 
 

@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from colllm_bench.envs.writing.env import WritingEnv
 from colllm_bench.envs.writing.scoring import comlrl_reward
 from colllm_bench.envs.writing.scoring.comlrl_reward import levels, transition
 from colllm_bench.envs.writing.scripted import published_text
@@ -176,3 +177,12 @@ def test_the_expert_gets_nearly_all_points(task):
 def test_the_expert_survives_poor_sources(task, source):
     for section in (0, 1):
         assert published_text(task, section, source)
+
+
+@pytest.mark.parametrize("task", ["summary", "introduction"])
+def test_published_tasks_tell_their_roles_and_never_show_the_other_at_work(task):
+    env = WritingEnv(task=task, agents=2, turns=1, style="full")
+    seen, infos = env.reset(seed=0)
+    told = [infos[agent]["instructions"] for agent in env.agents]
+    assert told[0] != told[1] and all(env.source in t for t in told)
+    assert seen["writer_1"]["text"] == "Write draft 1 of 1."

@@ -7,6 +7,7 @@ import re
 from statistics import fmean
 
 from paths import ROOT
+from spec_page import SpecPage
 
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.writing import tasks, text
@@ -15,23 +16,16 @@ from colllm_bench.envs.writing.language import words
 from colllm_bench.envs.writing.language.premise_lists import LISTS
 from colllm_bench.envs.writing.scoring import comlrl_reward, rewards
 
-PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
+PAGE = SpecPage("writing", WritingEnv)
 SAMPLES = (ROOT / "docs" / "writing_samples.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "results" / "writing_env"
 MEASURED = json.loads((RESULTS / "measured.json").read_text(encoding="utf-8"))
-SPEC = dict(re.findall(r"^    (\w[\w ]*?) {2,}([^=\s].*)$", WritingEnv.__doc__, flags=re.M))
-
-
-def between(name: str) -> str:
-    return PAGE.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
 
 
 def test_spec_table_of_the_docstring_says_what_the_code_does():
     env = WritingEnv()
     agents, drafts, lengths = list(tasks.AGENTS), list(tasks.DRAFTS), list(tasks.LENGTHS)
-    assert SPEC == {
-        "Id": 'writing_v0 (``pettingzoo.make("parallel", "colllm/writing-v0")``)',
-        "Import": "from colllm_bench.envs.writing.env import parallel_env",
+    assert PAGE.spec == PAGE.rows_of_all(env, REWARDS, text.STYLES, SPLITS) | {
         "Forms": "parallel (all write at the same time), AEC",
         "Agents": f"{agents[0]} to {agents[-1]}, default {len(env.possible_agents)}: "
         f"{env.possible_agents[0]} to {WritingEnv(agents=agents[-1]).possible_agents[-1]}",
@@ -39,42 +33,35 @@ def test_spec_table_of_the_docstring_says_what_the_code_does():
         "Turns": f"{drafts[0]} to {drafts[-1]} drafts; default {env.turns}",
         "Words": f"{lengths[0]} to {lengths[-1]} a section of a story; default {env.words}",
         "Premises": f"{', '.join(LISTS)}; default {env.premises} (of stories)",
-        "Action": repr(env.action_space("writer_1")),
-        "Observation": f"Dict(text: {env.observation_space('writer_1')['text']!r})",
         "Components": "ten and quality, each from 0 to 1",
-        "Rewards": f"{', '.join(REWARDS)}; default {env.reward}",
-        "Styles": f"{', '.join(text.STYLES)}; default {env.style}",
-        "Splits": f"{', '.join(SPLITS)}; default {env.split}",
-        "Render modes": ", ".join(env.metadata["render_modes"]),
     }
-    assert len(rewards.COMPONENTS) == 10 and env.metadata["name"] == "writing_v0"
+    assert len(rewards.COMPONENTS) == 10
 
 
 def test_spec_table_of_the_page_is_the_docstrings():
-    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", between("spec"), flags=re.M))
-    assert rows == {key: value.replace("``", "`") for key, value in SPEC.items()}
+    PAGE.check_table()
 
 
 def test_the_page_has_every_component_with_its_weight():
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w.]+) \|", between("score"), flags=re.M))
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w.]+) \|", PAGE.between("score"), flags=re.M))
     assert rows == {name: "gate" for name in rewards.GATES} | {
         name: f"{weight:.2f}" for name, weight in rewards.MERITS.items()
     }
     for number in (*MILESTONES, rewards.SUCCESS):
-        assert str(number) in PAGE
+        assert str(number) in PAGE.text
     for name in comlrl_reward.COMPONENTS:
-        assert f"`{name}`" in PAGE
+        assert f"`{name}`" in PAGE.text
     assert len(words.MARKERS) == 12
 
 
 def test_the_example_of_the_page_is_what_an_author_reads():
     env = WritingEnv(turns=2)
     _, infos = env.reset(seed=0)
-    assert infos["writer_1"]["instructions"] in PAGE
+    assert infos["writer_1"]["instructions"] in PAGE.text
 
 
 def test_measured_tables_are_those_that_were_measured():
-    assert between("measured") == (RESULTS / "measured.md").read_text(encoding="utf-8")
+    assert PAGE.between("measured") == (RESULTS / "measured.md").read_text(encoding="utf-8")
 
 
 def test_what_was_measured_is_what_the_benchmark_needs():

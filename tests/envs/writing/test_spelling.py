@@ -48,3 +48,7 @@ def test_scoring_needs_no_other_package(monkeypatch):
 ])
 def test_spelling(text, low, high):
     assert low <= spelling.spelling(tk.read(text), frozenset()) <= high
+
+
+def test_words_are_words_whatever_the_apostrophe():
+    assert tk.read("Mira\u2019s can't").words == ("mira's", "can't")
