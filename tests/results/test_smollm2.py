@@ -27,5 +27,15 @@ def test_the_table_is_that_of_the_rows():
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
 
 
+def test_the_plays_on_the_development_sets_are_those_of_the_warm_starts():
+    page = (FOLDER / "README.md").read_text()
+    for env in ("strategy", "coding", "credit"):
+        record = json.loads((FOLDER / f"warm_{env}.json").read_text())
+        shown = page[page.index(f"| `{env}`"):]
+        assert f"| {record['goal']:.3f} |" in shown.splitlines()[0]
+        for row, line in zip(record["checks"], shown.splitlines()):
+            assert f"| {row['step']} | {row['return']:.3f} | {row['invalid']:.3f} |" in line
+
+
 def test_thirds():
     assert script().thirds([0.0, 0.2, 9.0, 9.0, 9.0, 9.0, 1.0, 2.0]) == (0.1, 1.5)
