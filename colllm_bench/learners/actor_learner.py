@@ -17,14 +17,9 @@ from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import RunError
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
-from colllm_bench.learners.micro_batching import MicroBatchSizer
-from colllm_bench.objectives.batches import (
-    ActionBatch,
-    TokenBatch,
-    action_tokens,
-    collate,
-    padded_tokens,
-)
+from colllm_bench.learners.micro_batching import MicroBatchSizer, micro_batches
+from colllm_bench.models.shared_prefix import PrefixStates, spread_gradients
+from colllm_bench.objectives.batches import ActionBatch, TokenBatch
 from colllm_bench.seeding import torch_generator
 from colllm_bench.types import Episode, Turn, written
 
@@ -152,7 +147,6 @@ class ActorLearner:
             **means, "actor_steps": len(rows), "advantage_std": divisor, **spread, **gap,
         }
 
-    @torch.no_grad()
     def _rescore(self, episodes: list[Episode]) -> float:
         """Replace the log-probabilities of all turns by those of the loss's own forward pass; the
         mean size of the change.
@@ -171,14 +165,18 @@ class ActorLearner:
         sums = processes.total_numbers({"total": total, "count": count})
         return sums["total"] / max(1, sums["count"])
 
+    @torch.no_grad()
     def scored(self, episodes: Sequence[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:
         """This process's share of ``episodes``, and the log-probabilities [K] of its action
         tokens under the present policies."""
-        for tokens in self._collate(processes.own(episodes)):
-            scores = self.team.evaluate_actions(tokens, temperature=self.config.temperature)
+        micro = self._collate(processes.own(episodes))
+        states = self._prefix_states(micro)
+        for tokens in micro:
+            scores = self.team.evaluate_actions(
+                tokens, temperature=self.config.temperature, states=states
+            )
             yield tokens, scores.logprobs
 
-    @torch.no_grad()
     def write_log_ratios(self, episodes: Sequence[Episode]) -> None:
         """Write into every turn how much likelier its action is to the present policy than to
         the one that sampled it."""
@@ -217,11 +215,12 @@ class ActorLearner:
             yield [episodes[i] for i in order[k::parts]]
 
     def _collate(self, episodes: Sequence[Episode]) -> list[TokenBatch]:
-        if not episodes:
-            return []
-        pad, device = self.team.prompts.pad_id, self.team.device
-        size = self.micro_batch.episodes(padded_tokens(episodes), action_tokens(episodes))
-        return [collate(episodes[i : i + size], pad, device) for i in range(0, len(episodes), size)]
+        return micro_batches(episodes, self.micro_batch, self.team)
+
+    def _prefix_states(self, micro: list[TokenBatch], **options: Any) -> PrefixStates | None:
+        """What the batches' rows begin with, read once for all of them; None: nothing is shared."""
+        prefixes = micro[0].prefixes if micro else None
+        return None if prefixes is None else self.team.read_prefixes(prefixes, **options)
 
     def _step(self, micro: list[TokenBatch], shift: float, divisor: float) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
@@ -249,16 +248,25 @@ class ActorLearner:
             totals: [slots] tokens over which each policy's weights sum to 1.
         """
         c, sums = self.config, defaultdict(float)
+        # Rows' gradients of what they begin with add up first, and go back through it once.
+        with torch.no_grad():
+            states = self._prefix_states(micro)
+            base = None
+            if self.algorithm.needs_reference:
+                base = self._prefix_states(micro, reference=True)
+        if states is not None:
+            states.collect_gradients()
         for tokens in micro:
             who = self.slot[tokens.agent_of_token]
             scores = self.team.evaluate_actions(
-                tokens, temperature=c.temperature, with_entropy=self.algorithm.needs_entropy
+                tokens, temperature=c.temperature, with_entropy=self.algorithm.needs_entropy,
+                states=states,
             )
             reference = None
             if self.algorithm.needs_reference:
                 with torch.no_grad():
                     reference = self.team.evaluate_actions(
-                        tokens, temperature=c.temperature, reference=True
+                        tokens, temperature=c.temperature, reference=True, states=base
                     ).logprobs
             factors = tokens.sampling_factors
             advantages = (tokens.advantages - shift) / divisor
@@ -277,6 +285,8 @@ class ActorLearner:
             for key, value in metrics.items():
                 # Losses are sums of weights and add up; the rest are means over tokens.
                 sums[key] += float(value) * (1.0 if key.endswith("loss") else share)
+        if states is not None:
+            spread_gradients(states, written(self._prefix_states(micro)))
         return processes.total_numbers(sums)
 
     def state_dict(self) -> dict[str, Any]:

@@ -83,11 +83,11 @@ class CriticLearner:
     ):
         self.critic, self.critic_input, self.team = critic, critic_input, team
         self.config, self.options = config, options
-        self.micro_batch = MicroBatchSizer.for_model(critic.models[0], config, team.device)
-        self.context = context_length(critic.models[0].config)
+        model, device = critic.models[0], team.device
+        self.micro_batch = MicroBatchSizer.for_model(model, config, device, critic.trained)
+        self.context = context_length(model.config)
         self.averaged = copy.deepcopy(critic.heads)
-        self.steps = 0
-        self.silence = SilenceWatch()
+        self.steps, self.silence = 0, SilenceWatch()
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=options.critic_lr)

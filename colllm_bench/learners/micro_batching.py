@@ -8,6 +8,7 @@ and a model that cannot fit at all is refused before the first step.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,23 @@ import torch
 
 from colllm_bench import processes
 from colllm_bench.errors import ConfigError
+from colllm_bench.objectives.batches import (
+    TokenBatch,
+    action_tokens,
+    collate,
+    padded_tokens,
+    shared_prefixes,
+)
+from colllm_bench.types import Episode
 
 CPU_TOKENS = 4_096
 """On a CPU a larger micro-batch only falls out of the caches: with 1.1M parameters one episode at
 a time is as fast as sixteen and takes 300 MiB less, with the built-in model pieces of four
 episodes cost 5% of the time (results/benchmarks)."""
+
+CPU_BYTES = 2**30
+"""On a CPU more activations than these save no time, once weights are read for hundreds of
+tokens at a time."""
 
 
 def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
@@ -67,12 +80,16 @@ class MicroBatchSizer:
     bytes_per_action: int = 0
 
     @classmethod
-    def for_model(cls, model: Any, config: Any, device: torch.device) -> MicroBatchSizer:
+    def for_model(
+        cls, model: Any, config: Any, device: torch.device, learns: bool = True
+    ) -> MicroBatchSizer:
         """The choice for ``model`` on ``device``: half of what the device has, weights aside.
+        Where ``model`` does not learn, no activations are kept for gradients.
 
         Decided by the machine's total memory, never by what is free at the moment: a run that
         is resumed must be cut as it was.
         """
+        bytes_ = activation_bytes_per_token(model, config.gradient_checkpointing)
         weights = sum(p.numel() * p.element_size() for p in model.parameters())
         total = total_memory(device)
         if weights > total:
@@ -81,10 +98,11 @@ class MicroBatchSizer:
                 f"{total / 2**30:.1f} GiB",
                 fix="a smaller --model, or --dtype bfloat16",
             )
+        most = min(CPU_TOKENS, CPU_BYTES // bytes_) if learns else CPU_TOKENS
         return cls(
-            bytes_per_token=activation_bytes_per_token(model, config.gradient_checkpointing),
+            bytes_per_token=bytes_,
             budget=(total - weights) // 2,
-            tokens=CPU_TOKENS if device.type == "cpu" else None,
+            tokens=most if device.type == "cpu" else None,
             fixed=config.micro_batch,
             bytes_per_action=LOGIT_BYTES * model.get_output_embeddings().weight.shape[0],
         )
@@ -112,6 +130,34 @@ class MicroBatchSizer:
         if self.tokens is not None:
             size = min(size, self.tokens // tokens_per_episode)
         return max(1, size)
+
+
+def micro_batches(
+    episodes: Sequence[Episode], sizes: MicroBatchSizer, team: Any
+) -> list[TokenBatch]:
+    """The transcripts of ``episodes`` in pieces that fit.
+
+    Where ``team`` (a :class:`colllm_bench.models.team_policy.TeamPolicy`) shares what rows begin
+    with alike, all pieces have the same ``prefixes``, and episodes of like lengths stand
+    together, which leaves little padding.
+    """
+    if not episodes:
+        return []
+    count, agents = len(episodes), len(episodes[0].trajectories)
+    shared = shared_prefixes(episodes) if team.shares_prefixes else None
+    tokens, order = padded_tokens(episodes), list(range(count))
+    if shared is not None:
+        rests = shared.rests  # row a * count + e is agent a's in episode e
+        longest = [max(rests[e::count]) for e in range(count)]
+        tokens = agents * max(longest)
+        order.sort(key=lambda e: -longest[e])
+    size = sizes.episodes(tokens, action_tokens(episodes))
+    pieces, pad = [], team.prompts.pad_id
+    for part in (order[i : i + size] for i in range(0, count, size)):
+        rows = [a * count + e for a in range(agents) for e in part]
+        own = None if shared is None else shared.of(rows)
+        pieces.append(collate([episodes[e] for e in part], pad, team.device, own))
+    return pieces
 
 
 def total_memory(device: torch.device) -> int:

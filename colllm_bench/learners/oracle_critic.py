@@ -49,7 +49,9 @@ class OracleCritic:
     def __init__(self, reader: Any, knows: str, team: Any, config: RunConfig, gamma: float):
         self.reader, self.knows, self.team = reader, knows, team
         self.gamma, self.temperature = gamma, config.temperature
-        self.micro_batch = MicroBatchSizer.for_model(team.model, config, team.device)
+        self.micro_batch = MicroBatchSizer.for_model(
+            team.model, config, team.device, learns=False
+        )
         self.first_ids = [
             team.tokenizer.encode(word, add_special_tokens=False)[0] for word in reader.answers
         ]

@@ -8,7 +8,9 @@ Adapters of the critic's own on that base, a whole copy, or a separate backbone 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,9 +22,10 @@ from colllm_bench.models.activation_checkpointing import enable_checkpointing, t
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.loading import LoadedModel, load_base
-from colllm_bench.models.value_head import ValueHead, ValueTable
+from colllm_bench.models.shared_prefix import PrefixReader
+from colllm_bench.models.value_head import ValueHead, ValueTable, pool_spans
 from colllm_bench.objectives.batches import pad
-from colllm_bench.objectives.critic_inputs import CriticReading, Span
+from colllm_bench.objectives.critic_inputs import CriticReading
 from colllm_bench.seeding import torch_generator
 
 CPU_TOKENS_READ = 1_024
@@ -43,6 +46,7 @@ class Critic:
         embeddings: read the tokens' embeddings beside the hidden states: words that a small
             base no longer tells apart in a context that it has never seen.
         checkpointing: recompute activations in the backward pass.
+        shares_prefixes: compute once what rows begin with alike.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Critic:
         last_token: bool = False,
         embeddings: bool = False,
         checkpointing: bool = False,
+        shares_prefixes: bool = False,
         pad_id: int = 0,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
         self.heads, self.trained, self.last_token = list(heads), trained, last_token
         self.embeddings = embeddings
         self.checkpointing, self.pad_id = checkpointing, pad_id
+        self.shares_prefixes = shares_prefixes
 
     @classmethod
     def build(cls, config: RunConfig, team: Any, critics: int, options: Any) -> Critic:
@@ -105,6 +111,7 @@ class Critic:
             models, adapters, slots, heads, trained=kind != "frozen",
             last_token=options.critic_readout == "last", embeddings=options.critic_embeddings,
             checkpointing=again, pad_id=team.prompts.pad_id,
+            shares_prefixes=models[0] is team.model and team.shares_prefixes,
         )
 
     def features(self, readings: Sequence[CriticReading]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,7 +121,8 @@ class Critic:
                 for k, row in enumerate(reading.rows)]
         rows.sort(key=lambda row: row[0])  # the rows of one critic together
         place = {(r, k): i for i, (_, r, k) in enumerate(rows)}
-        tokens, _ = pad([readings[r].rows[k].ids for _, r, k in rows], self.pad_id, self._device())
+        ids = [readings[r].rows[k].ids for _, r, k in rows]
+        tokens, _ = pad(ids, self.pad_id, self._device())
         critic = torch.tensor([row[0] for row in rows], device=tokens.device)
         cells = [(r, cell) for r, reading in enumerate(readings) for cell in reading.cells]
         spans = [
@@ -125,13 +133,14 @@ class Critic:
         # Before the large tensors, so that what is kept does not lie above what is freed.
         shape = len(cells), len(self.heads[0].observed_mean)
         found = [torch.zeros(shape, device=tokens.device) for _ in spans]
+        shared = self._shared(ids, [row[0] for row in rows])
         size = self._rows_at_once(tokens)
         for i in range(0, len(rows), size):
-            hidden = self._hidden(tokens[i : i + size], critic[i : i + size])
+            hidden = self._hidden(tokens[i : i + size], critic[i : i + size], shared, i)
             for own, pooled_here in zip(spans, found, strict=True):
                 here = [(c, row - i, span) for c, row, span in own if i <= row < i + size]
                 where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
-                pooled = _pool(hidden, [(row, span) for _, row, span in here], self.last_token)
+                pooled = pool_spans(hidden, [(row, span) for _, row, span in here], self.last_token)
                 pooled_here.index_copy_(0, where.to(pooled.device), pooled)
         return found[0], found[1]
 
@@ -146,30 +155,55 @@ class Critic:
     def _device(self) -> torch.device:
         return next(self.models[0].parameters()).device
 
-    def _hidden(self, tokens: torch.Tensor, critic: torch.Tensor) -> torch.Tensor:
-        """[R, L, width] what is read of rows [R, L], each by its critic's backbone."""
-        device = tokens.device
-        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+    def _learns(self) -> AbstractContextManager:
+        return torch.set_grad_enabled(self.trained and torch.is_grad_enabled())
+
+    def _shared(self, ids: list[list[int]], critic: list[int]) -> PrefixReader | None:
+        """What rows begin with alike, read once; None: each row is read whole."""
+        if not self.shares_prefixes:
+            return None
+        model = self.models[0]
+        read = functools.partial(self._forward, model)
+        with self._learns():
+            return PrefixReader.of(ids, critic, read, self._using, model, self.pad_id)
+
+    def _hidden(
+        self, tokens: torch.Tensor, critic: torch.Tensor, shared: PrefixReader | None, first: int
+    ) -> torch.Tensor:
+        """[R, L, width] what is read of rows [R, L], the ``first`` and on, each by its critic's
+        backbone."""
+        with self._learns():
+            if shared is not None:
+                hidden = shared.hidden(tokens, critic, first)
+                return self._with_words(self.models[0], tokens, hidden)
             if len(self.models) == 1:
-                slots = None if self.slots is None else torch.tensor(self.slots, device=device)
-                if self.adapters is None:
-                    return self._forward(self.models[0], tokens)
-                with self.adapters.use(None if slots is None else slots[critic]):
-                    return self._forward(self.models[0], tokens)
+                with self._using(critic):
+                    hidden = self._forward(self.models[0], input_ids=tokens)
+                return self._with_words(self.models[0], tokens, hidden)
             parts = [
-                self._forward(model, tokens[critic == c])
-                for c, model in enumerate(self.models) if bool((critic == c).any())
+                self._with_words(model, own, self._forward(model, input_ids=own))
+                for c, model in enumerate(self.models)
+                if len(own := tokens[critic == c])
             ]
             return torch.cat(parts)  # rows stand critic by critic
 
-    def _forward(self, model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    def _using(self, critic: torch.Tensor) -> AbstractContextManager:
+        """A context in which rows [R] are read by their critics' adapters."""
+        if self.adapters is None:
+            return nullcontext()
+        slots = self.slots and torch.tensor(self.slots, device=critic.device)[critic]
+        return self.adapters.use(slots)
+
+    def _forward(self, model: nn.Module, **inputs: Any) -> torch.Tensor:
         # Right padding lies behind every place that is read: causal attention needs no mask.
         with training_mode(model, self.checkpointing and self.trained):
-            hidden = hidden_states(model, ids)
-        if self.embeddings:
-            words = model.get_input_embeddings()(ids)
-            hidden = torch.cat([words.to(hidden.dtype), hidden], -1)
-        return hidden
+            return hidden_states(model, **inputs)
+
+    def _with_words(self, model: nn.Module, ids: torch.Tensor, hidden: torch.Tensor):
+        if not self.embeddings:
+            return hidden
+        words = model.get_input_embeddings()(ids)
+        return torch.cat([words.to(hidden.dtype), hidden], -1)
 
     def tables(self, readings: Sequence[CriticReading]) -> list[ValueTable]:
         """Of each critic, which cells its positions read."""
@@ -232,21 +266,6 @@ class Critic:
                 tensor.copy_(state[f"{i}.{k}"])
             for name, buffer in self.heads[i].named_buffers():
                 buffer.copy_(state[f"{i}.{name}"])
-
-
-def _pool(hidden: torch.Tensor, spans: list[tuple[int, Span]], last: bool) -> torch.Tensor:
-    """[C, width] float32: the mean over each span's tokens, or its last; 0 for an empty one."""
-    if last:
-        spans = [(row, Span(0, max(s.start, s.stop - 1), s.stop)) for row, s in spans]
-    device = hidden.device
-    length = torch.tensor([span.stop - span.start for _, span in spans], device=device)
-    start = torch.tensor([span.start for _, span in spans], device=device)
-    row = torch.tensor([row for row, _ in spans], device=device)
-    first = length.cumsum(0) - length  # of each span's tokens among all K
-    within = torch.arange(int(length.sum()), device=device) - first.repeat_interleave(length)
-    tokens = hidden[row.repeat_interleave(length), start.repeat_interleave(length) + within]
-    sums = torch.segment_reduce(tokens.float(), "sum", lengths=length, unsafe=True)
-    return sums / length.clamp(min=1)[:, None]
 
 
 def backbone_parameters(model: Any) -> list[nn.Parameter]:

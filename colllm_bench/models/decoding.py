@@ -15,7 +15,9 @@ import torch
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.forward import RowGroup, cached_forward
 from colllm_bench.models.kv_cache import RaggedKVCache
+from colllm_bench.models.live_rows import LiveRows
 from colllm_bench.models.sampling import PerTurnRandom, SharedRandom, sample_tokens
+from colllm_bench.objectives.prefixes import find_prefixes
 
 CACHE_POLICIES = ("session", "turn", "none")
 
@@ -157,14 +159,20 @@ class DecodingSession:
         """
         if self.cache_policy == "turn":
             self._renew_caches()
+        if self.team.shares_prefixes and not any(self._lengths):
+            feeds = self._begin(feeds)
         counts = [len(feed) for feed in feeds]
         lengths = [start + count for start, count in zip(self._lengths, counts)]
         first = torch.tensor(self._lengths, device=self.device)  # [rows]
         logits = self._cached_logits(self._pad(feeds), first, self._lengths, counts)
         first = torch.tensor(lengths, device=self.device)
         live, steps = torch.tensor(acting, device=self.device), []
+        group = self._groups[0] if self.team.is_large else None
+        computed = LiveRows(
+            self.team, self.random, self.agents, self.episodes, group, self._caches[0]
+        )
         while True:
-            tokens, logprobs = sample_tokens(logits, self.temperature, self.random)  # [rows]
+            tokens, logprobs = computed.sample(logits, self.temperature)  # [rows]
             steps.append((tokens, logprobs, live))
             if len(steps) == self.max_action_tokens:
                 break
@@ -172,12 +180,30 @@ class DecodingSession:
             going = live.tolist()
             if not any(going):
                 break
-            # Rows that have ended run along; what they write, their next turn overwrites.
-            logits = self._cached_logits(tokens[:, None], first, lengths, None)
+            computed.shrink(going)
+            if computed.index is not None:
+                logits = computed.logits(tokens, first, lengths)
+            else:
+                # Rows that have ended run along; what they write, their next turn overwrites.
+                logits = self._cached_logits(tokens[:, None], first, lengths, None)
             lengths = [n + goes for n, goes in zip(lengths, going)]
             first = first + live
+        computed.finish()
         self._lengths = lengths
         return steps
+
+    def _begin(self, feeds: list[list[int]]) -> list[list[int]]:
+        """Compute what rows begin with alike once for all of them; what is left to feed."""
+        agents = [agent for agent in range(self.agents) for _ in range(self.episodes)]
+        prefixes = find_prefixes(feeds, agents, [max(0, len(feed) - 1) for feed in feeds])
+        if prefixes is None:
+            return feeds
+        states = self.team.read_prefixes(prefixes)
+        index = torch.tensor(prefixes.of_row, device=self.device).clamp(min=0)
+        (cache,) = self._caches  # teams that share prefixes have one model
+        cache.begin(states.tensors(), index, self.team.model.dtype)
+        self._lengths = prefixes.lengths
+        return [feed[n:] for feed, n in zip(feeds, self._lengths)]
 
     def _recompute(self, feeds: list[list[int]], acting: list[bool]) -> list[tuple]:
         """Like :meth:`_extend`, every step a forward over whole transcripts."""

@@ -3,6 +3,7 @@ places only."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,15 @@ class LogitsAt:
 
 
 @dataclass
+class ActionLogprobs:
+    """Log-probabilities [K] of a batch's action tokens, and the policy's entropy [K] there
+    (None unless asked for); float32, row by row, left to right."""
+
+    logprobs: torch.Tensor
+    entropy: torch.Tensor | None = None
+
+
+@dataclass
 class RowGroup:
     """Rows that run through one model together; ``rows`` None means all of them."""
 
@@ -73,6 +83,18 @@ class RowGroup:
         with self.adapters.using(self.routing):
             return self.gather.logits(self.model, places, **inputs)
 
+    def part(
+        self, ids: torch.Tensor, rows: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of tokens in ``rows`` [K] of ``ids``: which are the group's [its K], the group's rows
+        of ``ids``, and the tokens' rows among those [its K]."""
+        if self.rows is None:
+            return torch.arange(len(rows), device=rows.device), ids, rows
+        place = torch.full((len(ids),), -1, device=rows.device)  # [rows]
+        place[self.rows] = torch.arange(len(self.rows), device=rows.device)
+        tokens = (place[rows] >= 0).nonzero()[:, 0]
+        return tokens, ids[self.rows], place[rows[tokens]]
+
     def restrict(self, fewer: RowGroup) -> AdapterRouting | None:
         """The routing of ``fewer``, which has some of these rows."""
         if fewer.routing is None:
@@ -80,10 +102,12 @@ class RowGroup:
         return fewer.routing.reuse_weights_of(self.routing)
 
 
-def hidden_states(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
-    """[rows, T, width] what the output embedding of ``model`` reads, for ``ids`` [rows, T]."""
+def hidden_states(model: torch.nn.Module, **inputs: Any) -> torch.Tensor:
+    """[rows, T, width] what the output embedding of ``model`` reads, for ``input_ids``
+    [rows, T] and other ``inputs`` of the model's."""
+    inputs = {"use_cache": False} | inputs
     if model.base_model is not model:
-        output = model.base_model(input_ids=ids, use_cache=False)
+        output = model.base_model(**inputs)
         if getattr(output, "last_hidden_state", None) is not None:
             return output.last_hidden_state
     seen: list[torch.Tensor] = []  # a model without a backbone of its own: read it on the way
@@ -94,7 +118,7 @@ def hidden_states(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
 
     hook = model.get_output_embeddings().register_forward_pre_hook(keep_and_cut)
     try:
-        model(input_ids=ids, use_cache=False)
+        model(**inputs)
     finally:
         hook.remove()
     return seen[0]
@@ -149,6 +173,25 @@ def cached_forward(
         past_key_values=cache,
         use_cache=True,
     )
+
+
+def try_kv_cache(
+    group: RowGroup, layout: AttentionWindows | None, context_length: int | None
+) -> bool:
+    """:func:`kv_cache_matches_full_forward` of any architecture; warns where it does not."""
+    agrees = False
+    if layout is not None:
+        try:
+            agrees = kv_cache_matches_full_forward(group, layout, context_length)
+        except Exception:  # a foreign architecture may refuse the cache in any way it likes
+            agrees = False
+    if not agrees:
+        warnings.warn(
+            f"{type(group.model).__name__} cannot keep rows of different lengths in its cache: "
+            "every token is computed from the whole transcript, which is slow",
+            stacklevel=3,
+        )
+    return agrees
 
 
 @torch.no_grad()

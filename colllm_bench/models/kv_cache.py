@@ -8,6 +8,7 @@ grow by half, where ``DynamicCache`` copies everything at every step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,11 @@ class RaggedCacheLayer(CacheLayerMixin):
         super().__init__()
         self.places = places
 
+    def take(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Hold ``keys`` and ``values``."""
+        self.dtype, self.device = keys.dtype, keys.device
+        self.keys, self.values, self.is_initialized = keys, values, True
+
     def lazy_initialization(self, key_states, value_states):
         self.dtype, self.device = key_states.dtype, key_states.device
         self.keys, self.values = (
@@ -122,6 +128,35 @@ class RaggedKVCache(Cache):
         """
         self.places.set(starts, tokens, longest, uniform)
 
+    def begin(self, tensors: Sequence[torch.Tensor], index: torch.Tensor, dtype: torch.dtype):
+        """Start an empty cache: row r begins with entry ``index[r]`` of ``tensors``, each layer's
+        keys and values [F, heads, P, d] in turn. What a row does not begin with is junk behind
+        its length, as everywhere here."""
+        longest = tensors[0].shape[2]
+        self.places.columns = max(longest, _FIRST_COLUMNS)
+        for layer, keys, values in zip(self.layers, tensors[::2], tensors[1::2], strict=True):
+            first = (x.to(dtype)[index] for x in (keys, values))
+            layer.take(*(_wider(x, self.places.columns) for x in first))
+
+    def some(self, rows: torch.Tensor) -> RaggedKVCache:
+        """A cache of ``rows`` alone, to go on with; see :meth:`put_back`."""
+        fewer = RaggedKVCache(len(self.layers))
+        fewer.places.columns = self.places.columns
+        for layer, whole in zip(fewer.layers, self.layers, strict=True):
+            layer.take(whole.keys.index_select(0, rows), whole.values.index_select(0, rows))
+        return fewer
+
+    def put_back(self, fewer: RaggedKVCache, rows: torch.Tensor) -> None:
+        """Write what :meth:`some` gave, with what was written since, over ``rows``."""
+        columns = self.places.columns = fewer.places.columns
+        for whole, layer in zip(self.layers, fewer.layers, strict=True):
+            if whole.keys.shape[2] < columns:
+                whole.keys = _wider(whole.keys, columns)
+                whole.values = _wider(whole.values, columns)
+            width = layer.keys.shape[2]
+            whole.keys[rows, :, :width] = layer.keys
+            whole.values[rows, :, :width] = layer.values
+
     def keep(self, rows: torch.Tensor) -> None:
         """Only ``rows`` go on."""
         for layer in self.layers:
@@ -158,7 +193,12 @@ class AttentionWindows:
         return cls(windows)
 
     def mask(
-        self, positions: torch.Tensor, start: int | None, stop: int, dtype: torch.dtype
+        self,
+        positions: torch.Tensor,
+        start: int | None,
+        stop: int,
+        dtype: torch.dtype,
+        columns: torch.Tensor | None = None,
     ) -> torch.Tensor | dict[str, torch.Tensor] | None:
         """The additive mask of new tokens against the columns of a :class:`RaggedKVCache`.
 
@@ -166,6 +206,7 @@ class AttentionWindows:
             positions: [rows, T] of the new tokens.
             start: where they start, if all rows start alike, else None.
             stop: columns in all.
+            columns: [rows, stop] the position of what stands in each; None: its number.
 
         Returns:
             [rows or 1, 1, T, stop]; one of each kind for models that mix kinds; None where
@@ -176,10 +217,13 @@ class AttentionWindows:
             if start == 0 or (positions.shape[1] == 1 and not narrow):
                 return None
             positions = positions[:1]
+        if columns is None:
+            columns = torch.arange(stop, device=positions.device)
+        else:
+            columns = columns[:, None, None, :]
         masks = {}
         for kind, window in self.windows.items():
             here = positions[:, None, :, None]
-            columns = torch.arange(stop, device=positions.device)
             hidden = columns > here
             if window is not None and window < stop:
                 hidden |= columns <= here - window

@@ -70,7 +70,8 @@ def outline(
     require_whole(name, source)
     path, options = Path(source), {"trust_remote_code": trust_remote_code}
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
-        source = json.loads((path / "adapter_config.json").read_text())["base_model_name_or_path"]
+        about = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+        source = find_source(about["base_model_name_or_path"], None)
         path = Path(source)
     place = source
     if path.is_file():

@@ -9,6 +9,7 @@ beside other teammates draws the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -76,8 +77,15 @@ class PerTurnRandom:
         self._table = self._table[list(rows)]
 
 
+class RowRandom(Protocol):
+    """Where a token's random numbers come from."""
+
+    def uniforms(self, rows: int) -> torch.Tensor:
+        """[rows, 1] numbers in [0, 1), float64."""
+
+
 def sample_tokens(
-    logits: torch.Tensor, temperature: float, random: SharedRandom | PerTurnRandom
+    logits: torch.Tensor, temperature: float, random: RowRandom
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A token [rows] from each row's distribution, and its log-probability [rows] in float32.
 

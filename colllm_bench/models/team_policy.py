@@ -11,9 +11,7 @@ from __future__ import annotations
 import copy
 import datetime
 import functools
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +23,20 @@ from colllm_bench.models.activation_checkpointing import enable_checkpointing, t
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.decoding import DecodingSession
 from colllm_bench.models.forward import (
+    ActionLogprobs,
     LogitsAt,
     RowGroup,
-    kv_cache_matches_full_forward,
     score_tokens,
+    try_kv_cache,
 )
 from colllm_bench.models.kv_cache import AttentionWindows
 from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.models.parameter_sharing import assign_slots
 from colllm_bench.models.prompts import PromptBuilder
+from colllm_bench.models.shared_prefix import LEAST_PARAMETERS, PrefixStates, read_prefixes
 from colllm_bench.objectives.batches import TokenBatch
+from colllm_bench.objectives.prefixes import Prefixes
 from colllm_bench.runs.naming import agent_folder
-
-
-@dataclass
-class ActionLogprobs:
-    """Log-probabilities [K] of a batch's action tokens, and the policy's entropy [K] there
-    (None unless asked for); float32, row by row, left to right."""
-
-    logprobs: torch.Tensor
-    entropy: torch.Tensor | None = None
 
 
 class TeamPolicy:
@@ -156,22 +148,29 @@ class TeamPolicy:
     def supports_kv_cache(self) -> bool:
         """Whether the model computes the same with a :class:`RaggedKVCache` as without: tried out,
         not looked up, because any architecture may be loaded."""
-        agrees = False
-        if self.layout is not None:
-            group = RowGroup(self.model, self._gathers[id(self.model)], None)
-            try:
-                agrees = kv_cache_matches_full_forward(
-                    group, self.layout, self.loaded.context_length
-                )
-            except Exception:  # a foreign architecture may refuse the cache in any way it likes
-                agrees = False
-        if not agrees:
-            warnings.warn(
-                f"{type(self.model).__name__} cannot keep rows of different lengths in its cache: "
-                "every token is computed from the whole transcript, which is slow",
-                stacklevel=2,
-            )
-        return agrees
+        group = RowGroup(self.model, self._gathers[id(self.model)], None)
+        return try_kv_cache(group, self.layout, self.loaded.context_length)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether leaving out tokens and rows pays: adapters on one base that is large enough."""
+        return self.adapters is not None and self.size >= LEAST_PARAMETERS
+
+    @functools.cached_property
+    def shares_prefixes(self) -> bool:
+        """Whether what rows begin with alike is computed once for all of them
+        (:mod:`colllm_bench.models.shared_prefix`); checkpointed blocks cannot read a cache."""
+        whole = self.config.gradient_checkpointing or not self.is_large
+        return not whole and self.supports_kv_cache
+
+    def read_prefixes(self, prefixes: Prefixes, *, reference: bool = False) -> PrefixStates:
+        """Run ``prefixes`` through the adapters of the agents that own them, or the base alone."""
+        owner = torch.tensor(prefixes.owner, device=self.device)
+        (group,) = self.row_groups(owner, reference=reference)
+        first = torch.zeros(1, dtype=torch.long, device=self.device)
+
+        run = functools.partial(group.logits, (first, first))  # of one token: nobody reads them
+        return read_prefixes(prefixes, run, self.model, self.prompts.pad_id)[0]
 
     # -- learning
 
@@ -182,6 +181,7 @@ class TeamPolicy:
         temperature: float = 1.0,
         with_entropy: bool = False,
         reference: bool = False,
+        states: PrefixStates | None = None,
     ) -> ActionLogprobs:
         """Score a batch's action tokens under the current policies: one forward for all agents.
 
@@ -190,6 +190,7 @@ class TeamPolicy:
             temperature: of the sampling distribution that is scored; positive.
             with_entropy: also the entropy of the distribution at each action token.
             reference: score the frozen base instead (adapters off), for KL penalties.
+            states: of ``batch.prefixes``, if they were read before (:meth:`read_prefixes`).
 
         Returns:
             Scores with gradients, unless ``reference``.
@@ -202,7 +203,8 @@ class TeamPolicy:
         targets = batch.ids[rows, columns]  # [K]
         parts: list[tuple[torch.Tensor, ...]] = []
         order = []
-        for tokens, logits in self.logits_of(batch, rows, columns, reference=reference):
+        read = self.logits_of(batch, rows, columns, reference=reference, states=states)
+        for tokens, logits in read:
             parts.append(score_tokens(logits, targets[tokens], temperature, with_entropy))
             order.append(tokens)
         logprobs, entropy = (torch.cat(x) if x[0] is not None else None for x in zip(*parts))
@@ -214,23 +216,22 @@ class TeamPolicy:
 
     def logits_of(
         self, batch: TokenBatch, rows: torch.Tensor, columns: torch.Tensor, *,
-        reference: bool = False,
+        reference: bool = False, states: PrefixStates | None = None,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """For each model that the team consists of, which of the K tokens at ``rows``, ``columns``
         [K] of ``batch.ids`` are its agents' [its K], and the logits [its K, vocabulary] that
-        they were predicted by."""
+        they were predicted by (from the token before); other arguments as of
+        :meth:`evaluate_actions`."""
         for group in self.row_groups(batch.agent, reference=reference):
-            ids, group_rows = batch.ids, rows  # rows within the group
-            tokens = torch.arange(len(rows), device=rows.device)
-            if group.rows is not None:
-                place = torch.full((len(batch.ids),), -1, device=rows.device)  # [rows]
-                place[group.rows] = torch.arange(len(group.rows), device=rows.device)
-                tokens = (place[rows] >= 0).nonzero()[:, 0]
-                ids, group_rows = batch.ids[group.rows], place[rows[tokens]]
-            # Right padding is never seen by the tokens before it, so no mask is needed, and
-            # attention takes its causal path. A token is predicted from the one before.
-            places = (group_rows, columns[tokens] - 1)
+            tokens, ids, own = group.part(batch.ids, rows)
+            if batch.prefixes is not None:
+                states = states or self.read_prefixes(batch.prefixes, reference=reference)
+                inputs, start = states.rest(ids, batch.prefixes, self.layout, self.model)
+                yield tokens, group.logits((own, columns - 1 - start[own]), **inputs)
+                continue
+            # No token sees the right padding: no mask is needed, attention takes its causal path.
             with training_mode(group.model, self.config.gradient_checkpointing):
+                places = (own, columns[tokens] - 1)
                 yield tokens, group.logits(places, input_ids=ids, use_cache=False)
 
     # -- parameters

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from colllm_bench.objectives.critic_inputs import CriticReading
+from colllm_bench.objectives.critic_inputs import CriticReading, Span
 
 
 @dataclass
@@ -115,6 +115,21 @@ def _padded(rows: list[list[int]], device) -> torch.Tensor:
     width = max((len(row) for row in rows), default=0)
     flat = [row + [-1] * (width - len(row)) for row in rows]
     return torch.tensor(flat, dtype=torch.long, device=device).reshape(len(rows), width)
+
+
+def pool_spans(hidden: torch.Tensor, spans: list[tuple[int, Span]], last: bool) -> torch.Tensor:
+    """[C, width] float32: the mean over each span's tokens, or its last; 0 for an empty one."""
+    if last:
+        spans = [(row, Span(0, max(s.start, s.stop - 1), s.stop)) for row, s in spans]
+    device = hidden.device
+    length = torch.tensor([span.stop - span.start for _, span in spans], device=device)
+    start = torch.tensor([span.start for _, span in spans], device=device)
+    row = torch.tensor([row for row, _ in spans], device=device)
+    first = length.cumsum(0) - length  # of each span's tokens among all K
+    within = torch.arange(int(length.sum()), device=device) - first.repeat_interleave(length)
+    tokens = hidden[row.repeat_interleave(length), start.repeat_interleave(length) + within]
+    sums = torch.segment_reduce(tokens.float(), "sum", lengths=length, unsafe=True)
+    return sums / length.clamp(min=1)[:, None]
 
 
 class ValueHead(nn.Module):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from colllm_bench.objectives.prefixes import Prefixes, find_prefixes
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
@@ -29,6 +30,7 @@ class TokenBatch:
         turn: [K] running number of the turn (over the whole batch) of each action token.
         agent_of_token: [K] the agent's index of each action token.
         turns: the turns that ``turn`` counts.
+        prefixes: what rows have in common, to be computed once; None: nothing.
     """
 
     ids: torch.Tensor
@@ -38,6 +40,7 @@ class TokenBatch:
     turn: torch.Tensor
     agent_of_token: torch.Tensor
     turns: list[Turn]
+    prefixes: Prefixes | None = None
 
     def per_token(self, values: Sequence[float]) -> torch.Tensor:
         """[K] float32: one value a turn, spread over the turn's action tokens."""
@@ -99,8 +102,10 @@ def pad(rows: Sequence[Sequence[int]], value: int, device) -> tuple[torch.Tensor
     return ids.to(device), mask.to(device)
 
 
-def collate(episodes: Sequence[Episode], pad_id: int, device="cpu") -> TokenBatch:
-    """The transcripts of ``episodes``, agent-major, as one batch."""
+def collate(
+    episodes: Sequence[Episode], pad_id: int, device="cpu", prefixes: Prefixes | None = None
+) -> TokenBatch:
+    """The transcripts of ``episodes``, agent-major, as one batch. ``prefixes``: of its rows."""
     agents = len(episodes[0].trajectories)
     rows, wrote, agent, turns, turn_of, agent_of = [], [], [], [], [], []
     for a in range(agents):
@@ -124,7 +129,17 @@ def collate(episodes: Sequence[Episode], pad_id: int, device="cpu") -> TokenBatc
         turn=torch.tensor(turn_of, device=device, dtype=torch.long),
         agent_of_token=torch.tensor(agent_of, device=device, dtype=torch.long),
         turns=turns,
+        prefixes=prefixes,
     )
+
+
+def shared_prefixes(episodes: Sequence[Episode]) -> Prefixes | None:
+    """What the rows of :func:`collate` begin with alike, up to the token before the first action:
+    logits are read from there on."""
+    rows = [e.trajectories[a] for a in range(len(episodes[0].trajectories)) for e in episodes]
+    most = [max(0, len(x.turns[0].prompt_ids) - 1) if x.turns else 0 for x in rows]
+    owners = [trajectory.index for trajectory in rows]
+    return find_prefixes([trajectory_ids(x)[0] for x in rows], owners, most)
 
 
 @dataclass

@@ -16,7 +16,9 @@ from colllm_bench.learners.micro_batching import LOGIT_BYTES, MicroBatchSizer
 from colllm_bench.models.adapters import MERGE_LIMIT
 from colllm_bench.models.outline import Outline
 from colllm_bench.models.prompts import PromptBuilder
-from colllm_bench.objectives.batches import action_tokens, padded_tokens
+from colllm_bench.models.shared_prefix import LEAST_PARAMETERS
+from colllm_bench.objectives.batches import action_tokens, padded_tokens, shared_prefixes
+from colllm_bench.objectives.prefixes import Prefixes
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive
 from colllm_bench.setup.environments import make_env
@@ -25,12 +27,17 @@ from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.types import Episode, Turn, written
 
 SAMPLED = 4
-"""Tasks that are played for the lengths of transcripts."""
+"""Episodes that are played for the lengths of transcripts, and for what they begin with alike: of
+two tasks where a run plays several of each."""
 FLOAT = 4
 """Bytes of a number that is trained: adapters, gradients, moments and heads are float32."""
 SAMPLING_BYTES = 16
 """Bytes that sampling takes for each row and entry of the vocabulary beside the logits: float32,
 their exponentials, and the distribution function in double precision."""
+
+HOLES = 1.25
+"""Of passes one after another on a CPU: what the allocator holds beyond the largest of them
+(measured: 1.4 for three micro-batches of six episodes, 1.0 for a single pass)."""
 
 
 class _Longest(LanguageModelTeam):
@@ -61,7 +68,8 @@ class _Longest(LanguageModelTeam):
 def longest_episodes(config: RunConfig, base: Outline) -> list[Episode]:
     """:data:`SAMPLED` episodes of the run's tasks with the longest actions that are allowed."""
     envs = [make_env(config, split="train") for _ in range(min(SAMPLED, config.batch))]
-    seeds = [derive(config.seed, "task", 0, k) for k in range(len(envs))]
+    same = 2 if written(config.group) > 1 else 1
+    seeds = [derive(config.seed, "task", 0, k // same) for k in range(len(envs))]
     player = _Longest(PromptBuilder(base.tokenizer), written(config.max_action_tokens))
     episodes = rollout(envs, seeds, list(range(len(envs))), player)
     for env in envs:
@@ -92,6 +100,17 @@ class Shapes:
         self.algorithm = load_algorithm(config.algo)
         self.options = self.algorithm.Options(**config.algo_options)
         self.sizer = MicroBatchSizer.for_model(base.model, config, device)
+        self.holes = HOLES if device.type == "cpu" else 1.0
+        self.shared: Prefixes | None = None
+        if config.tuning == "lora" and base.size >= LEAST_PARAMETERS * self.item:
+            self.shared = None if config.gradient_checkpointing else shared_prefixes(episodes)
+
+    def prefixes(self) -> int:
+        """How many beginnings a batch has in common: one a role, or one a role and task."""
+        found, tasks = len(written(self.shared).ids), {e.seed for e in self.sample}
+        if found <= self.agents:
+            return found
+        return found * -(-self.batch // written(self.config.group)) // len(tasks)
 
     def trained(self) -> dict[str, int]:
         """Policies and critics with a backbone, their gradients and Adam's two moments."""
@@ -112,9 +131,11 @@ class Shapes:
     def columns(self) -> int:
         """Columns of the cache at the end: it grows by half whenever it is full. An action's last
         token comes into it with the next turn."""
-        columns = 0
+        columns, begun = 0, 0
+        if self.shared is not None:
+            begun = max(64, *map(len, self.shared.ids))
         for x in (x for e in self.sample for x in e.trajectories):
-            length = own = pending = 0
+            length, own, pending = 0, begun, 0
             for turn in x.turns:
                 steps = [1] * (len(written(turn.action_ids)) - 1)
                 for new in (pending + len(written(turn.prompt_ids)), *steps):
@@ -133,9 +154,10 @@ class Shapes:
         """Keys and values, logits of a token of all rows, the widest pass over new tokens."""
         rows = self.batch * self.agents
         logits = rows * self.vocabulary * (self.item + SAMPLING_BYTES)
+        held = max(map(len, self.shared.ids)) if self.shared is not None else 0
         widest = max(
-            len(written(turn.prompt_ids))
-            for e in self.sample for x in e.trajectories for turn in x.turns
+            len(written(turn.prompt_ids)) - (0 if t else held)
+            for e in self.sample for x in e.trajectories for t, turn in enumerate(x.turns)
         )
         linear = sum(n * m for n, m in self.outline.linear_layers) * self.item
         merged = linear * self.agents if self.item == 4 else 0
@@ -151,17 +173,34 @@ class Shapes:
         """The critic's reading and the actors' update."""
         tokens, actions = padded_tokens(self.sample), action_tokens(self.sample)
         phases = {}
-        size = min(self.batch, self.sizer.episodes(tokens, actions))
-        per_episode = tokens * self.sizer.bytes_per_token
-        logits = actions * self.vocabulary * LOGIT_BYTES
         if self.algorithm.critic_input is not None:
             phases["critic"] = self._critic(tokens)
-        return phases | {"update": size * (per_episode + logits)}
+        return phases | {"update": self._update(tokens, actions)}
+
+    def _update(self, tokens: int, actions: int) -> int:
+        """Activations and logits of a micro-batch; what rows share is read before them, seen by
+        each (its keys and values are repeated for all heads), and read once more behind them."""
+        each, seen, states, again = self.sizer.bytes_per_token, 0, 0, 0
+        if self.shared is not None:
+            longest = max(map(len, self.shared.ids))
+            tokens = self.agents * max(self.shared.rests)
+            seen = 2 * self.layers * self.agents * longest * self.queries * self.item
+            held = self.prefixes() * longest
+            states = 2 * 2 * self.layers * held * self.keys * FLOAT  # and their gradients
+            again = held * each + states // 2
+        size = min(self.batch, self.sizer.episodes(tokens, actions))
+        logits = actions * self.vocabulary * LOGIT_BYTES
+        one = size * (tokens * each + seen + logits)
+        if size < self.batch:
+            one = int(one * self.holes)
+        return states + max(again, one)
 
     def _critic(self, tokens: int) -> int:
-        size = min(self.batch, self.sizer.episodes(tokens))
-        if self.options.critic_backbone != "frozen":
-            return size * tokens * self.sizer.bytes_per_token
+        learns = self.options.critic_backbone != "frozen"
+        sizer = MicroBatchSizer.for_model(self.outline.model, self.config, self.device, learns)
+        size = min(self.batch, sizer.episodes(tokens))
+        if learns:
+            return size * tokens * sizer.bytes_per_token
         cells = sum(len(x.turns) for x in self.sample[0].trajectories) * self.config.batch
         read = self.width * (2 if self.options.critic_embeddings else 1) * 2 * FLOAT
         return self._forward(size * tokens) + 2 * cells * read

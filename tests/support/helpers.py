@@ -44,13 +44,14 @@ def play(
     temperature: float = 1.0,
     drop: dict[int, list[int]] | None = None,
     max_action_tokens: int = 4,
+    instructions: str = "hold the fort",
     **options,
 ) -> list[Episode]:
     """Episodes with made-up observations of different lengths. ``drop`` maps a turn to the
     positions that go on after it."""
     rng = random.Random(seed)
     done = [
-        Episode(e, e, [Trajectory(name, a, "hold the fort") for a, name in enumerate(team.agents)])
+        Episode(e, e, [Trajectory(name, a, instructions) for a, name in enumerate(team.agents)])
         for e in range(episodes)
     ]
     running = list(done)

@@ -30,14 +30,16 @@ class Relay(Spoken):
         cut: the last turn truncates instead of terminating.
         leave: last turn (counted from 1) of agents that leave before the others, by place.
         fault: breaks the contract in one way, see ``step``.
+        rules: what everybody is told after their name.
     """
 
     metadata = {"name": "relay_v0"}
 
-    def __init__(self, agents=2, turns=3, vary=1, cut=False, leave=(), fault=None):
+    def __init__(self, agents=2, turns=3, vary=1, cut=False, leave=(), fault=None, rules=""):
         self.possible_agents = [f"a_{i}" for i in range(agents)]
         self.agents: list[str] = []
         self.turns, self.vary, self.cut, self.fault = turns, vary, cut, fault
+        self.rules = rules
         self.last = {f"a_{i}": int(turn) for i, turn in dict(leave).items()}
         roles = ("scout", "guard") * agents
         self.roles = dict(zip(self.possible_agents, roles, strict=False))
@@ -48,7 +50,7 @@ class Relay(Spoken):
         self.agents = self.possible_agents[: -1 if self.fault == "late" else None]
         self.heard: list[dict[str, str]] = []
         infos = {
-            agent: {"instructions": f"you are {agent}", "legal_actions": ["go"]}
+            agent: {"instructions": f"you are {agent}{self.rules}", "legal_actions": ["go"]}
             for agent in self.possible_agents
         }
         return self._observe(self.agents), infos

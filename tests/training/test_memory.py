@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from random_models import write_gguf
 from tiny_envs import tiny_config
 
 from colllm_bench import cli, processes, run
+from colllm_bench.models.loading import load_base
 from colllm_bench.models.outline import outline
 from colllm_bench.runs import files
 from colllm_bench.setup.resolve import resolve
@@ -170,3 +172,17 @@ def test_loading_takes_room_for_files_of_another_dtype(model_folder, tmp_path):
     learned = sum(halved.parts[name] for name in ("adapters", "gradients", "optimizer"))
     expected = halved.parts["base"] // 2 - learned
     assert halved.phases["loading"] == pytest.approx(expected, rel=0.05)
+
+
+def test_gguf_files_and_adapters_are_outlined_too(model_folder, tmp_path):
+    pytest.importorskip("gguf")
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    path = str(write_gguf(tmp_path))
+    loaded = load_base(path, device="cpu").model
+    assert outline(path, device=CPU).size == numbers(loaded.parameters())
+    folder = model_folder("Llama")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    get_peft_model(model, LoraConfig(target_modules=["q_proj"])).save_pretrained(tmp_path / "own")
+    assert outline(str(tmp_path / "own"), device=CPU).size == outline(folder, device=CPU).size

@@ -191,6 +191,7 @@ def on_the_h100() -> dict[str, dict[str, Any]]:
             critic_backbone="adapters",  # as critics were at that commit
         ))
         shapes = Shapes(settings, base, torch.device("cpu"), [episode])
+        shapes.holes = 1.0  # there is no GPU here to ask for its memory
         parts = {"base": shapes.base, **shapes.trained()}
         phases = {"rollout": shapes.rollout(), **shapes.learning()}
         mib = {name: round(n / 2**20, 1) for name, n in parts.items()}
