@@ -60,7 +60,8 @@ class RunConfig:
     )
     style: str | None = option(
         None,
-        "prompt style: brief or full (default: brief for the built-in model, full for others)",
+        "prompt style: brief or full (default: brief for the built-in model, that which a "
+        "warm-started one has cloned, full for others)",
         group="task", roles={"clone", "evaluation"},
     )
     model: str = option(

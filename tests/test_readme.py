@@ -30,14 +30,18 @@ def test_commands_parse(command, tmp_path, monkeypatch):
 
 def test_there_are_commands():
     assert len(COMMANDS) >= 10
-    assert {module for module, _ in OTHERS} == {"sweep", "evaluate", "leaderboard", "play", "suite"}
+    assert {module for module, _ in OTHERS} == {
+        "sweep", "evaluate", "leaderboard", "play", "suite", "models", "pretrain",
+    }
 
 
 @pytest.mark.parametrize("module, command", OTHERS)
 def test_other_commands_parse(module, command):
     words = shlex.split(command)
-    if module in ("leaderboard", "suite"):
+    if module in ("leaderboard", "suite", "models"):
         module = f"{module}.{words.pop(0)}"
+    if module == "pretrain" and "--model" in words:
+        module = "warm_start.command"
     importlib.import_module(f"colllm_bench.{module}").parser().parse(words)
 
 

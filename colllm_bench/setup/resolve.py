@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import types
+from pathlib import Path
 from typing import Any
 
 from colllm_bench import registry
@@ -17,6 +19,8 @@ BUILT_IN_ACTION_TOKENS = 4
 MESSAGE_TOKENS = 24
 """A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
+WARM_START = "warm_start.json"
+"""In the folder of a warm-started model: what it was made with."""
 LARGEST_LR = {"lora": 5e-5, "full": 5e-6}
 """Default learning rates of models that are not built in, by tuning, where the algorithm's is
 higher: it was chosen for the built-in model, 3,000 times smaller. 5e-6 is that of arXiv 2601.21972
@@ -98,7 +102,7 @@ def resolve(config: RunConfig) -> RunConfig:
     defaults = {"lr": 1e-3, "epochs": 1, "group": 1, **algorithm.defaults}
     if not built_in:
         defaults["lr"] = min(defaults["lr"], LARGEST_LR[config.tuning])
-    defaults["style"] = "brief" if built_in else "full"
+    defaults["style"] = "brief" if built_in else _style_of(config.model)
     defaults["max_action_tokens"] = _action_tokens(config, algorithm, built_in)
     fields = {field.name for field in dataclasses.fields(RunConfig)}
     filled = {
@@ -109,6 +113,15 @@ def resolve(config: RunConfig) -> RunConfig:
         filled["threads"] = 1  # too small to gain from more, and threads that wait cost others
     filled["algo_options"] = complete_options(config.algo, algorithm.Options, config.algo_options)
     return config.replace(**filled)
+
+
+def _style_of(model: str) -> str:
+    """The style that a warm-started model has cloned (:mod:`colllm_bench.warm_start`), or full."""
+    try:
+        record = json.loads((Path(model).expanduser() / WARM_START).read_text(encoding="utf-8"))
+        return str(record["style"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "full"
 
 
 def complete_options(algo: str, options: type, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -87,14 +87,18 @@ class Cloning:
             self.optimizer.load_state_dict(state["optimizer"])
 
     def run(self, report: Callable[[Progress], None]) -> Progress:
-        """Step after step, until the goal or the last step; ``report`` is told of each."""
+        """Step after step, until the goal, the last step or the time is up; ``report`` is told
+        of each."""
         demonstrator = Demonstrator(self.plan.config, self.policy.prompts)
+        p = self.progress
+        last = p.step >= self.plan.steps
         try:
-            while self.progress.step < self.plan.steps and not self.progress.reached:
+            while not (last or p.reached):
                 began = time.monotonic()
                 self._step(demonstrator)
-                p = self.progress
-                if p.step % self.plan.check_every == 0 or p.step == self.plan.steps:
+                spent = p.seconds + time.monotonic() - began
+                last = p.step >= self.plan.steps or spent >= 60 * self.plan.minutes
+                if p.step % self.plan.check_every == 0 or last:
                     p.checks.append(self._check())
                 p.seconds += time.monotonic() - began
                 if p.step % SAVE_EVERY == 0 or p.checks and p.checks[-1]["step"] == p.step:
@@ -102,7 +106,7 @@ class Cloning:
                 report(p)
         finally:
             demonstrator.close()
-        return self.progress
+        return p
 
     def _step(self, demonstrator: Demonstrator) -> None:
         p, size = self.progress, self.plan.episodes

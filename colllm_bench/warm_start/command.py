@@ -31,31 +31,32 @@ _HELP = {
     + ", ".join(f"{rate:g} with --tuning {name}" for name, rate in LEARNING_RATES.items()) + ")",
     "check_every": "steps between plays on the development set",
     "dev_episodes": "tasks of the development set",
+    "minutes": "write the model as it is after so many (default: no limit)",
 }
 _PLAN = "plan.json"
 
 
-def parser() -> cli.Parser:
+def parser(env: str | None = None) -> cli.Parser:
     command = cli.Parser(
         prog="python -m colllm_bench.pretrain",
         usage="python -m colllm_bench.pretrain --model NAME --env NAME --out FOLDER [options]",
         description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter,
     )
-    cli.add_config_options(command, role="clone")
+    cli.add_config_options(command, role="clone", env=env)
     group = command.add_argument_group("warm start")
     for field in fields(Plan):
         if field.name in _HELP:
-            kind = float if field.name == "lr" else int
-            default = "" if field.name == "lr" else f" (default: {field.default})"
-            cli.add_option(group, f"--{field.name.replace('_', '-')}", kind,
-                           _HELP[field.name] + default)
+            kind = float if field.name in ("lr", "minutes") else int
+            default = f" (default: {field.default})" if kind is int else ""
+            group.add_argument(f"--{field.name.replace('_', '-')}", type=kind,
+                               metavar=cli.LETTERS[kind], help=_HELP[field.name] + default)
     group.add_argument("--out", metavar="FOLDER", help="where the model goes")
     command.add_argument("--debug", action="store_true", help="show tracebacks")
     return command
 
 
 def main(argv: Sequence[str]) -> int:
-    args = parser().parse(argv)
+    args = parser(cli.shown_environment(argv)).parse(argv)
     options = vars(args)
     if "out" not in options:
         raise ConfigError("a warm start needs a place for its model", fix="--out FOLDER")
@@ -114,7 +115,7 @@ def _make(plan: Plan, folder: Path, command: list[str], tell: Callable[[str], No
     cloning.run(_Reporter(plan, tell))
     save(plan, policy, p, folder, command)
     tell(("reached the demonstrators' return" if p.reached else "the demonstrators' return was "
-          "not reached: more --steps, or the same with another --lr")
+          "not reached: more --steps or --minutes, or another --lr")
          + f"; {p.step} steps, {duration(p.seconds)}; written to {folder}")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.runs.files import write_json, writing
 from colllm_bench.runs.naming import agent_folder
+from colllm_bench.setup.resolve import WARM_START
 from colllm_bench.warm_start.cloning import PLAYS, Progress
 from colllm_bench.warm_start.plan import Plan
 
@@ -64,7 +65,7 @@ def save(plan: Plan, policy: Any, progress: Progress, folder: Path, command: lis
         policy.tokenizer.save_pretrained(work / "model")
         text = card(plan, progress, policy.loaded.digest, command)
         (work / "model" / "README.md").write_text(text, encoding="utf-8")
-        write_json(work / "model" / "warm_start.json", {
+        write_json(work / "model" / WARM_START, {
             **plan.to_dict(), "goal": progress.goal, "reached": progress.reached,
             "checks": progress.checks, "losses": progress.losses, "tokens": progress.tokens,
         })

@@ -133,7 +133,7 @@ def test_interrupted_it_ends_with_the_same_bytes(model, tmp_path, no_goal):
 def test_other_settings_do_not_go_on(model, tmp_path, no_goal):
     with pytest.raises(RuntimeError):
         command.make(plan_for(model), tmp_path, [], stop)
-    with pytest.raises(ConfigError, match="with other settings .lr=0.0005, not 0.1"):
+    with pytest.raises(ConfigError, match="with other settings .lr=0.001, not 0.1"):
         command.make(plan_for(model, lr=0.1), tmp_path, [], print)
 
 
@@ -180,9 +180,25 @@ def test_it_ends_at_the_demonstrators_return(model, tmp_path, monkeypatch):
     assert record["reached"] and len(record["losses"]) == 2, "the first check is enough"
 
 
+def test_it_ends_when_the_time_is_up(model, tmp_path, no_goal):
+    made(plan_for(model, minutes=1e-9), tmp_path / "a")
+    record = json.loads((tmp_path / "a" / "warm_start.json").read_text())
+    assert not record["reached"] and [row["step"] for row in record["checks"]] == [1]
+
+
 def test_the_goal_is_measured_on_the_development_set(model):
     plan = plan_for(model, dev_episodes=40)
     assert 0.15 < cloning.demonstrators_return(plan) < 0.35, "a novice is right in 0.25"
+
+
+def test_a_run_plays_in_the_style_that_was_cloned(tmp_path):
+    def style(folder):
+        return resolve(RunConfig(model=str(folder), algo="mc")).style
+
+    assert style(tmp_path) == "full"
+    for text, expected in (('{"style": "brief"}', "brief"), ("[]", "full"), ("{", "full")):
+        (tmp_path / "warm_start.json").write_text(text)
+        assert style(tmp_path) == expected
 
 
 def test_the_command(model, tmp_path, capsys):
@@ -202,6 +218,7 @@ def test_the_command(model, tmp_path, capsys):
     (["--model", "MODEL", "--out", "x", "--tuning", "full", "--dtype", "bfloat16"], "float32"),
     (["--model", "MODEL", "--out", "x", "--steps", "0"], "steps=0"),
     (["--model", "MODEL", "--out", "x", "--lr", "0"], "lr=0"),
+    (["--model", "MODEL", "--out", "x", "--minutes", "-1"], "minutes=-1"),
     (["--model", "MODEL", "--out", "x", "--steps", "2", "--env", "./examples/my_env.py:Rendezvous"],
      "has no demonstrations to clone"),
     (["--model", "MODEL", "--out", "x", "--hidden", "4"], "unknown option '--hidden'"),
