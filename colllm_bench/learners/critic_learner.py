@@ -157,9 +157,8 @@ class CriticLearner:
         features = tuple(torch.cat(each) for each in zip(*found, strict=True))
         tables = self.critic.tables(readings)
         for k, table in enumerate(tables):
-            for head in (self.critic.heads[k], self.averaged[k]):
-                if not head.fitted[0]:
-                    head.fit_inputs(*(x[table.cells] for x in features))
+            for head in (h for h in (self.critic.heads[k], self.averaged[k]) if not h.fitted[0]):
+                head.fit_inputs(*(x[table.cells] for x in features))
         values = self.critic.values(features, tables, self.averaged).tolist()
         positions = [position for reading in readings for position in reading.positions]
         for position, value in zip(positions, values, strict=True):

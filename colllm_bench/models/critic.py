@@ -139,6 +139,8 @@ class Critic:
             hidden = self._hidden(tokens[i : i + size], critic[i : i + size], shared, i)
             for own, pooled_here in zip(spans, found, strict=True):
                 here = [(c, row - i, span) for c, row, span in own if i <= row < i + size]
+                if not here:  # rows of which nothing reads an action
+                    continue
                 where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
                 pooled = pool_spans(hidden, [(row, span) for _, row, span in here], self.last_token)
                 pooled_here.index_copy_(0, where.to(pooled.device), pooled)
