@@ -16,6 +16,7 @@ import torch
 
 from colllm_bench import processes
 from colllm_bench.errors import ConfigError
+from colllm_bench.models.model_shape import shape_of
 from colllm_bench.objectives.batches import (
     TokenBatch,
     action_tokens,
@@ -43,15 +44,8 @@ def activation_bytes_per_token(model: Any, checkpointing: bool) -> int:
     values, the attention's output, and both sides of the gate. With checkpointing it keeps its
     input, and one block all the rest.
     """
-    config = model.config.get_text_config()
-    width = config.hidden_size
-    heads, head = (getattr(config, n, None) for n in ("num_attention_heads", "head_dim"))
-    attention = heads * head if heads and head else width
-    inner = getattr(config, "intermediate_size", None) or getattr(config, "ffn_dim", None)
-    if isinstance(inner, (list, tuple)):
-        inner = max(inner)  # layer by layer
-    block = 8 * width + 4 * attention + 4 * (inner or 4 * width)
-    layers = config.num_hidden_layers
+    layers, width, attention, _, inner = shape_of(model)
+    block = 8 * width + 4 * attention + 4 * inner
     kept = layers * width + block if checkpointing else layers * block
     return kept * model.dtype.itemsize
 

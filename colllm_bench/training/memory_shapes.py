@@ -14,6 +14,7 @@ from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.micro_batching import LOGIT_BYTES, MicroBatchSizer
 from colllm_bench.models.adapters import MERGE_LIMIT
+from colllm_bench.models.model_shape import shape_of
 from colllm_bench.models.outline import Outline
 from colllm_bench.models.prompts import PromptBuilder
 from colllm_bench.models.shared_prefix import LEAST_PARAMETERS
@@ -84,16 +85,9 @@ class Shapes:
         self, config: RunConfig, base: Outline, device: torch.device, episodes: list[Episode]
     ):
         self.config, self.outline, self.device, self.sample = config, base, device, episodes
-        text = base.model.config.get_text_config()
         self.item = base.model.dtype.itemsize
         self.base = base.size
-        self.layers, self.width = text.num_hidden_layers, text.hidden_size
-        heads = getattr(text, "num_attention_heads", 1)
-        head = getattr(text, "head_dim", None) or self.width // heads
-        self.keys = (getattr(text, "num_key_value_heads", None) or heads) * head
-        inner = getattr(text, "intermediate_size", None) or getattr(text, "ffn_dim", None)
-        self.inner = max(inner) if isinstance(inner, (list, tuple)) else inner or 4 * self.width
-        self.queries = heads * head
+        self.layers, self.width, self.queries, self.keys, self.inner = shape_of(base.model)
         self.vocabulary = base.model.get_output_embeddings().weight.shape[0]
         self.agents = len(episodes[0].trajectories)
         self.batch = -(-config.batch // processes.size())
