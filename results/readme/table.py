@@ -100,18 +100,22 @@ def blocks() -> dict[str, str]:
     }
 
 
-def main() -> None:
-    path = ROOT / "README.md"
+def write_blocks(path: Path, blocks: dict[str, str]) -> None:
+    """Put each block in the place of what stands between its markers."""
     text = path.read_text()
-    for block in blocks().values():
+    for block in blocks.values():
         begin, end = block.splitlines()[0], block.splitlines()[-1]
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
         if not found or not ended:
-            raise SystemExit(f"error: README.md has no {begin} and {end}; fix: add both lines")
+            raise SystemExit(f"error: {path.name} has no {begin} and {end}; fix: add both lines")
         text = before + block + after
         print(block)
     path.write_text(text)
+
+
+def main() -> None:
+    write_blocks(ROOT / "README.md", blocks())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""The README's tables of the suite, between their markers, from the committed references.
+
+    python results/readme/suite_table.py            # writes them into README.md
+
+The first has the mean held-out score over seeds, the second the geometric mean of the training
+episodes to the task's threshold (a run that never gets there counts as the whole budget), each
+with its interval for other runs; below them the verdicts of every two algorithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from table import ROOT, write_blocks
+
+from colllm_bench.leaderboard.suite.records import read_references
+from colllm_bench.leaderboard.suite.verdicts import BETTER, NONE, WORSE, results
+from colllm_bench.suites import load_suite
+
+SUITE = "v2-mini"
+ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
+
+
+def report() -> dict[str, Any]:
+    suite = load_suite(SUITE)
+    references = read_references(ROOT / "results" / "suite", suite)
+    return results(suite, {name: references[name] for name in ORDER if name in references})
+
+
+def score(found: dict[str, Any]) -> str:
+    value = found["score"]
+    return f"{value['value']:.3f} ({value['low']:.2f} to {value['high']:.2f})"
+
+
+def samples(found: dict[str, Any]) -> str:
+    value, never = found["samples"], found["samples"]["reached"].count(False)
+    text = f"{value['value']:.0f} ({value['low']:.0f} to {value['high']:.0f})"
+    return f"{text}, {never} of {value['n']} never" if never else text
+
+
+def table(data: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], str]) -> str:
+    names = data["algorithms"]
+    lines = [f"| {title} | {' | '.join(f'`{name}`' for name in names)} |"]
+    lines.append("|---" * (1 + len(names)) + "|")
+    for task in data["tasks"]:
+        about = f"{task['id']} ({task['budget']} episodes)"
+        cells = [cell(task["algorithms"][name]) for name in names]
+        lines.append(f"| {about} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def verdicts(data: dict[str, Any]) -> str:
+    """A line for every two algorithms: on which tasks the one is better or worse."""
+    lines = []
+    for pair in data["comparisons"]:
+        said = []
+        for question, words in (("score", "score"), ("samples", "episodes to the threshold")):
+            for verdict in (BETTER, WORSE):
+                tasks = [t["task"] for t in pair["tasks"] if t[question]["verdict"] == verdict]
+                if tasks:
+                    said.append(f"{verdict} in {words} on {', '.join(tasks)}")
+        lines.append(f"- `{pair['ours']}` against `{pair['theirs']}`: "
+                     f"{'; '.join(said) or NONE}.")
+    return "\n".join(lines) + "\n"
+
+
+def blocks() -> dict[str, str]:
+    data = report()
+    text = (table(data, "held-out score", score) + "\n"
+            + table(data, "episodes to the threshold", samples) + "\n" + verdicts(data))
+    return {"suite": f"<!-- suite: begin -->\n{text}<!-- suite: end -->"}
+
+
+def main() -> None:
+    write_blocks(ROOT / "README.md", blocks())
+
+
+if __name__ == "__main__":
+    main()
