@@ -10,7 +10,7 @@ import sys
 import pytest
 from made_runs import make_run
 
-from colllm_bench.config import RunConfig
+from colllm_bench.config import LEFT_OUT_AT_DEFAULT, RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.data.collection import find, read
 from colllm_bench.leaderboard.data.run_reader import Run, read_run
@@ -186,8 +186,8 @@ def test_pace_is_no_setting(tmp_path):
     change_settings(paths[1], threads=8)
     change_settings(paths[2], checkpoint_every=50, gradient_snr_every=0)
     data = json.loads((paths[3] / "config.json").read_text())
-    del data["config"]["gradient_snr_every"], data["config"]["max_grad_norm"]
-    del data["config"]["eval_every"]
+    for name in ("gradient_snr_every", "max_grad_norm", *LEFT_OUT_AT_DEFAULT):
+        del data["config"][name]
     digest = hashlib.sha256(json.dumps(
         {k: v for k, v in data["config"].items() if k != "seed"}, sort_keys=True
     ).encode()).hexdigest()[:12]
