@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("[!_]*.md"))
@@ -44,9 +44,7 @@ def test_files_that_the_architecture_page_names_exist():
 
 
 def test_the_tables_of_results_are_what_the_reference_runs_give():
-    spec = importlib.util.spec_from_file_location("table", ROOT / "results/readme/table.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script(ROOT / "results/readme/table.py")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = script.blocks()
     assert set(blocks) == {"results", "comparisons"}

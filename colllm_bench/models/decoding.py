@@ -94,7 +94,13 @@ class DecodingSession:
             under the distribution sampled from; None where the row does not act, and in all rows
             of an episode of which one transcript would not fit the model's context.
         """
-        fits = self._episodes_that_fit(new_ids)
+        lengths = [
+            None if new is None else self._lengths[row] + len(self._pending[row]) + len(new)
+            for row, new in enumerate(new_ids)
+        ]
+        fits = self.team.prompts.episodes_that_fit(
+            lengths, self.episodes, self.max_action_tokens
+        )
         new_ids = [new if fits[row % self.episodes] else None for row, new in enumerate(new_ids)]
         acting = [new is not None for new in new_ids]
         if not any(acting):
@@ -137,17 +143,6 @@ class DecodingSession:
                 kept = [place[rows[i]] for i in group.rows.tolist()]
             cache.keep(torch.tensor(kept, device=self.device, dtype=torch.long))
         self._rows_of_groups = host_rows(self._groups)
-
-    def _episodes_that_fit(self, new_ids: Sequence[Sequence[int] | None]) -> list[bool]:
-        """[episodes] whether the context holds each acting row's new tokens, its longest action,
-        and one token behind it: a critic reads the value of what follows there."""
-        fits = [True] * self.episodes
-        for row, new in enumerate(new_ids):
-            if new is not None:
-                before = self._lengths[row] + len(self._pending[row])
-                length = before + len(new) + self.max_action_tokens + 1
-                fits[row % self.episodes] &= self.team.prompts.fits(length)
-        return fits
 
     # -- one turn
 

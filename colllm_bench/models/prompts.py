@@ -112,6 +112,21 @@ class PromptBuilder:
         """Whether the model can hold a transcript of ``length`` tokens."""
         return self.context_length is None or length <= self.context_length
 
+    def episodes_that_fit(
+        self, lengths: Sequence[int | None], episodes: int, max_action_tokens: int
+    ) -> list[bool]:
+        """[episodes] whether the context holds each acting row's transcript, its longest action,
+        and one token behind it: a critic reads the value of what follows there.
+
+        Args:
+            lengths: [rows] tokens of the transcripts, new ones included; None: does not act.
+        """
+        fits = [True] * episodes
+        for row, length in enumerate(lengths):
+            if length is not None:
+                fits[row % episodes] &= self.fits(length + max_action_tokens + 1)
+        return fits
+
     def require_context(self, length: int) -> None:
         """Raise ConfigError if a transcript of ``length`` tokens does not fit the model."""
         if not self.fits(length):

@@ -247,15 +247,13 @@ class VLLMSession:
             not act, and in all rows of an episode of which one transcript would not fit the
             model's context.
         """
-        reserve, full = self.max_action_tokens + 1, set()
-        for row, new in enumerate(new_ids):
-            if new is not None and not self._prompts.fits(
-                len(self._transcripts[row]) + len(new) + reserve
-            ):
-                full.add(row % self.episodes)
+        lengths = [
+            None if new is None else len(self._transcripts[row]) + len(new)
+            for row, new in enumerate(new_ids)
+        ]
+        fits = self._prompts.episodes_that_fit(lengths, self.episodes, self.max_action_tokens)
         acting = [
-            row for row, new in enumerate(new_ids)
-            if new is not None and row % self.episodes not in full
+            row for row, new in enumerate(new_ids) if new is not None and fits[row % self.episodes]
         ]
         seeds = self._seeds()
         for row in acting:

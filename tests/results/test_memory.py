@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import pytest
 from paths import ROOT
+from scripts import load_script
 
 FOLDER = ROOT / "results" / "benchmarks" / "memory"
 DATA = json.loads((FOLDER / "memory.json").read_text())["cases"]
 
 
 def script():
-    spec = importlib.util.spec_from_file_location("measure_memory", FOLDER / "measure.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FOLDER / "measure.py")
 
 
 def test_every_case_is_there_and_the_table_is_that_of_the_data():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 
 import pytest
 from paths import ROOT
+from scripts import load_script
 
 from colllm_bench.envs.coding.sandbox import Limits
 
@@ -38,10 +38,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def published():
-    spec = importlib.util.spec_from_file_location("published", RESULTS / "published.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(RESULTS / "published.py")
 
 
 @pytest.mark.parametrize("array", [False, True], ids=["lines", "array"])

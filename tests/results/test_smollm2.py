@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
+
+from scripts import load_script
 
 FOLDER = Path(__file__).resolve().parents[2] / "results" / "smollm2"
 
 
 def script():
-    spec = importlib.util.spec_from_file_location("curves", FOLDER / "curves.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FOLDER / "curves.py")
 
 
 def test_the_table_is_that_of_the_rows():
