@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     rows = [row for row in power.plan(suite, references) if row["task"] in {t.id for t in tasks}]
     print(tables.planned(rows))
     print()
-    tuning = suite.search.runs_of_budget(suite.search.draws) * len(suite.search.seeds)
+    tuning = suite.search.runs_of_budget(suite.search.draws)
     searched = suite.search.tasks or [task.id for task in suite.tasks]
     for line in time_lines(rows, len(suite.seeds), tuning, searched, options.get("jobs", 2)):
         print(line)

@@ -83,18 +83,22 @@ def search(
         settings: of each draw.
 
     Returns:
-        For each rung ``share`` (of the budget), ``scores`` (by draw: mean over tasks and seeds,
-        on dev), ``by_task`` (by draw and task) and ``order`` (draws that go on, best first).
+        For each rung ``share`` (of the budget), ``seeds``, ``scores`` (by draw: mean over tasks
+        and seeds, on dev), ``by_task`` (by draw and task) and ``order`` (draws that go on, best
+        first).
     """
     from colllm_bench.suite import execution
 
     table, left = [], list(settings)
-    for share in suite.search.rungs:
-        execution.progress(options, f"rung {share:g} of the budget: {len(left)} draws")
+    for rung, share in enumerate(suite.search.rungs):
+        seeds = suite.search.seeds_of(rung)
+        execution.progress(
+            options, f"rung {share:g} of the budget: {len(left)} draws, seeds {list(seeds)}"
+        )
         runs = {
             k: [
                 _run(suite, task, algo, seed, settings[k], share, out)
-                for seed in suite.search.seeds for task in tasks
+                for seed in seeds for task in tasks
             ]
             for k in left
         }
@@ -102,7 +106,9 @@ def search(
         by_task = {k: _scores(each) for k, each in runs.items()}
         scores = {k: fmean(by_task[k].values()) for k in left}
         left = suite.search.survivors(scores)
-        table.append({"share": share, "scores": scores, "by_task": by_task, "order": left})
+        table.append({
+            "share": share, "seeds": seeds, "scores": scores, "by_task": by_task, "order": left,
+        })
     return table
 
 

@@ -54,6 +54,7 @@ class Search:
         seed: of the draws.
         ranges: what is drawn.
         tasks: ids of the tasks that the runs are of; empty: all of the suite.
+        rung_seeds: how many of ``seeds`` each rung has, the first ones; empty: all of them.
     """
 
     draws: int
@@ -63,13 +64,15 @@ class Search:
     seed: int
     ranges: tuple[Range, ...]
     tasks: tuple[str, ...] = ()
+    rung_seeds: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> Search:
         """From a suite file's ``[search]``.
 
         Raises:
-            ConfigError: rungs that do not grow to 1, a share or a number out of its range.
+            ConfigError: rungs that do not grow to 1, a share or a number out of its range, seeds
+                of rungs that there are not.
         """
         ranges = tuple(
             Range(name, **{**entry, "choices": tuple(entry.get("choices", ()))})
@@ -78,6 +81,7 @@ class Search:
         search = cls(
             table["draws"], tuple(table["rungs"]), table["keep"], tuple(table["seeds"]),
             table["seed"], ranges, tuple(table.get("tasks", ())),
+            tuple(table.get("rung_seeds", ())),
         )
         grows = list(search.rungs) == sorted(set(search.rungs)) and search.rungs[-1:] == (1,)
         if not grows or search.rungs[0] <= 0:
@@ -86,6 +90,13 @@ class Search:
             raise ConfigError(
                 f"search: keep={search.keep}, draws={search.draws}, seeds={search.seeds}",
                 allowed="keep between 0 and 1, draws of 1 or more, at least one seed",
+            )
+        counts = search.rung_seeds
+        if counts and (len(counts) != len(search.rungs)
+                       or not all(1 <= n <= len(search.seeds) for n in counts)):
+            raise ConfigError(
+                f"search.rung_seeds={counts} with {len(search.rungs)} rungs and "
+                f"{len(search.seeds)} seeds", allowed="for each rung 1 to all of the seeds",
             )
         for one in ranges:
             if not one.choices and not (one.low < one.high and (one.low > 0 or not one.log)):
@@ -118,11 +129,15 @@ class Search:
         count = max(1, math.ceil(len(scores) * self.keep))
         return sorted(scores, key=lambda k: (-scores[k], k))[:count]
 
+    def seeds_of(self, rung: int) -> tuple[int, ...]:
+        """Seeds that the draws of a rung, the first being 0, are trained with."""
+        return self.seeds[: self.rung_seeds[rung]] if self.rung_seeds else self.seeds
+
     def runs_of_budget(self, draws: int) -> float:
-        """How many whole budgets a search of so many draws costs, on one task with one seed."""
+        """How many whole budgets a search of so many draws costs, on one task."""
         cost, left = 0.0, draws
-        for share in self.rungs:
-            cost += share * left
+        for rung, share in enumerate(self.rungs):
+            cost += share * left * len(self.seeds_of(rung))
             left = max(1, math.ceil(left * self.keep))
         return cost
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from statistics import fmean
 
 import pytest
 
+from colllm_bench.errors import ConfigError
 from colllm_bench.suites.search import Range, Search, best_of
 
 SEARCH = Search(
@@ -42,6 +44,20 @@ def test_the_best_half_goes_on_and_ties_go_to_the_earlier():
 
 def test_the_cost_counts_every_rung():
     assert SEARCH.runs_of_budget(8) == 8 * 0.25 + 4 * 0.5 + 2 * 1.0
+    with_seeds = dataclasses.replace(SEARCH, seeds=(900, 901, 902), rung_seeds=(1, 2, 3))
+    assert [with_seeds.seeds_of(rung) for rung in range(3)] == [
+        (900,), (900, 901), (900, 901, 902)
+    ]
+    assert with_seeds.runs_of_budget(8) == 8 * 0.25 + 2 * 4 * 0.5 + 3 * 2 * 1.0
+
+
+@pytest.mark.parametrize("counts", [[1], [1, 2, 4], [0, 1, 2]])
+def test_a_rung_has_seeds_that_there_are(counts):
+    table = {"draws": 8, "rungs": [0.25, 0.5, 1.0], "keep": 0.5, "seeds": [900, 901, 902],
+             "rung_seeds": counts, "seed": 3, "ranges": {"lr": {"low": 0.1, "high": 0.2}}}
+    with pytest.raises(ConfigError, match="rung_seeds"):
+        Search.of(table)
+    assert Search.of(table | {"rung_seeds": [1, 2, 3]}).rung_seeds == (1, 2, 3)
 
 
 @pytest.mark.parametrize("scores", [[0.3, 0.1, 0.4, 0.1, 0.5], [1.0], [0.2, 0.2]])
