@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 LONGEST = 262_144
 """Characters of an answer that are looked at; thoughts may be long."""
@@ -256,19 +256,3 @@ def plain_word(text: str) -> str:
     while end > start and not text[end - 1].isalnum():
         end -= 1
     return text[start:end].lower()
-
-
-def one_word(text: object, words: Collection[str]) -> str | None:
-    """The one of ``words`` that an answer gives; None: it gives none.
-
-    The word stands alone on the first line that is not blank; case and punctuation around it do
-    not matter. Where that line is none of them, a word counts that is marked as the answer
-    (:func:`unwrapped`); two that differ are none.
-    """
-    cleaned = clean(text)
-    for contents in ([cleaned], unwrapped(cleaned)):
-        lines = (plain_word(content[:4096].strip().partition("\n")[0]) for content in contents)
-        found = {line for line in lines if line in words}
-        if found:
-            return found.pop() if len(found) == 1 else None
-    return None

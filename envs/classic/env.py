@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pettingzoo.utils.conversions import aec_wrapper_fn
 
-from colllm_bench.envs import answers
 from colllm_bench.envs.classic import games, known, render, text
+from colllm_bench.envs.labels import one_word
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
@@ -43,7 +43,7 @@ class ClassicEnv(TextEnv):
     ================  =====================================================================
 
     **Actions** are one word of the game, alone on the first line or marked as the answer
-    (:func:`colllm_bench.envs.answers.one_word`). Any other text is replaced by an action drawn
+    (:func:`colllm_bench.envs.labels.one_word`). Any other text is replaced by an action drawn
     evenly by lot, ``infos[agent]["invalid"]`` is True, ``notice`` and the next observation say so.
     It never pays: an agent can draw lots itself.
 
@@ -153,7 +153,7 @@ class ClassicEnv(TextEnv):
         if not self._plays(actions):
             return {}, {}, {}, {}, {}
         agents = self.agents
-        chosen = [answers.one_word(actions.get(agent), self.words) for agent in agents]
+        chosen = [one_word(actions.get(agent), self.words) for agent in agents]
         invalid = [word is None for word in chosen]
         moves = [
             self._luck.randrange(len(self.words)) if word is None else self.words.index(word)

@@ -223,7 +223,6 @@ class CreditEnv(TextEnv):
         return reward
 
     def _observations(self) -> dict[str, dict[str, str]]:
-        write = text.brief if self.style == "brief" else text.full
         counts = rules.right_counts(self.game, self.roles)
         left, last = self.turns - len(self.roles), self.game.agents - 1
         seen = {}
@@ -231,7 +230,11 @@ class CreditEnv(TextEnv):
             coin = self.coin if i == last and not self.roles else 0
             shown = text.progress(self.game, i, counts)
             cue = text.cue_name(self.cues[i], self.base)
-            seen[agent] = {"text": write(left, cue, shown, coin)}
+            told = (left, cue, shown, coin)
+            seen[agent] = {
+                "text": text.brief(*told) if self.style == "brief"
+                else text.full(*told, self.game.words)
+            }
         return seen
 
     def _score(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ import re
 
 from colllm_bench.envs import answers
 from colllm_bench.envs.credit.rules import Game
+from colllm_bench.envs.labels import one_word
 from colllm_bench.errors import ConfigError
 
 STYLES = ("brief", "full")
@@ -29,9 +30,9 @@ INVALID = "not understood"
 def parse(text: object, words: int) -> int | None:
     """The number of the word that an action answers with, or None.
 
-    How a word is read is :func:`colllm_bench.envs.answers.one_word`.
+    How a word is read is :func:`colllm_bench.envs.labels.one_word`.
     """
-    word = answers.one_word(text, WORDS[:words])
+    word = one_word(text, WORDS[:words])
     return None if word is None else WORDS.index(word)
 
 
@@ -62,8 +63,9 @@ def brief(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
     return " ".join([*parts, *([f"coin={COIN[coin]}"] if coin else []), f"cue={cue}"])
 
 
-def full(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
-    """The same in plain English."""
+def full(left: int, cue: str, shown: dict[str, int], coin: int, words: int) -> str:
+    """The same in plain English, and the question: a small model that reads a statement last
+    goes on with it, and answers a question (results/smollm2)."""
     turns = "turn is" if left == 1 else "turns are"
     parts = [f"{left} {turns} left. Your cue is {cue}."]
     for name, n in shown.items():
@@ -71,7 +73,9 @@ def full(left: int, cue: str, shown: dict[str, int], coin: int) -> str:
         parts.append(f"{who} given {n} right answer{'' if n == 1 else 's'}.")
     if coin:
         parts.append(f"A coin has fallen: {COIN[coin]}.")
-    return " ".join(parts)
+    *others, last = WORDS[:words]
+    question = f"Which word do you answer with: {', '.join(others)} or {last}?"
+    return "\n".join([" ".join(parts), question])
 
 
 _CUE = re.compile(r"\b(?:cue=|cue is )([a-h])([1-5])\b")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 from colllm_bench.envs import answers
+from colllm_bench.envs.labels import labelled
 from colllm_bench.envs.strategy.rules import ORDERS, RESULTS, SUPPLY_CAP, Front, State
 
 STYLES = ("brief", "full")
@@ -32,6 +32,7 @@ MAX_OBSERVATION = 2048
 """Longest observation, in characters: 15 messages included."""
 
 _ORDERS = frozenset(ORDERS)
+_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def sight(state: State, i: int) -> str:
@@ -68,8 +69,11 @@ def _found(cleaned: str) -> tuple[str | None, str]:
     order, tail = _on_first_line(cleaned[:MAX_ACTION])
     if order is None:
         found = {_on_first_line(content) for content in answers.unwrapped(cleaned)}
-        found |= {pair for content in answers.unwrapped(cleaned) for pair in _labelled(content)}
-        found = {pair for pair in found if pair[0]} or set(_labelled(cleaned))
+        found |= {
+            pair for content in answers.unwrapped(cleaned)
+            for pair in labelled(content, _on_first_line)
+        }
+        found = {pair for pair in found if pair[0]} or set(labelled(cleaned, _on_first_line))
         if len({word for word, _ in found}) != 1:
             return None, ""
         order, tail = max(found)
@@ -96,45 +100,6 @@ def fault(text: object) -> str:
     if len(named) > 1:
         return "it names several orders: " + ", ".join(named)
     return f"it mentions {named[0]}, but an order must stand alone or behind a label (Order: march)"
-
-
-_ITEM = re.compile(r"\s*(?:>\s*)*(?:\(?(?:\d{1,2}|[a-z])[).]|\d{1,2}:|[-*+\u2022])\s+(.*)")
-_LABEL = re.compile(
-    r"\W*(?:(?:so|thus|therefore|sure|ok|okay|here|is|s|my|the|our|your|final|best|next|chosen|"
-    r"today|i|ll|will|would|choose|give|to|for|this|day|in|it)\W+)*"
-    r"(?:order|action|answer|move|command|decision|choice|response|output|result|"
-    r"choose|assistant|go with|front)s?(?: #?\d{1,2})?"
-    r"(?:\W+(?:is|today|this|for|now|day|turn|would|be))*",
-    re.IGNORECASE,
-)
-
-
-_SEPARATED = re.compile(r"[^\w\n]{0,3}[:=\u2013\u2014\u2192-]")
-_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-
-
-def _labelled(text: str) -> Iterator[tuple[str, str]]:
-    """(order, rest) of all list items that are orders, and of what stands behind a label: on its
-    line after a colon (or "is"), or alone on the line below."""
-    lines = [line for line in text[-MAX_ACTION:].split("\n") if line.strip()]
-    for number, line in enumerate(lines):
-        item = _ITEM.fullmatch(line)
-        body = item[1] if item else line
-        if item and (pair := _on_first_line(body))[0]:
-            yield pair
-        label = _LABEL.match(body)
-        if label is None or body[label.end() :][:1].isalnum():
-            continue
-        rest = body[label.end() :]
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        sets_apart = answers.plain_word(label[0]).endswith(" is") or bool(
-            _SEPARATED.match(rest)) or "#" in body or not answers.plain_word(rest)
-        if answers.plain_word(rest):
-            pair = _on_first_line(rest)
-        else:
-            pair = _on_first_line(following)
-        if pair[0] and sets_apart:
-            yield pair
 
 
 def clean_message(text: str) -> str:

@@ -143,6 +143,8 @@ def test_sparse_rewards_are_the_return_at_the_end():
 @pytest.mark.parametrize("written, word", [
     ("Listen!", "listen"), ("**left**", "left"), ("right\nbecause", "right"),
     ("<answer>listen</answer>", "listen"), ('{"action": "left"}', "left"), ("open left", None),
+    ("My action is listen.", "listen"), ("Options:\n- left\n- right", None),
+    ("Action: open left", None),
     ("listen or left", None), ("", None), (None, None), (7, None), ("<answer>up</answer>", None),
 ])
 def test_one_word_is_understood_however_dressed(written, word):

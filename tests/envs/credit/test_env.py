@@ -116,6 +116,7 @@ def test_what_is_seen_of_results(sees, seen):
     full.reset(seed=1)
     prose, *_ = full.step({"agent_1": right(full, 0, 0)})
     assert text.read_cue(prose["agent_1"]["text"]) == (env.cues[0], 0.25)
+    assert prose["agent_1"]["text"].endswith(": red, blue, green, gold, gray or pink?")
 
 
 def test_the_splits_draw_other_cues_from_equal_seeds_and_the_same_words_are_right():
@@ -129,6 +130,9 @@ def test_the_splits_draw_other_cues_from_equal_seeds_and_the_same_words_are_righ
 @pytest.mark.parametrize("written, word", [
     ("red", 0), ("  Blue.\nbecause", 1), ("<answer>gold</answer>", 3), ("\\boxed{pink}", 5),
     ("red or blue", None), ("lime", None), ("", None), (None, None), ("the word is red", None),
+    ("The correct answer is pink.\n\nThe other words are", 5), ("I see.\nAnswer: gold", 3),
+    ("The answer is red, blue", None), ("Answer: red\nAnswer: blue", None),
+    ("The answer is not red.", None),
     ("<answer>red</answer> <answer>blue</answer>", None),
 ])
 def test_answers_are_one_word_of_the_first_six(written, word):
