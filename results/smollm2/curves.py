@@ -1,11 +1,12 @@
-"""Learning curves of a real model: SmolLM2-135M-Instruct, warm-started on ``credit``, two agents.
+"""Learning curves of a real model: SmolLM2-135M-Instruct, warm-started, two agents.
 
-    python results/smollm2/curves.py MODEL_FOLDER        # trains what is missing; again: resumes
-    python results/smollm2/curves.py MODEL_FOLDER 1      # of this seed alone
-    python results/smollm2/curves.py --page              # rows, figure and page from what is there
+    python results/smollm2/curves.py credit MODEL_FOLDER      # trains what is missing; resumes
+    python results/smollm2/curves.py coding MODEL_FOLDER 0    # the other task; of this seed alone
+    python results/smollm2/curves.py --page                   # rows, figures and page from it
 
-MODEL_FOLDER is what the first command of README.md wrote. Runs go one after another into
-``results/smollm2/runs`` (not committed); their rows are committed in ``curves.jsonl``.
+MODEL_FOLDER is what the task's first command in README.md wrote. Runs go one after another into
+``results/smollm2/runs`` (not committed); their rows are committed in ``curves.jsonl`` (`credit`)
+and ``curves_coding.jsonl``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,32 +23,60 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
 ALGORITHMS, SEEDS = ("mc", "dc", "cc"), (0, 1)
-ITERATIONS, BATCH = 10, 16
+BATCH = 16
 SETTINGS = [
-    "--env", "credit", "--agents", "2", "--turns", "4", "--style", "brief",
-    "--dtype", "bfloat16", "--device", "cpu", "--threads", "1", "--lr", "1e-3",
-    "--batch", str(BATCH), "--episodes", str(ITERATIONS * BATCH), "--minibatches", "4",
-    "--eval-episodes", "24", "--gradient-snr-every", "0",
+    "--agents", "2", "--style", "brief", "--dtype", "bfloat16", "--device", "cpu", "--threads", "1",
+    "--lr", "1e-3", "--batch", str(BATCH), "--minibatches", "4", "--gradient-snr-every", "0",
 ]
 KEPT = ("iteration", "episodes", "return", "invalid", "tokens", "kl", "explained_variance")
 
 
-def command(algo: str, seed: int, model: str) -> list[str]:
-    words = ["--algo", algo, "--seed", str(seed), "--model", model, *SETTINGS]
-    return words if algo == "mc" else [*words, "--critic-warmup", "1"]
+@dataclass(frozen=True)
+class Task:
+    """What the curves of an environment are made with, and how they are drawn."""
+
+    iterations: int
+    settings: tuple[str, ...]
+    critic: tuple[str, ...]
+    """Settings of algorithms with a critic."""
+    label: str
+    chance: float | None
+    suffix: str
+    """Of the names of its files."""
+
+    def place(self, name: str, ending: str) -> Path:
+        return HERE / f"{name}{self.suffix}.{ending}"
 
 
-def folder(algo: str, seed: int) -> Path:
-    return RUNS / "credit" / algo / "smollm2" / f"seed{seed}"
+TASKS = {
+    "credit": Task(
+        10, ("--turns", "4", "--eval-episodes", "24"), ("--critic-warmup", "1"),
+        "share of right answers", 1 / 6, "",
+    ),
+    "coding": Task(
+        6, ("--max-action-tokens", "96", "--eval-episodes", "16"), (), "return", None, "_coding",
+    ),
+}
 
 
-def train(model: str, seeds: Sequence[int]) -> None:
+def command(env: str, algo: str, seed: int, model: str) -> list[str]:
+    task = TASKS[env]
+    words = ["--env", env, "--algo", algo, "--seed", str(seed), "--model", model, *SETTINGS,
+             "--episodes", str(task.iterations * BATCH), *task.settings]
+    return words if algo == "mc" else [*words, *task.critic]
+
+
+def folder(env: str, algo: str, seed: int) -> Path:
+    return RUNS / env / algo / "smollm2" / f"seed{seed}"
+
+
+def train(env: str, model: str, seeds: Sequence[int]) -> None:
     """All runs in order of seeds, so that every algorithm has one before any has two."""
     for seed in seeds:
         for algo in ALGORITHMS:
-            if (folder(algo, seed) / "summary.json").exists():
+            if (folder(env, algo, seed) / "summary.json").exists():
                 continue
-            words = [sys.executable, "-m", "colllm_bench.run", *command(algo, seed, model),
+            words = [sys.executable, "-m", "colllm_bench.run", *command(env, algo, seed, model),
                      "--out", str(RUNS), "--name", "smollm2", "--resume"]
             subprocess.run(words, check=True)
 
@@ -55,12 +85,12 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def collect() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def collect(env: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(rows an iteration, what is known of the runs) from the run folders."""
     rows, about = [], {}
     for algo in ALGORITHMS:
         for seed in SEEDS:
-            path = folder(algo, seed)
+            path = folder(env, algo, seed)
             if not (path / "summary.json").exists():
                 continue
             summary = json.loads((path / "summary.json").read_text())
@@ -76,7 +106,7 @@ def collect() -> tuple[list[dict[str, Any]], dict[str, Any]]:
     return rows, about
 
 
-def figure(rows: list[dict[str, Any]]) -> None:
+def figure(task: Task, rows: list[dict[str, Any]]) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -92,10 +122,11 @@ def figure(rows: list[dict[str, Any]]) -> None:
             label = algo if seed == SEEDS[0] else None
             axes.plot([row["episodes"] for row in own], [row["return"] for row in own],
                       label=label, linewidth=1.2, **look)
-    axes.axhline(1 / 6, color="#6b6b6b", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="training episodes", ylabel="share of right answers", ylim=(0, 1))
+    if task.chance is not None:
+        axes.axhline(task.chance, color="#6b6b6b", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="training episodes", ylabel=task.label, ylim=(0, 1))
     axes.legend(frameon=False)
-    plot.savefig(HERE / "curves.svg", metadata={"Date": None})
+    plot.savefig(task.place("curves", "svg"), metadata={"Date": None})
 
 
 def thirds(values: list[float]) -> tuple[float, float]:
@@ -120,29 +151,30 @@ def table(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def page() -> None:
-    """Write ``curves.jsonl``, ``runs.json``, ``curves.svg`` and the table in README.md."""
-    rows, about = collect()
+def page(env: str) -> None:
+    """Write a task's rows, what is known of its runs, its figure and its table in README.md."""
+    task = TASKS[env]
+    rows, about = collect(env)
     if rows:
         lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (HERE / "curves.jsonl").write_text(lines)
-        (HERE / "runs.json").write_text(json.dumps(about, indent=1) + "\n")
+        task.place("curves", "jsonl").write_text(lines)
+        task.place("runs", "json").write_text(json.dumps(about, indent=1) + "\n")
     else:  # a fresh clone: from the committed rows
-        rows = lines_of(HERE / "curves.jsonl")
-        about = json.loads((HERE / "runs.json").read_text())
-    figure(rows)
+        rows = lines_of(task.place("curves", "jsonl"))
+        about = json.loads(task.place("runs", "json").read_text())
+    figure(task, rows)
     text = (HERE / "README.md").read_text()
-    before, _, rest = text.partition("<!-- curves: begin -->")
-    after = rest.partition("<!-- curves: end -->")[2]
-    (HERE / "README.md").write_text(
-        f"{before}<!-- curves: begin -->\n{table(rows, about)}\n<!-- curves: end -->{after}"
-    )
+    begin, end = f"<!-- curves{task.suffix}: begin -->", f"<!-- curves{task.suffix}: end -->"
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    (HERE / "README.md").write_text(f"{before}{begin}\n{table(rows, about)}\n{end}{after}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
-        page()
-    elif len(sys.argv) >= 2:
-        train(sys.argv[1], [int(word) for word in sys.argv[2:]] or SEEDS)
+        for name in TASKS:
+            page(name)
+    elif len(sys.argv) >= 3 and sys.argv[1] in TASKS:
+        train(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]] or SEEDS)
     else:
         sys.exit(__doc__)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from scripts import load_script
 
 FOLDER = Path(__file__).resolve().parents[2] / "results" / "smollm2"
@@ -15,14 +16,22 @@ def script():
     return load_script(FOLDER / "curves.py")
 
 
-def test_the_table_is_that_of_the_rows():
+@pytest.mark.parametrize("env", ["credit", "coding"])
+def test_the_table_is_that_of_the_rows(env):
     curves = script()
-    rows = curves.lines_of(FOLDER / "curves.jsonl")
-    about = json.loads((FOLDER / "runs.json").read_text())
+    task = curves.TASKS[env]
+    rows = curves.lines_of(task.place("curves", "jsonl"))
+    about = json.loads(task.place("runs", "json").read_text())
     assert curves.table(rows, about) in (FOLDER / "README.md").read_text()
     counts = Counter(f"{row['algo']} seed {row['seed']}" for row in rows)
-    assert counts == {name: curves.ITERATIONS for name in about}, "whole runs, and no others"
+    assert counts == {name: task.iterations for name in about}, "whole runs, and no others"
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
+
+
+def test_the_table_of_first_answers_is_that_of_the_transcripts():
+    transcripts = load_script(FOLDER / "transcripts.py")
+    rows = transcripts.read(FOLDER / "transcripts.jsonl")
+    assert transcripts.table(rows) in (FOLDER / "README.md").read_text()
 
 
 def test_the_plays_on_the_development_sets_are_those_of_the_warm_starts():
