@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,10 @@ def _with_adapter(
     tokenizer, model = _tokenizer_and_model(base, base, dtype, trust_remote_code)
     if (folder / "tokenizer_config.json").is_file():
         tokenizer = _pretrained(AutoTokenizer, name, str(folder))
-    merged = _pretrained(_Merging(PeftModel, model), name, str(folder))
+    with warnings.catch_warnings():
+        # PEFT reads an attribute that transformers 5 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        merged = _pretrained(_Merging(PeftModel, model), name, str(folder))
     return tokenizer, merged
 
 

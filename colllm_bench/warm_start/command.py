@@ -155,5 +155,6 @@ class _Reporter:
             row = p.checks[-1]
             line += (f"  development return {row['return']:.3f} of {p.goal:.3f}, "
                      f"{row['invalid']:.0%} invalid")
-        left = duration(each * (self.plan.steps - p.step))
-        self.tell(f"{line}  ({each:.1f} s a step, at most {left} left)")
+        remaining = self.plan.steps - p.step
+        left = f", at most {duration(each * remaining)} left" if remaining else ""
+        self.tell(f"{line}  ({each:.1f} s a step{left})")
