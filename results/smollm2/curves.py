@@ -15,10 +15,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
@@ -31,8 +30,7 @@ SETTINGS = [
 KEPT = ("iteration", "episodes", "return", "invalid", "tokens", "kl", "explained_variance")
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """What the curves of an environment are made with, and how they are drawn."""
 
     iterations: int
