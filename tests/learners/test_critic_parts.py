@@ -50,6 +50,7 @@ def test_hidden_states_are_kept_once(model_folder):
     trainer = trainer_for(model_folder, "hier", env_options=LEAVE)
     episodes = trainer.play(0)
     all_values(trainer, episodes)
+    trainer.algorithm.compute_advantages(episodes)
     (part,) = trainer.critic._prepare(episodes)
     cache = [trainer.critic._cache[id(e)][2] for e in episodes]
     assert all(a is b for a, b in zip(part.kept, cache, strict=True))
