@@ -35,7 +35,7 @@ class CodingEnv(TextEnv):
     Forms             parallel (all write at once), AEC
     Agents            2 to 16, default 3: coder_1 to coder_16; the last writes the entry
     Tasks             families, problems, published; default families; or data=FILE
-    Levels            1 easy, 2 normal, 3 hard; default 1 (of the families)
+    Levels            1 easy, 2 normal, 3 hard, 4 hardest; default 1 (of the families)
     Turns             1 to 4, default 2
     Feedback          detailed, passed, none; default detailed
     Action            TextSpace(max_length=16384)
@@ -75,7 +75,8 @@ class CodingEnv(TextEnv):
     Args:
         agents: coders, 2 to 16 (hand-written problems: 2 to 4; published: 2).
         turns: 1 to 4.
-        level: of the families: 1 one operation a helper, 2 two in turn, 3 by a condition.
+        level: of the families: 1 one operation a helper, 2 two in turn, 3 one or another by a
+            condition, 4 three in turn.
         reward: ``"sparse"``, ``"milestone"`` or ``"dense"``.
         feedback: what later turns tell: ``"detailed"``, ``"passed"`` or ``"none"``.
         task: ``"families"`` (procedural), ``"problems"`` (hand-written), ``"published"``.

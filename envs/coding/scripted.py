@@ -184,6 +184,7 @@ class _NoviceEnv(CodingEnv):
 
 TEAM_SIZES = (*(2, 3, 3, 4) * 5, 5, 6, 8, 8, 12, 16)
 LEVELS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 3)
+"""Not the fourth: the built-in model is to learn it, from what it knows of the others."""
 TURNS = (2, 2, 2, 2, 2, 3)
 FEEDBACK = ("detailed",) * 6 + ("passed", "none")
 CENTRAL_SHARE = 0.25

@@ -8,7 +8,7 @@ from colllm_bench.errors import ConfigError, check_choice
 
 TASKS = ("families", "problems", "published")
 AGENTS = range(2, 17)
-LEVELS = {1: "easy", 2: "normal", 3: "hard"}
+LEVELS = {1: "easy", 2: "normal", 3: "hard", 4: "hardest"}
 
 
 def source(
@@ -20,7 +20,7 @@ def source(
         ConfigError: an option that is not allowed, or not with the others.
     """
     if type(level) is not int or level not in LEVELS:
-        raise ConfigError(f"level={level!r}", allowed="1, 2 or 3", fix="level=1 is the easiest")
+        raise ConfigError(f"level={level!r}", allowed="1 to 4", fix="level=1 is the easiest")
     if type(agents) is not int or agents not in AGENTS:
         raise ConfigError(f"agents={agents!r}", allowed="2 to 16", fix="agents=3 is the default")
     if task not in TASKS:

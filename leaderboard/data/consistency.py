@@ -15,7 +15,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from colllm_bench.errors import RunError
+from colllm_bench import registry
+from colllm_bench.config import RunConfig
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import files
 from colllm_bench.seeding import derive
 
@@ -26,17 +28,46 @@ MEASURES = ("score", "return", "success")
 
 def recomputed(summary: dict[str, Any]) -> dict[str, Any]:
     """A summary whose ``score``, ``return``, ``success`` and ``invalid`` are those of its
-    ``held_out`` episodes."""
+    ``held_out`` episodes, on the scale of its ``score_range`` if it has one."""
     from colllm_bench.evaluation.held_out import summarize
 
     teams = {
         name: {"successes": None, "invalid": 0.0, **team}
         for name, team in summary["held_out"].items()
     }
-    numbers = summarize(teams)
+    known = "score_range" in summary
+    numbers = summarize(teams, (lambda _: summary["score_range"]) if known else None)
     return {**summary, **{key: numbers[key] for key in MEASURES},
             "invalid": {name: numbers["invalid"][name] for name, team in
                         summary["held_out"].items() if "invalid" in team}}
+
+
+def range_fault(config: dict[str, Any], summary: dict[str, Any]) -> str | None:
+    """What is wrong with the returns of scores 0 and 1 that a summary states; None: nothing.
+
+    Environments that come with the package are asked; a stranger's file is not run to read a
+    folder.
+    """
+    from colllm_bench.evaluation.held_out import known_range
+
+    stated = summary.get("score_range")
+    ends = isinstance(stated, list) and len(stated) == 2 and all(
+        isinstance(end, (int, float)) and math.isfinite(end) for end in stated)
+    if stated is not None and not (ends and stated[0] < stated[1]):
+        return f"summary.json has a score_range {stated!r:.40} that is none"
+    if not any(config["env"] in (spec.name, spec.id) for spec in registry.ENVS.values()):
+        return None
+    own = RunConfig(
+        env=config["env"], agents=config["agents"], env_options=dict(config.get("env_options", {})))
+    try:
+        known = known_range(own)
+        actual = known({}) if known else None
+    except (ConfigError, KeyError, TypeError) as error:
+        return f"config.json has a task without a score: {error}"
+    if ("score_range" in summary) != (known is not None):
+        return f"summary.json {'has' if known is None else 'lacks'} a score_range"
+    same = stated is actual or (stated and actual and all(map(_close, stated, actual)))
+    return None if same else f"summary.json says score_range {stated}, and it is {actual}"
 
 
 def contradictions(

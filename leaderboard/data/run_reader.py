@@ -167,6 +167,8 @@ def _read_run(path: Path) -> Run:
         raise _Unfit("unfinished", f"not finished: {what} (--resume {path} goes on)")
     _check_metrics(metrics, done, planned)
     _check_summary(summary, config)
+    if fault := consistency.range_fault(config, summary):
+        raise _Unfit("edited", fault)
     actual = consistency.recomputed(summary)
     for contradiction in consistency.contradictions(path, config, summary, actual):
         raise _Unfit("edited", contradiction)

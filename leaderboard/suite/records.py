@@ -13,6 +13,7 @@ iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def find_suites(
     """Suites that ship and have references below ``roots`` (``**/suite/NAME/reference``).
 
     Returns:
-        Each with its references, and why others cannot be read.
+        Each with its references, the newest version first, and why others cannot be read.
     """
     found, faults = {}, []
     for root in roots:
@@ -160,4 +161,10 @@ def find_suites(
                 found[suite.name] = (suite, read_references(folder.parent.parent, suite))
             except ConfigError as error:
                 faults.append(f"{folder}: {error}")
-    return list(found.values()), faults
+    return [found[name] for name in sorted(found, key=_version, reverse=True)], faults
+
+
+def _version(name: str) -> tuple[int, str]:
+    """``v10-mini`` comes after ``v9-mini``."""
+    number = re.match(r"v(\d+)", name)
+    return int(number[1]) if number else 0, name

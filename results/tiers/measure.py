@@ -36,6 +36,7 @@ TIERS = {
     "coding-8": ("coding", 8, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 200, 100),
     "coding-16": (
         "coding", 16, {"level": 3, "reward": "sparse", "split_by": "behaviour"}, 100, 100),
+    "coding-hardest": ("coding", 3, {"level": 4, "split_by": "behaviour"}, 200, 100),
     "writing-wide": ("writing", 3, {"turns": 2, "premises": "wide"}, 400, 100),
 }
 """(environment, agents, options, held-out episodes, episodes side by side)"""

@@ -5,7 +5,8 @@
 trains the same short run once under each of :data:`VARIANTS`, each in a process of its own, and
 compares the trained weights byte by byte with those of the first variant of its mode; then times
 :data:`REPEATS` pairs of the two modes, in turn, in CPU seconds of whole iterations. Writes
-``portable.json`` beside this file after every process.
+``portable.json`` beside this file after every process, and goes on with what is there; without
+that file all is measured.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
+FILE = HERE / "portable.json"
 REPEATS = 5
 LIKE_AVX2 = {"MKL_ENABLE_INSTRUCTIONS": "AVX2",
              "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512DQ,-AVX512BW"}
@@ -75,17 +77,23 @@ def train_once() -> dict:
 def main() -> None:
     data = {"command": "python results/verification/portable.py", "settings": SETTINGS,
             "rows": [], "timing": []}
-    for variant, variables in VARIANTS.items():
+    if FILE.exists():
+        data = json.loads(FILE.read_text())
+        if data["settings"] != SETTINGS:
+            sys.exit(f"{FILE.name} is of other settings: move it away")
+    for variant, variables in list(VARIANTS.items())[len(data["rows"]):]:
         data["rows"].append({"variant": variant, **_in_process(variables)})
         _write(data)
         first = next(r for r in data["rows"] if r["variant"] == variant.partition(",")[0])
         same = data["rows"][-1]["weights"] == first["weights"]
         print(variant, "the same bytes" if same else "other bytes", sep=": ", flush=True)
-    for repeat in range(REPEATS):
+    for repeat in range(len(data["timing"]), REPEATS):
         pair = {}
         for mode in ("native", "portable"):
+            run = _in_process(VARIANTS[mode])
             # The first iteration also pays for what is made once.
-            pair[mode] = sum(_in_process(VARIANTS[mode])["seconds"][1:])
+            pair[mode] = sum(run["seconds"][1:])
+        pair["commit"] = run["environment"]["commit"]
         data["timing"].append(pair)
         _write(data)
         print(repeat, pair["portable"] / pair["native"], flush=True)
@@ -94,7 +102,7 @@ def main() -> None:
 
 
 def _write(data: dict) -> None:
-    (HERE / "portable.json").write_text(json.dumps(data, indent=1) + "\n")
+    FILE.write_text(json.dumps(data, indent=1) + "\n")
 
 
 def _in_process(variables: dict[str, str]) -> dict:

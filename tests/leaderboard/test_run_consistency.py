@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from made_runs import make_run
 
 from colllm_bench import cli
 from colllm_bench.config import RunConfig
@@ -14,8 +15,10 @@ from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.data import read
 from colllm_bench.leaderboard.report_data import build_data
 from colllm_bench.leaderboard.submissions.verified import read_reports, with_verified
+from colllm_bench.leaderboard.suite.records import record_of
 from colllm_bench.leaderboard.verify import verify
 from colllm_bench.runs import files
+from colllm_bench.suites import load_suite
 
 
 @pytest.fixture
@@ -48,6 +51,41 @@ def excluded(results, kind):
 def test_real_runs_agree_with_themselves(results):
     found = read(results)
     assert [run.seed for run in found.runs] == [0, 1, 2] and not found.excluded
+
+
+@pytest.fixture
+def recycling(tmp_path):
+    """A run of an environment whose values are known: 0 and 1 are not the teams played here."""
+    return make_run(tmp_path / "results", "classic", "mc", agents=2,
+                    env_options={"game": "recycling", "turns": 4})
+
+
+def test_a_score_on_a_known_scale_is_that_of_its_episodes(recycling):
+    (run,) = read(recycling).runs
+    assert run.references == (11.45, 13.38)
+    assert run.summary["score"]["random"]["mean"] == pytest.approx(-11.45 / 1.93)
+    record = record_of(recycling, load_suite("v2"), "recycling", {})
+    assert record["range"] == [11.45, 13.38]
+    mean = sum(record["returns"]) / len(record["returns"])
+    assert record["score"] == pytest.approx((mean - 11.45) / 1.93)
+
+
+@pytest.mark.parametrize("change, says", [
+    ({"score_range": [0.0, 13.38]}, "summary.json says score_range [0.0, 13.38], and it is"),
+    ({"score_range": None}, "summary.json says score_range None, and it is"),
+    ({"score_range": "11 to 13"}, "has a score_range '11 to 13' that is none"),
+    ({"score_range": [13.38, 11.45]}, "has a score_range [13.38, 11.45] that is none"),
+    (None, "summary.json lacks a score_range"),
+])
+def test_another_scale_than_the_known_one_is_not_taken(recycling, change, says):
+    edit(recycling / "summary.json",
+         lambda data: data.update(change) if change else data.pop("score_range"))
+    assert says in excluded(recycling, "edited")
+
+
+def test_an_environment_without_a_known_scale_is_given_none(results):
+    edit(results / "seed1/summary.json", lambda data: data.update(score_range=[0.0, 0.5]))
+    assert excluded(results, "edited") == "summary.json has a score_range"
 
 
 @pytest.mark.parametrize("measure", ["score", "return", "success"])

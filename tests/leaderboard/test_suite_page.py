@@ -8,7 +8,11 @@ from made_runs import make_run
 from suite_files import make_records
 
 from colllm_bench.leaderboard import build
-from colllm_bench.leaderboard.suite.records import reference_folder, write_records
+from colllm_bench.leaderboard.suite.records import (
+    find_suites,
+    reference_folder,
+    write_records,
+)
 from colllm_bench.suites import load_suite
 
 
@@ -49,3 +53,12 @@ def test_references_of_another_version_are_left_out_and_named(tmp_path, capsys):
     words = [str(tmp_path / "results"), "--out", str(tmp_path / "site"), "--no-plots"]
     assert build.main(words) == 0
     assert "results of two versions do not compare" in capsys.readouterr().err
+
+
+def test_the_newest_version_stands_first(tmp_path):
+    for name in ("v1-mini", "v3-mini", "v2-mini"):
+        suite = load_suite(name)
+        write_records(reference_folder(tmp_path / "suite", suite) / "mc.jsonl",
+                      make_records(suite, "mc", 0.5, seeds=1))
+    found, faults = find_suites([tmp_path])
+    assert [suite.name for suite, _ in found] == ["v3-mini", "v2-mini", "v1-mini"] and not faults

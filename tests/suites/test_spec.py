@@ -6,6 +6,7 @@ import pytest
 from suite_files import SUITE, make_suite
 
 from colllm_bench import registry
+from colllm_bench.envs.classic import known
 from colllm_bench.errors import ConfigError
 from colllm_bench.suites.spec import load_suite, shipped
 
@@ -82,6 +83,22 @@ def test_shipped_suites_can_be_played(name):
         env = registry.make(config.env, agents=task.agents, split="dev", **task.env_options)
         assert len(env.possible_agents) == task.agents
         assert registry.env_spec(task.env).scripted and registry.env_spec(task.env).random
+
+
+def test_tasks_of_v2_need_eyes_and_leave_room():
+    """A team that sees only the clock, and one that was never trained, are below each threshold;
+    a classic game's best blind team is worth less than its best team."""
+    suite = load_suite("v2")
+    assert {task.env for task in suite.tasks} == {
+        "strategy_v0", "coding_v0", "writing_v0", "credit_v0", "classic_v0"}
+    for task in suite.tasks:
+        stated = task.stated
+        assert stated.untrained[2] < task.threshold < 0.9, task.id
+        if task.env == "classic_v0":
+            values = known.values(task.env_options["game"], task.env_options["turns"])
+            assert values.blind < values.decentralized
+        else:
+            assert stated.blind < task.threshold
 
 
 def test_a_search_may_be_on_some_of_the_tasks(tmp_path):

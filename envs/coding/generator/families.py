@@ -1,8 +1,9 @@
 """Procedural families: endless programs of composed functions over ints, lists, strings, dicts.
 
 A helper does one operation on a value of its family's type (at level 2 two in turn, at level 3
-one or another, by a condition). An entry (and, in large teams, a function between) composes its
-helpers and does an operation of its own on top, so that it is never a mere wrapper:
+one or another, by a condition, at level 4 three in turn). An entry (and, in large teams, a
+function between) composes its helpers and does an operation of its own on top, so that it is
+never a mere wrapper:
 
     step1(xs): items of xs above 3
     step2(xs): items of xs times 2
@@ -134,14 +135,15 @@ def _constants(rng: Random) -> dict[str, Any]:
 
 
 def _leaf(family: Family, ops: list[Op], level: int, rng: Random) -> str:
-    first, second = (fill(op.phrase, **_constants(rng)) for op in rng.sample(ops, 2))
-    own = fill(first, x=family.param)
+    count = 3 if level == 4 else 2  # level 1 draws a second one too: its programs follow from it
+    chosen = [
+        fill(op.phrase, **_constants(rng), x=family.param) for op in rng.sample(ops, count)
+    ]
     if level == 1:
-        return own
-    other = fill(second, x=family.param)
-    if level == 2:
-        return f"{own}, then {other}"
-    return f"{own} if {family.test[0]}, else {other}"
+        return chosen[0]
+    if level == 3:
+        return f"{chosen[0]} if {family.test[0]}, else {chosen[1]}"
+    return ", then ".join(chosen)
 
 
 def _composition(family: Family, names: list[str], entry: bool, rng: Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -30,7 +31,7 @@ class Reading:
         family: the phrase's.
         ops: (operation, its constants) in the order in which they are done; at level 3 the one
             for the condition and the other.
-        kind: ``leaf``, ``two``, ``either`` or ``composition``.
+        kind: ``leaf``, ``two``, ``three``, ``either`` or ``composition``.
         chains: of a composition: one chain or the two that are joined, each the helpers' names
             from the outermost to the innermost.
     """
@@ -47,6 +48,7 @@ def parse(phrase: str) -> Reading | None:
     for family in FAMILIES:
         for kind, pattern in (
             ("either", rf"(.+) if {re.escape(family.test[0])}, else (.+)"),
+            ("three", r"(.+), then (.+), then (.+)"),
             ("two", r"(.+), then (.+)"),
             ("leaf", r"(.+)"),
         ):
@@ -90,16 +92,22 @@ def expression(reading: Reading) -> str:
         ((op, values),) = reading.ops
         return fill(op.code, x=compose(family, reading.chains, op), **values)
     (first, one), *rest = reading.ops
-    own = fill(first.code, x=family.param, **one)
-    if not rest:
-        return own
-    ((second, two),) = rest
-    if reading.kind == "two":
-        bare = re.fullmatch(r"\w+\(.*\)|[\[{].*[\]}]", own) or second.code.startswith(
-            ("sorted(", "max(", "min(")
-        )
-        return fill(second.code, x=own if bare else f"({own})", **two)
-    return f"{own} if {family.test[1]} else {fill(second.code, x=family.param, **two)}"
+    done = fill(first.code, x=family.param, **one)
+    if reading.kind == "either":
+        ((second, two),) = rest
+        return f"{done} if {family.test[1]} else {fill(second.code, x=family.param, **two)}"
+    for op, values in rest:
+        bare = _is_whole(done) or op.code.startswith(("sorted(", "max(", "min("))
+        done = fill(op.code, x=done if bare else f"({done})", **values)
+    return done
+
+
+def _is_whole(expression: str) -> bool:
+    """Whether anything may be done to an expression without brackets around it: ``f(...)``, and
+    lists and dictionaries; not ``[7] + xs + [2]``, for all that it begins and ends in brackets."""
+    node = ast.parse(expression, mode="eval").body
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    return named or isinstance(node, (ast.List, ast.ListComp, ast.Dict, ast.DictComp))
 
 
 def compose(family: Family, chains: tuple[tuple[str, ...], ...], op: Op | None = None) -> str:

@@ -22,7 +22,7 @@ from colllm_bench.errors import ConfigError
 
 
 @pytest.mark.parametrize("agents", [2, 3, 4, 8, 16])
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_references_are_worth_everything_and_end_the_episode(agents, level):
     env = CodingEnv(agents=agents, level=level)
     env.reset(seed=agents)
@@ -180,7 +180,7 @@ def test_equal_seeds_give_equal_episodes_and_other_seeds_other_programs():
     assert track(one, 5) == track(two, np.int64(5)) == track(one, 5) != track(two, 6)
 
 
-@pytest.mark.parametrize("agents, level", [(2, 1), (3, 2), (4, 3), (16, 1)])
+@pytest.mark.parametrize("agents, level", [(2, 1), (3, 2), (4, 3), (3, 4), (16, 1)])
 def test_splits_share_no_program_whoever_writes_which_helper(agents, level):
     found = {}
     for split in SPLITS:

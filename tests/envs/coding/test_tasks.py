@@ -5,17 +5,19 @@ from __future__ import annotations
 import doctest
 import gzip
 import importlib
+import itertools
 import json
 import random
 
 import pytest
 from paths import ROOT
 
+from colllm_bench import registry
 from colllm_bench.envs.coding.datasets import humaneval_mbpp, problems
 from colllm_bench.envs.coding.env import CodingEnv
 from colllm_bench.envs.coding.generator import families, operations, phrases
 from colllm_bench.envs.coding.generator.hidden_tests import draw_cases
-from colllm_bench.envs.coding.generator.program import DOMAINS, namespace
+from colllm_bench.envs.coding.generator.program import DOMAINS, LETTERS, draw_args, namespace
 from colllm_bench.envs.coding.grading.grader import Grader
 from colllm_bench.envs.coding.grading.parsing import parse
 from colllm_bench.envs.coding.sandbox.shared_pool import shared_pool
@@ -38,7 +40,7 @@ def test_every_helper_is_called_by_exactly_one_function(agents):
     assert max(map(len, shape)) <= 4
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_phrases_and_code_say_the_same_both_ways(level):
     rng = random.Random(level)
     kinds = set()
@@ -50,8 +52,40 @@ def test_phrases_and_code_say_the_same_both_ways(level):
             assert phrases.read(function.phrase) in function.code
         names = namespace(program.reference())
         assert callable(names["solve"])
-    leaf = {1: "leaf", 2: "two", 3: "either"}[level]
+    leaf = {1: "leaf", 2: "two", 3: "either", 4: "three"}[level]
     assert kinds == {(f.name, kind) for f in operations.FAMILIES for kind in (leaf, "composition")}
+
+
+def test_three_operations_in_turn_do_what_one_after_the_other_does():
+    rng, compared = random.Random(0), 0
+    for family in operations.FAMILIES:
+        for ops in itertools.permutations(family.ops, 3):
+            values = [{"k": rng.choice(operations.CONSTANTS), "c": rng.choice(LETTERS)}
+                      for _ in ops]
+            parts = zip(ops, values, strict=True)
+            phrase = ", then ".join(
+                operations.fill(op.phrase, x=family.param, **own) for op, own in parts)
+            function = families.make("step1", phrase)
+            assert phrases.parse(phrase).kind == "three"
+            (given,) = draw_args(function, rng)
+            wanted = given
+            for op, own in zip(ops, values, strict=True):
+                wanted = eval(operations.fill(op.code, x="given", **own), {"given": wanted})
+            assert namespace(function.code)["step1"](given) == wanted, function.code
+            compared += 1
+    assert compared == 3 * 8 * 7 * 6 + 6 * 5 * 4
+
+
+def test_every_function_fits_into_an_action_of_the_built_in_model():
+    folder = registry.MODELS["tiny"].folder("coding")
+    tokenizer = importlib.import_module("transformers").AutoTokenizer.from_pretrained(folder)
+    room = registry.env_spec("coding").action_tokens - 1  # and the end token
+    rng = random.Random(1)
+    for agents in (3, 16):
+        for _ in range(40):
+            program = families.draw(agents, 4, rng)
+            lengths = [len(tokenizer.encode(f.code.strip())) for f in program.functions]
+            assert max(lengths) <= room
 
 
 def test_other_text_is_no_phrase():
