@@ -26,7 +26,7 @@ def usage() -> str:
         "usage: python -m colllm_bench.suite COMMAND SUITE [options]", "",
         "Tasks, budgets, seeds and a protocol that make a difference count.", "", *lines, "",
         f"SUITE: {', '.join(shipped())}, or a file of your own (./mine.toml)", "",
-        "  python -m colllm_bench.suite run v2-mini --algo ./mine.py:Mine", "",
+        "  python -m colllm_bench.suite run v3-mini --algo ./mine.py:Mine", "",
         "python -m colllm_bench.suite COMMAND --help lists the options of each.",
     ])
 

@@ -13,7 +13,7 @@ from colllm_bench.suites import Suite, Task
 
 DESCRIPTION = """Play the fixed teams of every task, and compare them with what the suite states.
 
-  python -m colllm_bench.suite doctor v2-mini
+  python -m colllm_bench.suite doctor v3-mini
 
 Random team and expert, a team that sees only the clock (the environment's best such team where it
 has one), and the untrained model, on the held-out tasks. Exit code 1 where one is not as stated.

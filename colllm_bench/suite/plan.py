@@ -10,7 +10,7 @@ from colllm_bench.suite import options as common
 
 DESCRIPTION = """Seeds needed to tell 5 points of final score, or 1.4 times the samples.
 
-  python -m colllm_bench.suite plan v2-mini
+  python -m colllm_bench.suite plan v3-mini
 
 From the spread between seeds of the references; "up to" is with the spread that they do not
 exclude. Power 80%, 5% shared among the tasks (Holm).

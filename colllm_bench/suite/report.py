@@ -15,7 +15,7 @@ from colllm_bench.suites import Suite
 
 DESCRIPTION = """Verdicts, tables and plots, from the records of `run` and the references alone.
 
-  python -m colllm_bench.suite report v2-mini
+  python -m colllm_bench.suite report v3-mini
 
 Every algorithm that was run below --out is compared with every reference; without any, the
 references with one another. Writes FOLDER/SUITE/report.md, report.json and report.png.

@@ -15,9 +15,9 @@ from colllm_bench.suites import Suite, Task
 
 DESCRIPTION = """Train an algorithm on every task and seed, and compare it with the references.
 
-  python -m colllm_bench.suite run v2-mini --algo ./mine.py:Mine
-  python -m colllm_bench.suite run v2-mini --algo cc --seeds 5:10       # adds seeds
-  python -m colllm_bench.suite run v2-mini --algo cc --set replay=3     # a variant, "cc+replay=3"
+  python -m colllm_bench.suite run v3-mini --algo ./mine.py:Mine
+  python -m colllm_bench.suite run v3-mini --algo cc --seeds 5:10       # adds seeds
+  python -m colllm_bench.suite run v3-mini --algo cc --set replay=3     # a variant, "cc+replay=3"
 
 The same command again goes on: complete runs stay. An algorithm in a file that was edited is
 trained anew. Writes FOLDER/SUITE/ALGO.jsonl (a line a run) and the report.

@@ -19,7 +19,7 @@ from colllm_bench.suites.tuned import Chosen, code_label, tuned_folder, write_tu
 
 DESCRIPTION = """Choose an algorithm's settings by random search with successive halving.
 
-  python -m colllm_bench.suite tune v2-mini --algo ./mine.py:Mine --draws 8
+  python -m colllm_bench.suite tune v3-mini --algo ./mine.py:Mine --draws 8
 
 Ranges, rungs and seeds are the suite's; draw 0 is the algorithm's defaults. Runs are evaluated on
 the dev split, never on the tasks of the report. Writes FOLDER/SUITE/tuned/ALGO.toml, which `run`

@@ -202,7 +202,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert "v2-mini" in done.stdout
+        assert "v3-mini" in done.stdout
 
 
 @pytest.mark.slow
