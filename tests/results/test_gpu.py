@@ -32,7 +32,7 @@ def run(out: Path, *options: str) -> str:
     environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     command = ["bash", str(ROOT / "results/gpu/run.sh"), str(out), "--tiny", *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=1500, check=False
+        command, capture_output=True, text=True, env=environment, timeout=2400, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
