@@ -5,25 +5,22 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
 from colllm_bench import processes
 from colllm_bench.config import RunConfig
+from colllm_bench.learners.critic_parts import Features, Part, fit_inputs, values_of
 from colllm_bench.learners.gradients import clip_gradients, per_owner_weights
 from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.learners.value_metrics import SilenceWatch, fit_metrics
 from colllm_bench.models.critic import Critic
 from colllm_bench.models.loading import context_length
-from colllm_bench.models.value_head import ValueTable
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import padded_tokens
 from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
 from colllm_bench.types import Episode, written
-
-Features = tuple[torch.Tensor, torch.Tensor]
 
 
 class CriticProtocol(Protocol):
@@ -41,27 +38,6 @@ class CriticProtocol(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state_dict` gave."""
-
-
-@dataclass
-class _Part:
-    """A micro-batch of a critic's step.
-
-    Attributes:
-        readings: what is read of its episodes.
-        features: the cells' hidden states; None where the backbone learns, too.
-        tables: of each critic.
-        kept: [K] the positions that have a target, of all V.
-        targets: [K].
-        owner: [K] whose value it is.
-    """
-
-    readings: list[CriticReading]
-    features: Features | None
-    tables: list[ValueTable]
-    kept: torch.Tensor
-    targets: torch.Tensor
-    owner: torch.Tensor
 
 
 class CriticLearner:
@@ -154,12 +130,8 @@ class CriticLearner:
         _, readings, found = zip(*(self._cache[id(e)] for e in episodes), strict=True)
         if self.critic.trained:
             found = self._features(readings, self._micro_batch(episodes))
-        features = tuple(torch.cat(each) for each in zip(*found, strict=True))
-        tables = self.critic.tables(readings)
-        for k, table in enumerate(tables):
-            for head in (h for h in (self.critic.heads[k], self.averaged[k]) if not h.fitted[0]):
-                head.fit_inputs(*(x[table.cells] for x in features))
-        values = self.critic.values(features, tables, self.averaged).tolist()
+        fit_inputs(self.critic, self.averaged, readings, found)
+        values = values_of(self.critic, self.averaged, readings, found)
         positions = [position for reading in readings for position in reading.positions]
         for position, value in zip(positions, values, strict=True):
             for turn in position.turns:
@@ -219,21 +191,19 @@ class CriticLearner:
             for head in (self.critic.heads[k], self.averaged[k]):
                 head.fit_targets(targets[owner == k])
 
-    def _prepare(self, episodes: Sequence[Episode]) -> list[_Part]:
+    def _prepare(self, episodes: Sequence[Episode]) -> list[Part]:
         """The micro-batches of one optimizer step; one for all where hidden states are kept."""
         size, prepared = self._micro_batch(episodes), []
         for i in range(0, len(episodes), size):
             _, readings, kept = zip(*(self._cache[id(e)] for e in episodes[i : i + size]))
-            features = None
-            if not self.critic.trained:
-                features = tuple(torch.cat(each) for each in zip(*kept))
             positions = [position for reading in readings for position in reading.positions]
             tables = self.critic.tables(readings)
-            prepared.append(_Part(readings, features, tables, *self._targets(positions)))
+            own = None if self.critic.trained else list(kept)
+            prepared.append(Part(readings, own, tables, *self._targets(positions)))
         return prepared
 
     def _targets(self, positions: Sequence[ValuePosition]) -> tuple[torch.Tensor, ...]:
-        """``kept``, ``targets`` and ``owner`` of :class:`_Part`."""
+        """``positions``, ``targets`` and ``owner`` of :class:`Part`."""
         kept = [i for i, position in enumerate(positions) if position.target is not None]
         device = self.team.device
         targets = [written(written(positions[i].target).return_) for i in kept]
@@ -243,7 +213,7 @@ class CriticLearner:
             torch.tensor([positions[i].critic for i in kept], device=device),
         )
 
-    def _step(self, parts: list[_Part]) -> tuple[float, float]:
+    def _step(self, parts: list[Part]) -> tuple[float, float]:
         """One optimizer step; (mean loss of the critics, mean norm of their gradients)."""
         critics = len(self.groups)
         totals = torch.zeros(critics, dtype=torch.long, device=self.team.device)
@@ -255,8 +225,8 @@ class CriticLearner:
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for part in parts:
-            features = part.features or self.critic.features(part.readings)
-            values = self.critic.values(features, part.tables)[part.kept]
+            # Not kept by a name: the backward pass needs what heads made of them, no more.
+            values = self.critic.values(part.features(self.critic), part.tables)[part.positions]
             weight = per_owner_weights(part.owner, totals)
             # In units of the targets' deviation, so that clipping means the same everywhere.
             loss = losses.value_loss(values, part.targets, weight / scale[part.owner] ** 2)

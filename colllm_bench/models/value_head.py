@@ -198,14 +198,17 @@ class ValueHead(nn.Module):
         self, observed: torch.Tensor, acted: torch.Tensor, table: ValueTable
     ) -> torch.Tensor:
         """[V] values. ``observed``, ``acted`` [C, inputs]: the batch's cells."""
-        observed = (observed[table.cells] - self.observed_mean) / self.observed_std
-        acted = acted[table.cells]
-        there = (acted.abs().sum(1, keepdim=True) > 0).float()
-        acted = there * (acted - self.acted_mean) / self.acted_std
-        turns = torch.cat([observed, acted], 1)
+        return self.values(self.hidden(observed, acted, table))
+
+    def hidden(
+        self, observed: torch.Tensor, acted: torch.Tensor, table: ValueTable
+    ) -> torch.Tensor:
+        """[V, width] what the last layer makes values of; as for :meth:`forward`."""
+        turns = self._standardized(observed, acted, table.cells)
+        observed = turns[:, : observed.shape[1]]
         if self.width:
-            turns = nn.functional.gelu(self.turn(turns))
             observed = nn.functional.gelu(self.observation(observed))
+            turns = nn.functional.gelu(self.turn(turns))
         teams = [table.observed.mean(observed)]  # once for all positions of a turn
         if self.history:
             teams.append(table.observed.mean(_past(turns, table.chains)))
@@ -215,7 +218,25 @@ class ValueHead(nn.Module):
             [torch.cat(teams, 1)[table.team], table.acted.sum(turns) / size, clock[table.team],
              table.acted.sizes / size], 1
         )
-        return self.value(pooled)[:, 0] * self.target_std + self.target_mean
+        return self.value[:-1](pooled)
+
+    def values(self, hidden: torch.Tensor) -> torch.Tensor:
+        """[V] values of what :meth:`hidden` gave."""
+        return self.value[-1](hidden)[:, 0] * self.target_std + self.target_mean
+
+    def _standardized(
+        self, observed: torch.Tensor, acted: torch.Tensor, cells: torch.Tensor
+    ) -> torch.Tensor:
+        """[K, 2 * inputs] observations and actions of ``cells``; zero where there is no action."""
+        if len(cells) < len(observed):  # of several critics' cells
+            observed, acted = observed[cells], acted[cells]
+        turns = torch.cat([observed, acted], 1)
+        # In place: copies of a large team's cells are most of what a step would take.
+        read, did = turns[:, : observed.shape[1]], turns[:, observed.shape[1] :]
+        there = (did != 0).any(1, keepdim=True).float()
+        read.sub_(self.observed_mean).div_(self.observed_std)
+        did.sub_(self.acted_mean).mul_(there).div_(self.acted_std)
+        return turns
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

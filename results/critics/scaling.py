@@ -25,7 +25,7 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
-ALGORITHMS, AGENTS, EPISODES, REPEATS = "cc,seq,hier", "2,4,8,12,16", 8, 5
+ALGORITHMS, AGENTS, EPISODES, REPEATS = "cc,seq,hier,dc", "2,4,8,16", 8, 3
 
 
 def measure(case: dict) -> dict:

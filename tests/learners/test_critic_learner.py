@@ -237,7 +237,7 @@ def test_values_come_from_the_averaged_heads(model_folder, keep):
         torch.testing.assert_close(mean, hand, atol=1e-6, rtol=1e-5)
     learner.write_values(episodes)
     part, = learner._prepare(episodes)
-    features, tables = part.features, part.tables
+    features, tables = part.features(learner.critic), part.tables
     by = {name: learner.critic.values(features, tables, heads).tolist()
           for name, heads in (("averaged", learner.averaged), ("own", learner.critic.heads))}
     found = [e.trajectories[0].turns[t].value for e in episodes
