@@ -28,7 +28,8 @@ ALGORITHM_OPTIONS_OF_0_1 = frozenset({
 })
 """Settings that were fields of RunConfig then and belong to algorithms now."""
 LEFT_OUT_AT_DEFAULT = frozenset({
-    "eval_every", "lr_schedule", "random_streams", "rollouts", "sampling_factor_cap", "vllm_memory",
+    "compile_decoding", "eval_every", "lr_schedule", "random_streams", "rollouts",
+    "sampling_factor_cap", "vllm_memory",
 })
 """Settings that came after digests were published: at their defaults no digest has them."""
 
@@ -103,6 +104,12 @@ class RunConfig:
     gradient_checkpointing: bool = option(
         False, "recompute activations in the backward pass: slower, less memory", group="model",
         affects="speed", roles={"clone"},
+    )
+    compile_decoding: bool = option(
+        False,
+        "play tokens through torch.compile, with CUDA graphs on cuda: the first ones of a run take "
+        "minutes (docs/training.md)",
+        group="model", affects="speed",
     )
     episodes: int = option(2560, "training episodes in all", group="rollout", low=1, time=False)
     batch: int = option(

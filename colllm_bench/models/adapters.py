@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.models import peft_files, probes
+from colllm_bench.models import onednn, peft_files, probes
 from colllm_bench.models.multi_lora import ActiveRouting, AdapterRouting, MultiLoRALinear
 
 MERGE_LIMIT = 256 * 2**20
@@ -34,8 +35,8 @@ class LoRAAdapters:
         first = next(iter(layers.values()))
         self.slots = first.a.shape[0]
         self._base_bytes = sum(x.weight.numel() * x.weight.element_size() for x in layers.values())
-        # Merging in half precision would round small updates away.
-        self._mergeable = first.weight.dtype == torch.float32
+        # Merging in half precision would round small updates away; oneDNN has no batched product.
+        self._mergeable = first.weight.dtype == torch.float32 and first.linear is F.linear
 
     def select(
         self, slots: torch.Tensor | None, *, merge: bool | None = None
@@ -131,9 +132,15 @@ def add_adapters(
         raise ConfigError(f"adapter rank {rank}", allowed="at least 1")
     model.requires_grad_(False)
     targets = layers_to_adapt(model)
+    linear, output = F.linear, model.get_output_embeddings()
+    if onednn.pays(model, model.device):
+        linear = onednn.linear
+        if type(output) is nn.Linear:
+            output.__class__ = onednn.FrozenLinear  # the same module, other arithmetic
     active, layers = ActiveRouting(), {}
     for name in targets:
-        layer = MultiLoRALinear(model.get_submodule(name), slots, rank, alpha / rank, active)
+        base = model.get_submodule(name)
+        layer = MultiLoRALinear(base, slots, rank, alpha / rank, active, linear)
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, layer)
         layers[name] = layer

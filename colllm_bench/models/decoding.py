@@ -46,6 +46,9 @@ class DecodingSession:
             ``cache_policy``.
     """
 
+    column_multiple = 1
+    leaves_out_rows = True
+
     def __init__(
         self,
         team: Any,
@@ -131,6 +134,10 @@ class DecodingSession:
         self._lengths = [self._lengths[row] for row in rows]
         self.episodes = len(episodes)
         self.random.keep(rows)
+        self._keep_caches(rows)
+
+    def _keep_caches(self, rows: Sequence[int]) -> None:
+        """Keep these rows of the groups and their caches."""
         before = self._groups
         self._groups = self.team.row_groups(self._agent_of_row())
         for group, old, cache in zip(self._groups, before, self._caches):
@@ -162,7 +169,7 @@ class DecodingSession:
         logits = self._cached_logits(self._pad(feeds), first, self._lengths, counts)
         first = torch.tensor(lengths, device=self.device)
         live, steps = torch.tensor(acting, device=self.device), []
-        group = self._groups[0] if self.team.is_large else None
+        group = self._groups[0] if self.team.is_large and self.leaves_out_rows else None
         computed = LiveRows(
             self.team, self.random, self.agents, self.episodes, group, self._caches[0]
         )
@@ -223,7 +230,8 @@ class DecodingSession:
 
     def _renew_caches(self) -> None:
         config = self.team.model.config.get_text_config()
-        self._caches = [RaggedKVCache(config.num_hidden_layers) for _ in self._groups]
+        layers, multiple = config.num_hidden_layers, self.column_multiple
+        self._caches = [RaggedKVCache(layers, multiple) for _ in self._groups]
         self._lengths = [0] * len(self._lengths)
 
     def _agent_of_row(self) -> torch.Tensor:

@@ -34,14 +34,19 @@ class _WritePlan:
     rollout alive until the garbage collector happens to run.
     """
 
-    def __init__(self):
+    def __init__(self, multiple: int):
         self.columns = self.start = self.stop = 0
+        self._multiple = multiple
 
     def set(self, starts: torch.Tensor, tokens: int, longest: int, uniform: bool) -> None:
         self.start, self.stop = longest, longest + tokens
         self._starts, self._uniform, self._flat = starts, uniform, {}
         if self.stop > self.columns:
-            self.columns = max(self.stop, _FIRST_COLUMNS, self.columns * 3 // 2)
+            self.reserve(max(self.stop, _FIRST_COLUMNS, self.columns * 3 // 2))
+
+    def reserve(self, columns: int) -> None:
+        """Buffers have ``columns`` from now on, rounded up."""
+        self.columns = -(-columns // self._multiple) * self._multiple
 
     def write(self, buffer: torch.Tensor, new: torch.Tensor) -> None:
         """Put ``new`` [rows, heads, tokens, d] into its places in ``buffer``."""
@@ -86,12 +91,16 @@ class RaggedCacheLayer(CacheLayerMixin):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         places = self.places
-        if self.keys.shape[2] < places.columns:
-            self.keys = _wider(self.keys, places.columns)
-            self.values = _wider(self.values, places.columns)
+        self.grow()
         places.write(self.keys, key_states)
         places.write(self.values, value_states)
         return self.keys[:, :, : places.stop], self.values[:, :, : places.stop]
+
+    def grow(self) -> None:
+        """As many columns as are planned."""
+        if self.keys.shape[2] < self.places.columns:
+            self.keys = _wider(self.keys, self.places.columns)
+            self.values = _wider(self.values, self.places.columns)
 
     def get_mask_sizes(self, query_length):
         return self.places.stop, 0
@@ -107,11 +116,15 @@ class RaggedKVCache(Cache):
     """A cache whose rows have lengths of their own.
 
     Before every forward call :meth:`place` says where each row's new tokens go.
+
+    Args:
+        layers: of the model.
+        multiple: buffers have a multiple of so many columns.
     """
 
-    def __init__(self, layers: int):
+    def __init__(self, layers: int, multiple: int = 1):
         super().__init__(layers=[])
-        self.places = _WritePlan()
+        self.places = _WritePlan(multiple)
         self.layers = [RaggedCacheLayer(self.places) for _ in range(layers)]
 
     @property
@@ -133,7 +146,7 @@ class RaggedKVCache(Cache):
         keys and values [F, heads, P, d] in turn. What a row does not begin with is junk behind
         its length, as everywhere here."""
         longest = tensors[0].shape[2]
-        self.places.columns = max(longest, _FIRST_COLUMNS)
+        self.places.reserve(max(longest, _FIRST_COLUMNS))
         for layer, keys, values in zip(self.layers, tensors[::2], tensors[1::2], strict=True):
             first = (x.to(dtype)[index] for x in (keys, values))
             layer.take(*(_wider(x, self.places.columns) for x in first))
@@ -148,11 +161,9 @@ class RaggedKVCache(Cache):
 
     def put_back(self, fewer: RaggedKVCache, rows: torch.Tensor) -> None:
         """Write what :meth:`some` gave, with what was written since, over ``rows``."""
-        columns = self.places.columns = fewer.places.columns
+        self.places.columns = fewer.places.columns
         for whole, layer in zip(self.layers, fewer.layers, strict=True):
-            if whole.keys.shape[2] < columns:
-                whole.keys = _wider(whole.keys, columns)
-                whole.values = _wider(whole.values, columns)
+            whole.grow()
             width = layer.keys.shape[2]
             whole.keys[rows, :, :width] = layer.keys
             whole.values[rows, :, :width] = layer.values

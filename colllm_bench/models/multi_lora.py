@@ -7,6 +7,7 @@ LoRA (Hu et al. 2021, eq. 3): ``y = x W^T + s (x A^T) B^T`` with ``s = alpha / r
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -22,13 +23,15 @@ class _LoRALinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, bias, a, b, merged, scale, slots, *leaves):
+    def forward(ctx, x, weight, bias, a, b, merged, scale, slots, linear, *leaves):
         # x [n, m, in]: n runs of rows, each of one slot; a [n, r, in]; b [n, r, out] (transposed);
         # leaves: A [r, in] of each slot in use, then B [out, r] of each. Only they get gradients.
         ctx.save_for_backward(x, weight if merged is None else merged, a, b)
+        # linear: what computes x W^T + bias.
         ctx.scale, ctx.slots, ctx.merged = scale, slots, merged is not None
+        ctx.linear = linear
         ctx.dtypes = [leaf.dtype for leaf in leaves]
-        return _project(x, weight, bias, a, b, merged, scale)
+        return _project(x, weight, bias, a, b, merged, scale, linear)
 
     @staticmethod
     def backward(ctx, grad):
@@ -42,7 +45,7 @@ class _LoRALinear(torch.autograd.Function):
             if ctx.merged:
                 dx = torch.bmm(grad, weight)  # [n, m, in]; weight [n, out, in]
             else:
-                dx = torch.matmul(grad, weight).baddbmm_(narrow, a)  # weight [out, in]
+                dx = ctx.linear(grad, weight.T).baddbmm_(narrow, a)  # weight [out, in]
         da = torch.bmm(narrow.transpose(1, 2), x)  # [n, r, in]
         wide = torch.bmm(x, a.transpose(1, 2)).mul_(ctx.scale)  # s x A^T [n, m, r]
         db = torch.bmm(wide.transpose(1, 2), grad).transpose(1, 2)  # [n, out, r]
@@ -57,16 +60,16 @@ class _LoRALinear(torch.autograd.Function):
             at = {slot: i for i, slot in enumerate(ctx.slots)}
             grads = [da[at[slot]] for slot in used] + [db[at[slot]] for slot in used]
         grads = [g.to(dtype) for g, dtype in zip(grads, ctx.dtypes)]
-        return dx, None, None, None, None, None, None, None, *grads
+        return dx, None, None, None, None, None, None, None, None, *grads
 
 
-def _project(x, weight, bias, a, b, merged, scale):
+def _project(x, weight, bias, a, b, merged, scale, linear):
     if merged is not None:
         if bias is None:
             return torch.bmm(x, merged.transpose(1, 2))
         return torch.baddbmm(bias, x, merged.transpose(1, 2))
     narrow = torch.bmm(x, a.transpose(1, 2))
-    return F.linear(x, weight, bias).baddbmm_(narrow, b, alpha=scale)
+    return linear(x, weight, bias).baddbmm_(narrow, b, alpha=scale)
 
 
 class AdapterRouting:
@@ -100,6 +103,14 @@ class AdapterRouting:
             self.merge, self._tensors = other.merge, other._tensors
         return self
 
+    def require(self, x: torch.Tensor) -> None:
+        """Raises RuntimeError where ``x`` is not of these rows."""
+        if x.shape[0] not in (self.rows, self.rows * self.tokens):
+            raise RuntimeError(
+                f"a linear layer got {tuple(x.shape)} for {self.rows} rows of "
+                f"{self.tokens} tokens: this architecture mixes rows before it"
+            )
+
     def tensors(self, layer: MultiLoRALinear) -> tuple:
         """A [n, rank, in], B transposed [n, rank, out] and W + s B A [n, out, in] (or None)
         of each run, detached, in the base's dtype."""
@@ -116,10 +127,39 @@ class AdapterRouting:
         return tensors
 
 
+class SteadyRouting:
+    """A routing for compiled passes: as many rows as come, and tensors that stay in their place
+    when the adapters move on.
+
+    Args:
+        slots: of each run of equally many rows.
+    """
+
+    def __init__(self, slots: tuple[int, ...]):
+        self.slots = slots
+        self.used = sorted(set(slots))
+
+    def read(self, routing: AdapterRouting, layers: Iterable[MultiLoRALinear]) -> None:
+        """Take the adapters' weights from ``routing``, of the same runs."""
+        for layer in layers:
+            new = routing.tensors(layer)[:2]
+            if layer.steady is None or layer.steady[0].shape != new[0].shape:
+                layer.steady = tuple(x.clone() for x in new)
+            for old, x in zip(layer.steady, new, strict=True):
+                old.copy_(x)
+
+    def require(self, x: torch.Tensor) -> None:
+        """Nothing: models that mix rows were refused before."""
+
+    def tensors(self, layer: MultiLoRALinear) -> tuple:
+        """As of :class:`AdapterRouting`, never merged."""
+        return (*layer.steady, None)
+
+
 class ActiveRouting:
     """The routing in use; all layers of one :class:`LoRAAdapters` share this object."""
 
-    routing: AdapterRouting | None = None
+    routing: AdapterRouting | SteadyRouting | None = None
 
 
 class MultiLoRALinear(nn.Module):
@@ -133,15 +173,21 @@ class MultiLoRALinear(nn.Module):
         base: an ``nn.Linear``, or transformers' ``Conv1D`` (GPT-2), whose weight is [in, out].
         slots, rank, scale: how many adapters, their rank, and ``alpha / rank``.
         active: where to look for the routing.
+        linear: what computes the base's own part, ``F.linear`` or another of its kind.
     """
 
-    def __init__(self, base: nn.Module, slots: int, rank: int, scale: float, active: ActiveRouting):
+    def __init__(
+        self, base: nn.Module, slots: int, rank: int, scale: float, active: ActiveRouting,
+        linear: Callable[..., torch.Tensor] = F.linear,
+    ):
         super().__init__()
+        self.linear = linear
         self.train(base.training)
         self.transposed = not isinstance(base, nn.Linear)
         self.weight, self.bias = base.weight, base.bias
         self.out_features, self.in_features = self.matrix.shape
         self.scale, self._active = scale, active
+        self.steady: tuple[torch.Tensor, ...] | None = None  # A, B of a SteadyRouting
         device = base.weight.device
         self.a = torch.zeros(slots, rank, self.in_features, device=device)
         self.b = torch.zeros(slots, self.out_features, rank, device=device)
@@ -159,20 +205,19 @@ class MultiLoRALinear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         routing = self._active.routing
         if routing is None:
-            return F.linear(x, self.matrix, self.bias)
-        if x.shape[0] != routing.rows and x.shape[0] != routing.rows * routing.tokens:
-            raise RuntimeError(
-                f"a linear layer got {tuple(x.shape)} for {routing.rows} rows of "
-                f"{routing.tokens} tokens: this architecture mixes rows before it"
-            )
+            return self.linear(x, self.matrix, self.bias)
+        routing.require(x)
         a, b, merged = routing.tensors(self)
         grouped = x.reshape(len(routing.slots), -1, self.in_features)
         if torch.is_grad_enabled():
             leaves = [self.leaves[i][0] for i in routing.used]
             leaves += [self.leaves[i][1] for i in routing.used]
             y = _LoRALinear.apply(
-                grouped, self.matrix, self.bias, a, b, merged, self.scale, routing.slots, *leaves
+                grouped, self.matrix, self.bias, a, b, merged, self.scale, routing.slots,
+                self.linear, *leaves,
             )
         else:
-            y = _project(grouped, self.matrix, self.bias, a, b, merged, self.scale)
+            y = _project(
+                grouped, self.matrix, self.bias, a, b, merged, self.scale, self.linear
+            )
         return y.reshape(*x.shape[:-1], self.out_features)

@@ -21,6 +21,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
+from colllm_bench.models.compiled_decoding import CompiledDecoding
 from colllm_bench.models.decoding import DecodingSession
 from colllm_bench.models.forward import (
     ActionLogprobs,
@@ -112,14 +113,10 @@ class TeamPolicy:
                 today's date prints (None: today's).
         """
         loaded = load_base(
-            config.model,
-            device=config.device,
-            dtype=config.dtype,
+            config.model, device=config.device, dtype=config.dtype,
             chat_template=config.chat_template,
             gradient_checkpointing=config.gradient_checkpointing,
-            env=config.env,
-            central=central,
-            trust_remote_code=config.trust_remote_code,
+            env=config.env, central=central, trust_remote_code=config.trust_remote_code,
         )
         return cls(loaded, config, agents, generator=generator, **options)
 
@@ -128,7 +125,13 @@ class TeamPolicy:
     def session(self, episodes: int, **options: Any) -> DecodingSession:
         """A :class:`DecodingSession` of ``episodes`` episodes with the current policies; its
         other arguments are ``options``."""
+        if self.config.compile_decoding:
+            return self._compiled.session(episodes, **options)
         return DecodingSession(self, episodes, **options)
+
+    @functools.cached_property
+    def _compiled(self) -> CompiledDecoding:
+        return CompiledDecoding(self)
 
     def row_groups(self, agent: torch.Tensor, *, reference: bool = False) -> list[RowGroup]:
         """How rows run through models. ``agent`` [rows] is the agent's index of each row."""
@@ -251,11 +254,8 @@ class TeamPolicy:
     def parameter_counts(self) -> dict[str, int]:
         """How many parameters the base ``model`` has, and how many of the policies are
         ``trained``."""
-        policies = self.parameters().values()
-        return {
-            "model": self.size,
-            "trained": sum(tensor.numel() for policy in policies for tensor in policy),
-        }
+        trained = [x.numel() for policy in self.parameters().values() for x in policy]
+        return {"model": self.size, "trained": sum(trained)}
 
     def state_dict(self) -> dict[str, Any]:
         """Trained tensors of the actors, and of the critics in the slots behind them."""

@@ -13,6 +13,7 @@ import torch
 from colllm_bench import processes
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.micro_batching import LOGIT_BYTES, MicroBatchSizer
+from colllm_bench.models import onednn
 from colllm_bench.models.adapters import MERGE_LIMIT
 from colllm_bench.models.model_shape import shape_of
 from colllm_bench.models.outline import Outline
@@ -155,7 +156,9 @@ class Shapes:
         )
         linear = sum(n * m for n, m in self.outline.linear_layers) * self.item
         merged = linear * self.agents if self.item == 4 else 0
-        merged = merged if merged <= MERGE_LIMIT and self.config.tuning == "lora" else 0
+        model = self.outline.model
+        whole = self.config.tuning == "lora" and not onednn.pays(model, self.device)
+        merged = merged if merged <= MERGE_LIMIT and whole else 0
         return self.cache(rows) + merged + max(logits, self._forward(rows * widest))
 
     def _forward(self, tokens: int) -> int:

@@ -94,6 +94,7 @@ class Job:
             group=1,
             micro_batch=case.get("micro_batch"),
             gradient_checkpointing=case.get("checkpointing", False),
+            compile_decoding=case.get("compile", False),
             max_action_tokens=case["new_tokens"],
             seed=case["seed"],
         )

@@ -1,10 +1,13 @@
 """How much of an iteration two processes share: CPU seconds of the busiest, beside those of one.
 
     python results/benchmarks/processes.py          # writes processes.json, prints the table
+    python results/benchmarks/processes.py --wall   # wall seconds: processes_wall.json
 
 CPU time, not wall time: other work on the machine does not move it, and a process that waits for
 the other takes none. With a core for each process and nothing else on the machine the wall time is
-that of the busiest. Repeats of one and of two processes in turn; all values are kept.
+that of the busiest, and ``--wall`` measures it: it wants two cores that do nothing else, and says
+so where one process did not get a whole core. Repeats of one and of two processes in turn; all
+values are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ CASES = {
     "strategy, cc": {"env": "strategy", "algo": "cc", "agents": 3},
     "coding, cc": {"env": "coding", "algo": "cc", "agents": 4},
 }
-REPEATS, ITERATIONS = 3, 2
+REPEATS, WALL_REPEATS, ITERATIONS = 3, 5, 2
+PARTS = ("rollout", "learn")
+WHOLE_CORE = 0.97
+"""CPU seconds a wall second of one process that had a core to itself, at least."""
 
 
 def work(out: Path) -> None:
@@ -42,19 +48,25 @@ def work(out: Path) -> None:
             **settings, threads=1, device="cpu", random_streams="episode", gradient_snr_every=0
         ))
         trainer = Trainer(config)
-        seconds = {"rollout": 0.0, "learn": 0.0}
+        seconds = {f"{part}{kind}": 0.0 for part in PARTS for kind in ("", "_wall")}
         for k in range(ITERATIONS + 1):  # the first one also loads what is loaded late
-            iteration, began = 5 + k, time.process_time()
+            iteration, clocks = 5 + k, [now()]
             episodes = trainer.play(iteration)
-            played = time.process_time()
+            clocks.append(now())
             trainer.learn(episodes, iteration)
-            if k:
-                seconds["rollout"] += played - began
-                seconds["learn"] += time.process_time() - played
+            clocks.append(now())
+            for part, began, ended in zip(PARTS, clocks, clocks[1:]) if k else ():
+                seconds[part] += ended[0] - began[0]
+                seconds[f"{part}_wall"] += ended[1] - began[1]
         found[name] = processes.gather([seconds])
     if processes.is_first():
         out.write_text(json.dumps(found))
     processes.leave()
+
+
+def now() -> tuple[float, float]:
+    """CPU and wall seconds."""
+    return time.process_time(), time.perf_counter()
 
 
 def measure(size: int) -> dict:
@@ -76,7 +88,7 @@ def table(data: dict) -> str:
     head = "| case | part | one process, s | busiest of two, s | one / two |"
     lines = [head, "|---|---|---|---|---|"]
     for case in CASES:
-        for part in ("rollout", "learn"):
+        for part in PARTS:
             one, two = (
                 statistics.median(busiest(found, case, part) for found in data[size])
                 for size in ("1", "2")
@@ -85,8 +97,36 @@ def table(data: dict) -> str:
     return "\n".join(lines)
 
 
+def wall_table(data: dict) -> str:
+    """Ratios of each repeat's pair of runs; a whole iteration in the last line of a case."""
+    repeats = list(zip(data["1"], data["2"], strict=True))
+    head = "| case | part | one process, s | two, s | one / two: median (least to most) |"
+    lines = [head, "|---|---|---|---|---|"]
+    for case in CASES:
+        for part in (*PARTS, "iteration"):
+            of = [f"{p}_wall" for p in (PARTS if part == "iteration" else (part,))]
+            pairs = [tuple(sum(busiest(x, case, p) for p in of) for x in pair) for pair in repeats]
+            one, two = (statistics.median(values) for values in zip(*pairs))
+            ratios = sorted(a / b for a, b in pairs)
+            lines.append(
+                f"| {case} | {part} | {one:.2f} | {two:.2f} | {statistics.median(ratios):.2f} "
+                f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |"
+            )
+    shares = [
+        sum(own[part] for part in PARTS) / sum(own[f"{part}_wall"] for part in PARTS)
+        for found in data["1"] for (own,) in found.values()
+    ]
+    lines += ["", f"One process had {min(shares):.2f} to {max(shares):.2f} of a core, "
+              f"n = {len(repeats)} repeats."]
+    if min(shares) < WHOLE_CORE:
+        lines.append("**Other work ran on the machine: these are no measurements of speed.**")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wall", action="store_true", help="wall seconds, on a quiet machine")
+    parser.add_argument("--repeats", type=int, help=f"default: {REPEATS}, or {WALL_REPEATS}")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
@@ -94,12 +134,14 @@ def main() -> None:
     from colllm_bench.runs.provenance import environment
 
     data = {"machine": environment(), "settings": CASES, "iterations": ITERATIONS, "1": [], "2": []}
-    for _ in range(REPEATS):
+    name = "processes_wall" if args.wall else "processes"
+    for _ in range(args.repeats or (WALL_REPEATS if args.wall else REPEATS)):
         for size in (1, 2):
             data[str(size)].append(measure(size))
-            (HERE / "processes.json").write_text(json.dumps(data, indent=1) + "\n")
-    (HERE / "processes.md").write_text(table(data) + "\n")
-    print(table(data))
+            (HERE / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    text = wall_table(data) if args.wall else table(data)
+    (HERE / f"{name}.md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ os.environ.update({
 from common import Report, read  # noqa: E402
 
 STEPS = {"machine": 40, "parity": 80, "iteration": 200, "strategy": 150, "smollm2": 380,
-         "sizes": 110}
+         "sizes": 110, "compiled": 240}
 """Steps in order of worth, and the most seconds of each."""
 
 

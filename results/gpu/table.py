@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from common import read
@@ -11,10 +11,10 @@ from common import read
 
 def markdown(folder: Path) -> str:
     data = {name: read(folder, name) for name in ("machine", "parity", "iteration", "strategy",
-                                                  "smollm2", "sizes")}
+                                                  "smollm2", "sizes", "compiled")}
     lines = ["# On a GPU", "", *heading(data["machine"])]
     for name, write in (("parity", parity), ("iteration", iteration), ("strategy", strategy),
-                        ("smollm2", smollm2), ("sizes", sizes)):
+                        ("smollm2", smollm2), ("sizes", sizes), ("compiled", compiled)):
         report = data[name]
         lines += ["", f"## {name.capitalize()}", ""]
         try:
@@ -187,3 +187,19 @@ def sizes(r: dict[str, Any]) -> list[str]:
                 f"| {own['peak_memory_gib']:.1f} |"
             )
     return lines
+
+
+def compiled(r: dict[str, Any]) -> list[str]:
+    seconds, first, play = r["rollout_s"], r["first_rollout_s"], r["play"]
+    ratio = median(a / b for a, b in zip(seconds["plain"], seconds["compiled"]))
+    gap = play["largest_difference_of_logprobs"]
+    lines = ["| `--compile-decoding` | first rollout, s | rollouts after it, s |", "|---|---|---|"]
+    for way, name in (("plain", "no"), ("compiled", "yes")):
+        each = ", ".join(f"{x:.2f}" for x in seconds[way])
+        lines.append(f"| {name} | {first[way]:.1f} | {each} |")
+    return [
+        *lines, "", f"Ratio: **{ratio:.2f}x** (median of {len(seconds['plain'])} pairs). "
+        f"{play['same_first_actions']} of {play['rows']} first actions are the same; up to the "
+        f"first other token log-probabilities differ by {gap:.1e} at most. {r['graphs']} graphs "
+        f"were compiled, {r['cuda_graphs_skipped']} passes had no CUDA graph.",
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-STEPS = ("machine", "parity", "iteration", "strategy", "smollm2", "sizes")
+STEPS = ("machine", "parity", "iteration", "strategy", "smollm2", "sizes", "compiled")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run(out: Path, *options: str) -> str:
     environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     command = ["bash", str(ROOT / "results/gpu/run.sh"), str(out), "--tiny", *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=1500, check=False
+        command, capture_output=True, text=True, env=environment, timeout=2400, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -47,6 +47,9 @@ def test_all_of_it_runs_to_its_end_and_is_not_run_again(tmp_path):
     assert reports["parity"]["passed"]
     assert reports["iteration"]["medians"]["ours_samples_per_s"] > 0
     assert reports["strategy"]["bfloat16"]["iterations"] == 2
+    play = reports["compiled"]["play"]
+    assert play["same_first_actions"] == play["rows"] and reports["compiled"]["graphs"] >= 1
+    assert play["largest_difference_of_logprobs"] < 1e-4
     for algo in ("mc", "cc", "dc"):
         assert [row["episodes"] for row in reports["smollm2"][algo]["rows"]] == [4, 8]
         assert f"| {algo} | 8 |" in first

@@ -100,8 +100,8 @@ def test_it_may_change_when_a_run_is_resumed(tmp_path, config):
 
 def test_digests_that_were_published_hold():
     plain = RunConfig(seed=3)
-    later = ("eval_every", "lr_schedule", "random_streams", "rollouts", "sampling_factor_cap",
-             "vllm_memory")
+    later = ("compile_decoding", "eval_every", "lr_schedule", "random_streams", "rollouts",
+             "sampling_factor_cap", "vllm_memory")
     without = {k: v for k, v in plain.to_dict().items() if k not in ("seed", *later)}
     assert plain.digest == files_digest(without)
     assert plain.replace(eval_every=5).digest != plain.digest

@@ -96,9 +96,11 @@ class Job:
         watch(self.trainer.team.model, self.clock)
 
     def run(self, way: str) -> dict:
-        """One iteration. ``whole rows`` is how all rows ran before beginnings were shared."""
-        t, sharing = self.trainer, way != "whole rows"
+        """One iteration. ``whole rows`` is how all rows ran before beginnings were shared,
+        ``MKL`` how products were computed before they were oneDNN's."""
+        t, sharing = self.trainer, "whole rows" not in way
         t.load_state_dict(self.start)
+        use_onednn(t.team, "MKL" not in way)
         t.team.shares_prefixes = sharing
         t.actor.micro_batch = (
             self.sizes if sharing else dataclasses.replace(self.sizes, tokens=4096)
@@ -128,6 +130,21 @@ class Job:
             "logprobs": [x for turn in turns for x in turn.logprobs],
             "values": [turn.value for turn in turns if turn.value is not None],
         }
+
+
+def use_onednn(team, on: bool) -> None:
+    """Products of ``team``'s base by oneDNN (see ``models/onednn.py``), or as torch makes them."""
+    from torch.nn import functional as F
+
+    from colllm_bench.models import onednn
+
+    layers = team.adapters.layers.values()
+    on = on and onednn.pays(team.model, team.device)
+    for layer in layers:
+        layer.linear = onednn.linear if on else F.linear
+    team.adapters._mergeable = not on and next(iter(layers)).weight.dtype == torch.float32
+    output = team.model.get_output_embeddings()
+    output.__class__ = onednn.FrozenLinear if on else torch.nn.Linear
 
 
 def bound(model, tokens: dict[str, int], written: int) -> tuple[float, dict[str, float]]:
@@ -170,7 +187,7 @@ def cut(model: str, layers: int, folder: str) -> str:
 
 def measure(model: str, args: argparse.Namespace) -> dict:
     case = CASE | {"env": args.env, "algo": args.algo, "batch": args.batch}
-    jobs = [Job(model, case, ["whole rows", "shared beginnings"])]
+    jobs = [Job(model, case, args.ways.split("+"))]
     if args.bf16:
         half = case | {"dtype": "bfloat16"}
         jobs.append(Job(model, half, ["shared beginnings, bfloat16"]))
@@ -181,7 +198,7 @@ def measure(model: str, args: argparse.Namespace) -> dict:
                 runs[way].append(job.run(way))
                 done = {k: v for k, v in runs[way][-1].items() if not isinstance(v, list)}
                 print(repeat, way, json.dumps(done), file=sys.stderr, flush=True)
-    whole, shared = (runs[way][0] for way in jobs[0].ways)
+    whole, shared = (runs[way][0] for way in (jobs[0].ways[0], jobs[0].ways[-1]))
     speed, least = bound(
         jobs[0].trainer.team.model, shared["tokens_read"], len(shared["ids"])
     )
@@ -231,6 +248,10 @@ def main() -> None:
     parser.add_argument("--algo", default="cc")
     parser.add_argument("--batch", type=int, default=CASE["batch"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--ways", default="whole rows, MKL+shared beginnings, MKL+shared beginnings",
+        help="what to compare, joined by +",
+    )
     parser.add_argument("--bf16", action="store_true", help="a third way: --dtype bfloat16")
     parser.add_argument("--name", default="speed")
     args = parser.parse_args()
