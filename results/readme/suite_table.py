@@ -18,7 +18,7 @@ from colllm_bench.leaderboard.suite.records import read_references
 from colllm_bench.leaderboard.suite.verdicts import BETTER, NONE, WORSE, results
 from colllm_bench.suites import load_suite
 
-SUITE = "v2-mini"
+SUITE = "v3-mini"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 
 

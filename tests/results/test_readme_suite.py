@@ -15,9 +15,9 @@ import pytest
 from colllm_bench.cli import load_toml
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = load_toml(str(ROOT / "colllm_bench/suites/v2-mini.toml"))
+SUITE = load_toml(str(ROOT / "colllm_bench/suites/v3-mini.toml"))
 TASKS = {task["id"]: task for task in SUITE["task"]}
-FOLDER = ROOT / "results" / "suite" / "v2-mini" / "reference"
+FOLDER = ROOT / "results" / "suite" / "v3-mini" / "reference"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = README.partition("<!-- suite: begin -->")[2].partition("<!-- suite: end -->")[0]
 
