@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from colllm_bench.leaderboard.plots import style
+from colllm_bench.leaderboard.statistics.samples import LOOK_BACK
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 
 
@@ -18,8 +19,8 @@ def draw(data: dict[str, Any], path: Path) -> Path:
 
 
 def figure(data: dict[str, Any]) -> Figure:
-    """Left the smoothed training score, mean over seeds, with the threshold; right every seed's
-    held-out score with the mean and its 95% interval."""
+    """Left the training score, mean over seeds, with the threshold, smoothed as where samples to
+    it are looked for; right every seed's held-out score with the mean and its 95% interval."""
     names = data["algorithms"]
     looks = style.styles(names)
     shown = [task for task in data["tasks"] if task["algorithms"]]
@@ -43,7 +44,8 @@ def _curve(axis: Any, curves: list[dict[str, Any]], look: dict[str, Any]) -> Any
     size = min(len(curve["x"]) for curve in curves)
     x = np.asarray(curves[0]["x"][:size])
     lines = [
-        smooth(np.asarray(curve["x"][:size]), np.asarray(curve["y"][:size])) for curve in curves
+        smooth(np.asarray(curve["x"][:size]), np.asarray(curve["y"][:size]), LOOK_BACK)
+        for curve in curves
     ]
     own = {key: look[key] for key in ("color", "linestyle")}
     for line in lines:
