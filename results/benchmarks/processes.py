@@ -105,16 +105,20 @@ def wall_table(data: dict) -> str:
     for case in CASES:
         for part in (*PARTS, "iteration"):
             of = [f"{p}_wall" for p in (PARTS if part == "iteration" else (part,))]
-            pairs = [tuple(sum(busiest(x, case, p) for p in of) for x in pair) for pair in repeats]
+            # Of the sum: where one waits for the other, the parts' longest would count that twice.
+            pairs = [
+                tuple(max(sum(own[p] for p in of) for own in found[case]) for found in pair)
+                for pair in repeats
+            ]
             one, two = (statistics.median(values) for values in zip(*pairs))
             ratios = sorted(a / b for a, b in pairs)
             lines.append(
                 f"| {case} | {part} | {one:.2f} | {two:.2f} | {statistics.median(ratios):.2f} "
                 f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |"
             )
+    # Of learning: in a rollout other processes may work for this one (the jail of coding).
     shares = [
-        sum(own[part] for part in PARTS) / sum(own[f"{part}_wall"] for part in PARTS)
-        for found in data["1"] for (own,) in found.values()
+        own["learn"] / own["learn_wall"] for found in data["1"] for (own,) in found.values()
     ]
     lines += ["", f"One process had {min(shares):.2f} to {max(shares):.2f} of a core, "
               f"n = {len(repeats)} repeats."]
