@@ -3,14 +3,13 @@ exact values, and the verdicts from their rules."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
 from paths import ROOT
+from scripts import importing_from
 
 FOLDER = ROOT / "results" / "credit_map"
 
@@ -18,12 +17,8 @@ FOLDER = ROOT / "results" / "credit_map"
 @pytest.fixture
 def scripts(monkeypatch):
     """Imports a script of results/credit_map by name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:  # their names are common ones
-        if str(FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    with importing_from(FOLDER, monkeypatch) as found:
+        yield found
 
 
 def test_the_page_follows_from_the_committed_rows(scripts):

@@ -3,11 +3,9 @@ settings that the script names."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-
 import pytest
 from paths import ROOT
+from scripts import importing_from
 
 FOLDER = ROOT / "results" / "head_starts"
 
@@ -15,12 +13,8 @@ FOLDER = ROOT / "results" / "head_starts"
 @pytest.fixture
 def scripts(monkeypatch):
     """Imports a script of results/head_starts by name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:  # their names are common ones
-        if str(FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    with importing_from(FOLDER, monkeypatch) as found:
+        yield found
 
 
 def test_the_page_follows_from_the_committed_rows(scripts):

@@ -10,10 +10,8 @@ The ways are interleaved; every value is kept. Writes ``NAME.json`` beside this 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from speed import cut, gap, use_onednn
+from speed import gap, reported, use_onednn
 from throughput import machine
 
 from colllm_bench.runs.provenance import environment
@@ -120,13 +118,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--name", default="decode")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        model = cut(args.model, args.layers, folder) if args.layers else args.model
-        report = measure(model, args)
-    path = Path(__file__).with_name(f"{args.name}.json")
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    for way, values in report["ms_a_token"].items():
+    for way, values in reported(args, measure)["ms_a_token"].items():
         print(f"{way}: {statistics.median(values):.1f} ms a token {values}")
 
 

@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -218,6 +219,18 @@ def measure(model: str, args: argparse.Namespace) -> dict:
             "runs": runs}
 
 
+def reported(args: argparse.Namespace, measure: Callable[..., dict]) -> dict:
+    """What ``measure`` found on one thread, of the model or of ``--layers`` of it; written beside
+    this script as ``--name``."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        model = cut(args.model, args.layers, folder) if args.layers else args.model
+        report = measure(model, args)
+    path = Path(__file__).with_name(f"{args.name}.json")
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
 def gap(one: list[float], other: list[float]) -> float:
     return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0.0)
 
@@ -255,13 +268,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="a third way: --dtype bfloat16")
     parser.add_argument("--name", default="speed")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        model = cut(args.model, args.layers, folder) if args.layers else args.model
-        report = measure(model, args)
-    path = Path(__file__).with_name(f"{args.name}.json")
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(table(report))
+    print(table(reported(args, measure)))
 
 
 if __name__ == "__main__":
