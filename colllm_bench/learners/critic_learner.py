@@ -179,7 +179,7 @@ class CriticLearner:
         own = {id(turn) for e in fresh for x in e.trajectories for turn in x.turns}
         turns = [p.turns[0] for p in positions if id(p.turns[0]) in own]
         metrics = fit_metrics(turns, fresh, self.options.gamma)
-        self.silence.note(metrics["explained_variance"])
+        self.silence.note(metrics)
         return metrics | {
             "value_loss_last": sum(last) / len(last),
             "critic_grad_norm": sum(norms) / len(norms),

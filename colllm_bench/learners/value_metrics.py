@@ -27,6 +27,9 @@ def fit_metrics(
     ``explained_variance`` is that of the discounted rewards that followed, not of the
     bootstrapped targets, which hold the critic's own values; ``explained_variance_early``,
     ``_middle``, ``_late`` are those of turns in the thirds of the longest episode.
+    ``explained_variance_in_turn`` compares episodes at the same turn: the means of a turn are
+    taken off values and returns. While a policy improves, a critic that lags behind it is wrong by
+    the same in all episodes, which costs explained variance but no comparison between them.
 
     Args:
         turns: one for each value.
@@ -43,9 +46,13 @@ def fit_metrics(
     targets = torch.tensor([float(written(turn.return_)) for turn in turns])
     returns_ = torch.tensor([to_go[id(turn)] for turn in turns])
     length = 1 + max(number.values())
-    third = torch.tensor([3 * number[id(turn)] // length for turn in turns])
+    played = torch.tensor([number[id(turn)] for turn in turns])
+    third = 3 * played // length
     metrics = {
         "explained_variance": losses.explained_variance(values, returns_),
+        "explained_variance_in_turn": losses.explained_variance(
+            values - turn_means(values, played), returns_ - turn_means(returns_, played)
+        ),
         "value_loss": float(((values - targets) ** 2).mean()),
     }
     for k, name in enumerate(THIRDS):
@@ -56,14 +63,23 @@ def fit_metrics(
     return metrics
 
 
+def turn_means(values: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+    """[V] of each of ``values`` [V] the mean over those of the same turn [V]."""
+    sums = torch.zeros(int(turns.max()) + 1).index_add(0, turns, values)
+    return (sums / turns.bincount().clamp(min=1))[turns]
+
+
 class SilenceWatch:
     """Warns once when a critic has explained nothing for :data:`PATIENCE` iterations."""
 
     def __init__(self) -> None:
         self.iterations = 0
 
-    def note(self, explained: float) -> None:
-        """Count an iteration; NaN (returns that do not vary) counts neither way."""
+    def note(self, metrics: dict[str, float]) -> None:
+        """Count an iteration by the larger of what is explained at all and within turns; NaN
+        (returns that do not vary) counts neither way."""
+        kinds = metrics["explained_variance"], metrics["explained_variance_in_turn"]
+        explained = max((kind for kind in kinds if not math.isnan(kind)), default=math.nan)
         if math.isnan(explained):
             return
         self.iterations = self.iterations + 1 if explained < EXPLAINED else 0

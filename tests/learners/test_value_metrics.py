@@ -60,18 +60,33 @@ def test_a_game_of_one_turn_has_no_later_thirds():
     assert math.isnan(metrics["explained_variance_late"])
 
 
+def test_within_a_turn_what_all_episodes_have_in_common_does_not_count():
+    """Values that know who wins, and expect .8 less than comes at turn 0 and 2 more at turn 1."""
+    values = [[-0.8, 2.0], [0.2, 3.0]]
+    metrics = fit_metrics(*played([2, 2], values, last=[0.0, 1.0]), 1.0)
+    assert metrics["explained_variance_in_turn"] == pytest.approx(1.0)
+    assert metrics["explained_variance"] < -4
+    half = fit_metrics(*played([2, 2], [[0.25, 0.0], [0.75, 0.0]], last=[0.0, 1.0]), 1.0)
+    assert half["explained_variance_in_turn"] == pytest.approx(1 - (0.25**2 + 0.5**2) / 2 / 0.25)
+
+
+def told(explained, in_turn=-1.0):
+    """Metrics of an iteration."""
+    return {"explained_variance": explained, "explained_variance_in_turn": in_turn}
+
+
 def test_silence_is_told_once_and_with_what_helps():
     watch = SilenceWatch()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(PATIENCE - 1):
-            watch.note(EXPLAINED / 2)
-        watch.note(math.nan)  # counts neither way
-    with pytest.warns(UserWarning, match="critic has explained nothing") as told:
+            watch.note(told(EXPLAINED / 2))
+        watch.note(told(math.nan, math.nan))  # counts neither way
+    with pytest.warns(UserWarning, match="critic has explained nothing") as warned:
         for _ in range(3 * PATIENCE):
-            watch.note(-0.5)
-    assert len(told) == 1
-    text = str(told[0].message)
+            watch.note(told(-0.5))
+    assert len(warned) == 1
+    text = str(warned[0].message)
     for lever in ("--critic-epochs", "--critic-lr", "--gae-lambda", "--batch", "--algo mc"):
         assert lever in text
 
@@ -82,5 +97,7 @@ def test_a_critic_that_explains_something_starts_the_count_anew():
         warnings.simplefilter("error")
         for _ in range(3):
             for _ in range(PATIENCE - 1):
-                watch.note(0.0)
-            watch.note(2 * EXPLAINED)
+                watch.note(told(0.0))
+            watch.note(told(2 * EXPLAINED))
+        for _ in range(2 * PATIENCE):  # behind its policy, and right about who does better
+            watch.note(told(-3.0, in_turn=0.2))
