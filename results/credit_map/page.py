@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import theory
 from analysis import LEVEL, TESTS, WARM_UP, Map
-from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, cell
+from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, TUNED, cell
 from claims import spread, verdicts
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
@@ -114,10 +114,11 @@ def samples_table(own: Map) -> list[str]:
         "bold; apart from the tests above, nothing is corrected for their number. Learned critics "
         f"train alone for their first {WARM_UP} episodes, which count.", "",
         "| setting | `cc` / `mc` | `dc` / `mc` | `cc` / `dc` | `hier` / `cc` | "
-        "`cc` / `cc oracle` | `dc` / `dc oracle` |", "|---|---|---|---|---|---|---|",
+        "`cc` / `cc oracle` | `dc` / `dc oracle` | `hier oracle` / `cc oracle` |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     pairs = (("cc", "mc"), ("dc", "mc"), ("cc", "dc"), ("hier", "cc"), ("cc", "cc oracle"),
-             ("dc", "dc oracle"))
+             ("dc", "dc oracle"), ("hier oracle", "cc oracle"))
     for name in own.names:
         lines.append(f"| {name} | " + " | ".join(
             bold(own.ratio(name, *pair)) for pair in pairs) + " |")
@@ -229,10 +230,10 @@ def tuning_table(folder: Path) -> list[str]:
         "|---|" + "---|" * len(rates),
     ]
     means = {key: np.mean(found, axis=0) for key, found in rows.items()}
-    for learner in LEARNERS:
+    for learner in TUNED:
         lines.append(f"| `{learner}` | " + " | ".join(
             "{:.3f} ({:.3f})".format(*means[learner, rate]) for rate in rates) + " |")
-    whole = [np.mean([means[learner, rate] for learner in LEARNERS], axis=0) for rate in rates]
+    whole = [np.mean([means[learner, rate] for learner in TUNED], axis=0) for rate in rates]
     lines.append("| mean | " + " | ".join("{:.3f} ({:.3f})".format(*m) for m in whole) + " |")
     return lines
 
