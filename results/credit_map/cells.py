@@ -75,7 +75,8 @@ TESTED = CELLS[:5]
 
 ROWS = (
     "turns 4", "centre", "turns 16", "turns 32", "turns 32, lambda 0.95", "dense", "delayed 4",
-    "agents 2", "agents 8", "agents 8, lambda 0.5", "luck 1", "luck 3", "noise 0.3", "sees none", "sees all", "team all",
+    "agents 2", "agents 8", "agents 8, lambda 0.5", "luck 1", "luck 3", "noise 0.3", "sees none",
+    "sees all", "team all",
 )
 """In the order of the page: along each axis."""
 
