@@ -37,16 +37,18 @@ class ActorCritic(Algorithm):
     Options = ActorCriticOptions
     defaults: dict[str, Any] = {"lr": 3e-3, "epochs": 1, "group": 1}
     values_know_actions: ClassVar[bool] = False
-    """Advantages are made of ``Turn.values``, which a learned critic alone writes."""
+    """Advantages are made of ``Turn.values``: they know some of a turn's actions, which of the
+    oracles the joint one alone does."""
 
     @classmethod
     def check(cls, config: RunConfig, options: Any) -> None:
         super().check(config, options)
-        if cls.values_know_actions and options.critic != "learned":
+        if cls.values_know_actions and options.critic not in ("learned", "oracle:joint"):
             raise ConfigError(
-                f"--critic {options.critic}: an oracle values histories, and --algo {config.algo} "
-                "needs values that know some of a turn's actions",
-                allowed="--critic learned", fix="leave it out, or choose --algo cc",
+                f"--critic {options.critic}: --algo {config.algo} needs values that know some of "
+                "all agents' actions",
+                allowed="--critic learned, --critic oracle:joint",
+                fix="one of these, or choose --algo cc",
             )
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -100,7 +102,9 @@ class ActorCritic(Algorithm):
         """As the option ``critic`` says: learned, or the environment's own true values."""
         kind, _, knows = self.options.critic.partition(":")
         if kind == "oracle":
-            return OracleCritic.build(knows, policy, env, self.config, self.options.gamma)
+            return OracleCritic.build(
+                knows, policy, env, self.config, self.options.gamma, self.critic_input
+            )
         return super().build_critic(policy, env)
 
     def trains_actors(self, iteration: int) -> bool:

@@ -6,13 +6,16 @@ An environment has an oracle if it has a method ``oracle()`` that returns an obj
 * ``answers``: the texts that an agent chooses from, in order;
 * ``situation(observation)``: the number of the situation that an observation shows;
 * ``arrays(episodes)``: what was seen and answered, as its own arrays;
-* ``of(policy, gamma)``: an object with ``values(*arrays, knows)``, [episodes, turns, agents].
+* ``of(policy, gamma)``: an object with ``values(*arrays, knows)``, [episodes, turns, agents], and
+  ``partial_values(*arrays, known)``, [episodes, turns]: of the joint history and those of the
+  turn's answers that ``known`` [episodes, turns, agents] names.
 
 :class:`colllm_bench.envs.credit.oracle.EpisodeReader` is one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +26,10 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.learners.micro_batching import MicroBatchSizer
 from colllm_bench.objectives.batches import action_tokens, collate, padded_tokens
+from colllm_bench.objectives.critic_inputs import CriticInput
 from colllm_bench.objectives.losses import explained_variance
 from colllm_bench.objectives.returns import discounted_returns
-from colllm_bench.types import Episode
+from colllm_bench.types import Episode, Turn
 
 
 class OracleCritic:
@@ -41,13 +45,19 @@ class OracleCritic:
         team: the team's :class:`colllm_bench.models.team_policy.TeamPolicy`.
         config: the run's, resolved.
         gamma: discount a turn.
+        critic_input: what the algorithm's critic reads; values that know some of a turn's actions
+            are written where it has such positions (``hier``, ``seq``).
 
     Raises:
         ConfigError: two answers begin with the same token of the model.
     """
 
-    def __init__(self, reader: Any, knows: str, team: Any, config: RunConfig, gamma: float):
+    def __init__(
+        self, reader: Any, knows: str, team: Any, config: RunConfig, gamma: float,
+        critic_input: CriticInput,
+    ):
         self.reader, self.knows, self.team = reader, knows, team
+        self.critic_input = critic_input
         self.gamma, self.temperature = gamma, config.temperature
         self.micro_batch = MicroBatchSizer.for_model(
             team.model, config, team.device, learns=False
@@ -62,7 +72,10 @@ class OracleCritic:
             )
 
     @classmethod
-    def build(cls, knows: str, team: Any, env: Any, config: RunConfig, gamma: float) -> Any:
+    def build(
+        cls, knows: str, team: Any, env: Any, config: RunConfig, gamma: float,
+        critic_input: CriticInput,
+    ) -> OracleCritic:
         """The critic of an environment that has an oracle. Raises ConfigError for another."""
         tell = getattr(env, "oracle", None)
         if tell is None:
@@ -71,7 +84,7 @@ class OracleCritic:
                 allowed="environments with an oracle, each agent for itself (credit)",
                 fix="--critic learned",
             )
-        return cls(tell(), knows, team, config, gamma)
+        return cls(tell(), knows, team, config, gamma, critic_input)
 
     def policy_table(self, episodes: Sequence[Episode]) -> tuple[np.ndarray, float]:
         """The policy [agents, situations, answers] that played ``episodes``, and the standard
@@ -118,13 +131,43 @@ class OracleCritic:
         turn that would have followed, its cue not known."""
         table, self.spread = self.policy_table(episodes)
         oracle = self.reader.of(table, self.gamma)
-        values = oracle.values(*self.reader.arrays(episodes), self.knows)  # [E, T, N]
+        arrays = self.reader.arrays(episodes)
+        values = oracle.values(*arrays, self.knows)  # [E, T, N]
         for e, episode in enumerate(episodes):
             for i, trajectory in enumerate(episode.trajectories):
                 for t, turn in enumerate(trajectory.turns):
                     turn.value = float(values[e, t, i])
                 if trajectory.turns[-1].truncated:
                     trajectory.final_value = float(values[e, len(trajectory.turns), i])
+        for known, turns in self._partial(episodes, arrays[1].shape):
+            found = oracle.partial_values(*arrays, known)
+            for (e, t), own in turns.items():
+                for turn in own:
+                    turn.values = [*(turn.values or ()), float(found[e, t])]
+
+    def _partial(
+        self, episodes: Sequence[Episode], shape: tuple[int, ...]
+    ) -> list[tuple[np.ndarray, dict[tuple[int, int], list[Turn]]]]:
+        """The values that know some of a turn's actions, as many at once as one mask [E, T, N]
+        can name: the mask, and of each (episode, turn) that has one the turns it is written to.
+        Every turn's come in the order of the critic's positions."""
+        layers: list[tuple[np.ndarray, dict[tuple[int, int], list[Turn]]]] = []
+        for e, episode in enumerate(episodes):
+            number = {id(turn): t for x in episode.trajectories for t, turn in enumerate(x.turns)}
+            for turn in (turn for x in episode.trajectories for turn in x.turns):
+                turn.values = None
+            reading, asked = self.critic_input.read(episode), Counter[int]()
+            for position in reading.positions:
+                if not position.also:
+                    continue
+                t = number[id(position.also[0])]
+                if asked[t] == len(layers):
+                    layers.append((np.zeros(shape, dtype=bool), {}))
+                known, turns = layers[asked[t]]
+                known[e, t, [reading.cells[c].agent for c in position.acted]] = True
+                turns[e, t] = position.also
+                asked[t] += 1
+        return layers
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Nothing is learned. Metrics: ``explained_variance`` and ``value_loss`` against the

@@ -76,7 +76,7 @@ class Oracle:
         Returns:
             [E, T, N]; ``joint`` and ``none`` are the same for all agents.
         """
-        return self._values(cues, answers, coins, knows, ())
+        return self._values(cues, answers, coins, knows, np.zeros(answers.shape, dtype=bool))
 
     def action_values(
         self, cues: np.ndarray, answers: np.ndarray, coins: np.ndarray, knows: str = "joint"
@@ -85,17 +85,28 @@ class Oracle:
 
         ``joint``: Q(h_joint, everybody's answers); ``local``: Q_i(h_i, own answer).
         """
-        return self._values(cues, answers, coins, knows, range(self.game.agents))
+        return self._values(cues, answers, coins, knows, np.ones(answers.shape, dtype=bool))
+
+    def partial_values(
+        self, cues: np.ndarray, answers: np.ndarray, coins: np.ndarray, known: np.ndarray
+    ) -> np.ndarray:
+        """[E, T] values of the joint history and of some of turn t's own answers.
+
+        Args:
+            known: [E, T, N] whose answers of the turn: nobody's gives V(h), everybody's Q(h, a),
+                all but agent i's the baseline of :meth:`leave_one_out`.
+        """
+        return self._values(cues, answers, coins, "joint", known)[..., 0]
 
     def leave_one_out(
         self, cues: np.ndarray, answers: np.ndarray, coins: np.ndarray
     ) -> np.ndarray:
         """[E, T, N] the baseline of COMA (Foerster et al., AAAI 2018): Q of the joint history and
         all others' answers at turn t, in the mean over agent i's own."""
-        agents = range(self.game.agents)
+        others = ~np.eye(self.game.agents, dtype=bool)
         parts = [
-            self._values(cues, answers, coins, "joint", [j for j in agents if j != i])[..., i]
-            for i in agents
+            self.partial_values(cues, answers, coins, np.broadcast_to(known, answers.shape))
+            for known in others
         ]
         return np.stack(parts, -1)
 
@@ -112,10 +123,10 @@ class Oracle:
 
     def _values(
         self, cues: np.ndarray, answers: np.ndarray, coins: np.ndarray, knows: str,
-        answered: Sequence[int],
+        answered: np.ndarray,
     ) -> np.ndarray:
-        """Values at every turn; ``answered``: whose answers of the turn itself are known (of
-        those whose answers the viewer knows at all)."""
+        """Values at every turn; ``answered`` [E, T, N]: whose answers of the turn itself are known
+        (of those whose answers the viewer knows at all)."""
         if knows not in KNOWLEDGE:
             raise ConfigError(f"knows={knows!r}", allowed=", ".join(KNOWLEDGE))
         agents, turns = self.game.agents, self.game.turns
@@ -131,11 +142,9 @@ class Oracle:
                 belief[:, :t] = past[:, :t]
                 for j in own:
                     cue = cues[:, t, j]
-                    if j in answered:
-                        belief[:, t, j] = happened[:, t, j]
-                    else:
-                        known = (cue >= 0)[:, None]
-                        belief[:, t, j] = np.where(known, self.at_cue[j, cue], self.unknown[j])
+                    before = np.where((cue >= 0)[:, None], self.at_cue[j, cue], self.unknown[j])
+                    known = answered[:, t, j, None]
+                    belief[:, t, j] = np.where(known, happened[:, t, j], before)
                 value = self._to_come(self._results(belief), t, coin)
                 values[:, t, slice(None) if knows != "local" else i] = (
                     value[:, None] if knows != "local" else value

@@ -17,7 +17,9 @@ GAE_LAMBDA = 0.8
 """Lambda of all learners but Monte-Carlo, unless a cell says otherwise."""
 CORE = ("mc", "dc", "cc")
 """Without these a cell is not shown."""
-LEARNERS = (*CORE, "hier", "dc oracle", "cc oracle")
+TUNED = (*CORE, "hier", "dc oracle", "cc oracle")
+"""Those whose mean chose the learning rate of all."""
+LEARNERS = (*TUNED, "hier oracle")
 """What is run in a cell, unless the cell says otherwise; ``learn.py`` says what each is."""
 
 
@@ -56,6 +58,8 @@ CELLS = (
     Cell(4, "agents 8", agents=8),
     Cell(14, "turns 32, lambda 0.95", changed={"turns": 32}, gae_lambda=0.95,
          learners=("dc", "cc"), plain="turns 32"),
+    Cell(15, "agents 8, lambda 0.5", agents=8, gae_lambda=0.5, plain="agents 8",
+         learners=("dc", "cc", "hier", "cc oracle", "hier oracle")),
     Cell(13, "team all", changed={"team": "all"}),
     Cell(5, "turns 4", changed={"turns": 4}),
     Cell(6, "luck 1", changed={"luck": 1.0}),
@@ -71,7 +75,8 @@ TESTED = CELLS[:5]
 
 ROWS = (
     "turns 4", "centre", "turns 16", "turns 32", "turns 32, lambda 0.95", "dense", "delayed 4",
-    "agents 2", "agents 8", "luck 1", "luck 3", "noise 0.3", "sees none", "sees all", "team all",
+    "agents 2", "agents 8", "agents 8, lambda 0.5", "luck 1", "luck 3", "noise 0.3", "sees none",
+    "sees all", "team all",
 )
 """In the order of the page: along each axis."""
 

@@ -26,7 +26,7 @@ from colllm_bench.runs.files import write_json
 from colllm_bench.runs.provenance import environment
 
 HERE = Path(__file__).parent
-LAMBDAS = (0.0, 0.8, 0.95, 1.0)
+LAMBDAS = (0.0, 0.5, 0.8, 0.95, 1.0)
 GROUP = 8
 """Episodes of a Monte-Carlo group, as in training."""
 NUMBERS = 120_000_000

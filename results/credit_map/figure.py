@@ -25,7 +25,7 @@ def draw(own: Map, path: Path) -> None:
     cells = own.names
     figure, axes = plt.subplots(
         1, 3, figsize=(13, 0.42 * len(cells) + 2.4), layout="constrained", sharey=True,
-        width_ratios=(len(LEARNERS) * 1.25, len(EXACT), len(EXACT)),
+        width_ratios=(len(LEARNERS) * 1.3, len(EXACT), len(EXACT)),
     )
     ratios = [[own.ratio(name, learner, "mc") for learner in LEARNERS] for name in cells]
     gains = [[ratio and 1 / ratio.value for ratio in row] for row in ratios]

@@ -27,7 +27,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from cells import CELLS, CORE, LEARNERS, TESTED, cell  # noqa: E402
+from cells import CELLS, CORE, LEARNERS, TESTED, TUNED, cell  # noqa: E402
 
 from colllm_bench.config import RunConfig  # noqa: E402
 from colllm_bench.runs.provenance import environment  # noqa: E402
@@ -38,6 +38,7 @@ SETTINGS = {
     "cc oracle": ("cc", {"critic": "oracle:joint"}),
     "dc oracle": ("dc", {"critic": "oracle:local"}),
     "hier": ("hier", {}),
+    "hier oracle": ("hier", {"critic": "oracle:joint"}),
 }
 """Algorithm and options of each learner."""
 SEEDS = (0, 1, 2, 3, 4)
@@ -109,7 +110,7 @@ def jobs(tune: bool) -> Iterator[Job]:
     """All jobs, what tells most first: the cells that are tested, with the learners that every
     cell needs, with perfect critics; the other cells; all that is left."""
     if tune:
-        for seed, lr, learner in itertools.product(TUNING_SEEDS, RATES, LEARNERS):
+        for seed, lr, learner in itertools.product(TUNING_SEEDS, RATES, TUNED):
             yield "centre", learner, lr, seed
         return
     oracles = tuple(learner for learner in LEARNERS if learner.endswith("oracle"))

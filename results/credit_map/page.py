@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import theory
 from analysis import LEVEL, TESTS, WARM_UP, Map
-from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, cell
+from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, TUNED, cell
 from claims import spread, verdicts
+from in_short import in_short
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
 from colllm_bench.runs.files import write_text
@@ -62,50 +63,6 @@ def claims_table(own: Map) -> list[str]:
     return lines
 
 
-def in_short(own: Map) -> list[str]:
-    """What the picture says, in sentences; of the settings that have what a sentence needs."""
-    lines = ["## In short", ""]
-    for learner in ("cc", "dc"):
-        ratios = {name: own.ratio(name, learner, "mc") for name in own.names}
-        ahead = [name for name, ratio in ratios.items() if ratio.high < 1]
-        behind = [name for name, ratio in ratios.items() if ratio.low > 1]
-        lines.append(
-            f"- Learned `{learner}` against Monte-Carlo, over {len(ratios)} settings: ahead in "
-            f"{len(ahead)}{listed(ahead)}, behind in {len(behind)}{listed(behind)}, not to be told "
-            f"apart in {len(ratios) - len(ahead) - len(behind)} (intervals over five seeds)."
-        )
-    pairs = [(own.ratio(name, "cc", "cc oracle"), name) for name in own.names]
-    costs = [(ratio.value, name) for ratio, name in pairs if ratio]
-    lines.append(
-        "- What learning the critic costs: `cc` takes " + between(costs) + " times the episodes "
-        f"of `cc` with a perfect critic; {WARM_UP} episodes of that are the default warm-up."
-    )
-    pairs = [(own.ratio(name, "dc oracle", "cc oracle"), name) for name in own.names]
-    gains = [(ratio.value, name) for ratio, name in pairs if ratio]
-    lines.append(
-        "- What reading everybody's history brings: perfect local critics take " + between(gains)
-        + " times the episodes of a perfect joint one."
-    )
-    ratio = own.ratio("centre", "mc", "cc oracle")
-    lines.append(
-        f"- Signal is not speed: on the centre a perfect joint critic has "
-        f"{own.signal('centre', 'cc'):.1f} times Monte-Carlo's signal and saves "
-        f"{1 - 1 / ratio.value:.0%} of its episodes. Steps have a length of their own "
-        "(normalized advantages, Adam, clipped ratios)."
-    )
-    return lines
-
-
-def listed(names: list[str]) -> str:
-    return f" ({', '.join(names)})" if names else ""
-
-
-def between(values: list[tuple[float, str]]) -> str:
-    """``1.1 (dense) to 1.9 (turns 32)``."""
-    ends = [min(values), max(values)][: len(values)]
-    return " to ".join(f"{value:.2f} ({name})" for value, name in ends)
-
-
 def samples_table(own: Map) -> list[str]:
     lines = [
         "## Learning", "",
@@ -114,10 +71,11 @@ def samples_table(own: Map) -> list[str]:
         "bold; apart from the tests above, nothing is corrected for their number. Learned critics "
         f"train alone for their first {WARM_UP} episodes, which count.", "",
         "| setting | `cc` / `mc` | `dc` / `mc` | `cc` / `dc` | `hier` / `cc` | "
-        "`cc` / `cc oracle` | `dc` / `dc oracle` |", "|---|---|---|---|---|---|---|",
+        "`cc` / `cc oracle` | `dc` / `dc oracle` | `hier oracle` / `cc oracle` |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     pairs = (("cc", "mc"), ("dc", "mc"), ("cc", "dc"), ("hier", "cc"), ("cc", "cc oracle"),
-             ("dc", "dc oracle"))
+             ("dc", "dc oracle"), ("hier oracle", "cc oracle"))
     for name in own.names:
         lines.append(f"| {name} | " + " | ".join(
             bold(own.ratio(name, *pair)) for pair in pairs) + " |")
@@ -229,10 +187,10 @@ def tuning_table(folder: Path) -> list[str]:
         "|---|" + "---|" * len(rates),
     ]
     means = {key: np.mean(found, axis=0) for key, found in rows.items()}
-    for learner in LEARNERS:
+    for learner in TUNED:
         lines.append(f"| `{learner}` | " + " | ".join(
             "{:.3f} ({:.3f})".format(*means[learner, rate]) for rate in rates) + " |")
-    whole = [np.mean([means[learner, rate] for learner in LEARNERS], axis=0) for rate in rates]
+    whole = [np.mean([means[learner, rate] for learner in TUNED], axis=0) for rate in rates]
     lines.append("| mean | " + " | ".join("{:.3f} ({:.3f})".format(*m) for m in whole) + " |")
     return lines
 

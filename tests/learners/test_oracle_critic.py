@@ -10,9 +10,11 @@ import pytest
 from helpers import shake
 from trainer_steps import actors, moved, same, step
 
+from colllm_bench.baselines.sequential import order_of
 from colllm_bench.config import RunConfig
 from colllm_bench.envs.credit.oracle import Oracle
 from colllm_bench.errors import ConfigError
+from colllm_bench.objectives.critic_inputs import JOINT
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.setup.validate import check_config
 from colllm_bench.training.trainer import Trainer
@@ -65,6 +67,36 @@ def test_values_are_the_oracles(shaken):
         assert (len(np.unique(values.round(9))) <= 3) == (knows == "none")
 
 
+@pytest.mark.parametrize("algo", ["hier", "seq"])
+def test_values_that_know_actions_are_the_oracles(algo):
+    """``hier``: of all but its own agent; ``seq``: of those that came before in the turn's order,
+    written to the agent that acted last."""
+    trainer = trainer_for("oracle:joint", algo, agents=3)
+    shake(trainer.team, scale=0.15)
+    episodes = trainer.play(0)
+    critic = trainer.critic
+    critic.write_values(episodes)
+    oracle = Oracle(critic.reader.game, critic.policy_table(episodes)[0], 1.0)
+    arrays = critic.reader.arrays(episodes)
+    others = oracle.leave_one_out(*arrays)
+    for e, t in np.ndindex(8, 3):
+        turns = [x.turns[t] for x in episodes[e].trajectories]
+        order = order_of(episodes[e], t, [0, 1, 2])
+        for i, turn in enumerate(turns):
+            assert turn.value == pytest.approx(oracle.values(*arrays)[e, t, i])
+            if algo == "hier":
+                assert turn.values == [pytest.approx(others[e, t, i])]
+            elif i == order[-1]:
+                assert turn.values is None
+            else:
+                known = np.zeros((8, 3, 3), dtype=bool)
+                known[..., order[: order.index(i) + 1]] = True
+                expected = oracle.partial_values(*arrays, known)[e, t]
+                assert turn.values == [pytest.approx(expected)]
+    spread = np.std(others - oracle.values(*arrays))
+    assert spread > 0.001  # what others did matters
+
+
 def test_values_explain_what_they_should():
     """With luck, seen by the last agent: the joint critic explains most of the returns, that of
     the first agent none of the coin's part; nobody is biased."""
@@ -87,8 +119,10 @@ def test_a_truncated_episode_ends_on_a_value():
     assert all(0 < value < 1 for value in finals) and math.isfinite(metrics["policy_loss"])
 
 
-@pytest.mark.parametrize("algo", ["cc", "dc"])
-@pytest.mark.parametrize("critic", ["oracle:joint", "oracle:local", "oracle:none"])
+@pytest.mark.parametrize("algo, critic", [
+    *[(algo, f"oracle:{knows}") for algo in ("cc", "dc") for knows in ("joint", "local", "none")],
+    ("hier", "oracle:joint"), ("seq", "oracle:joint"),
+])
 def test_actors_learn_at_once_and_nothing_else_does(algo, critic):
     trainer = trainer_for(critic, algo)
     before = actors(trainer)
@@ -124,4 +158,4 @@ def test_answers_that_begin_alike_are_refused():
     reader = trainer.envs[0].oracle()
     reader.answers = ("red", "red wine")
     with pytest.raises(ConfigError, match="first token"):
-        type(trainer.critic)(reader, "joint", trainer.team, trainer.config, 1.0)
+        type(trainer.critic)(reader, "joint", trainer.team, trainer.config, 1.0, JOINT)

@@ -99,10 +99,10 @@ def test_a_critic_input_alone_is_enough_to_get_a_critic_that_learns(tmp_path):
 
 
 @pytest.mark.parametrize("algo", ["seq", "hier"])
-def test_oracles_value_no_actions(algo):
-    text = refusal(RunConfig.of(algo=algo, env="credit", critic="oracle:joint"))
-    assert f"--algo {algo} needs values that know some of a turn's actions" in text
-    assert "allowed: --critic learned" in text and "fix: leave it out" in text
+def test_an_oracle_of_less_than_all_values_no_actions_of_others(algo):
+    text = refusal(RunConfig.of(algo=algo, env="credit", critic="oracle:local"))
+    assert f"--algo {algo} needs values that know some of all agents' actions" in text
+    assert "allowed: --critic learned, --critic oracle:joint" in text
 
 
 # -- defaults
