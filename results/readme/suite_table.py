@@ -4,7 +4,7 @@
 
 The first has the mean held-out score over seeds, the second the geometric mean of the training
 episodes to the task's threshold (a run that never gets there counts as the whole budget), each
-with its interval for other runs; below them the verdicts of every two algorithms.
+with its interval for other runs; the third counts the verdicts of every two algorithms.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from table import ROOT, write_blocks
 
 from colllm_bench.leaderboard.suite.records import read_references
-from colllm_bench.leaderboard.suite.verdicts import BETTER, NONE, WORSE, results
+from colllm_bench.leaderboard.suite.verdicts import BETTER, WORSE, results
 from colllm_bench.suites import load_suite
 
 SUITE = "v3-mini"
@@ -51,17 +51,21 @@ def table(data: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], str
 
 
 def verdicts(data: dict[str, Any]) -> str:
-    """A line for every two algorithms: on which tasks the one is better or worse."""
-    lines = []
+    """A row and a column for each algorithm: on how many tasks the row's is better and worse."""
+    names, cells = data["algorithms"], {}
     for pair in data["comparisons"]:
-        said = []
-        for question, words in (("score", "score"), ("samples", "episodes to the threshold")):
-            for verdict in (BETTER, WORSE):
-                tasks = [t["task"] for t in pair["tasks"] if t[question]["verdict"] == verdict]
-                if tasks:
-                    said.append(f"{verdict} in {words} on {', '.join(tasks)}")
-        lines.append(f"- `{pair['ours']}` against `{pair['theirs']}`: "
-                     f"{'; '.join(said) or NONE}.")
+        for ours, theirs, signs in (("ours", "theirs", (BETTER, WORSE)),
+                                    ("theirs", "ours", (WORSE, BETTER))):
+            said = [[t[question]["verdict"] for t in pair["tasks"]]
+                    for question in ("score", "samples")]
+            cells[pair[ours], pair[theirs]] = " / ".join(
+                f"+{told.count(signs[0])} -{told.count(signs[1])}" for told in said
+            )
+    lines = [f"| tasks won and lost | {' | '.join(f'`{name}`' for name in names)} |"]
+    lines.append("|---" * (1 + len(names)) + "|")
+    for name in names:
+        row = [cells.get((name, other), "") for other in names]
+        lines.append(f"| `{name}` against | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 

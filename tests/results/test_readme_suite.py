@@ -108,21 +108,19 @@ def test_scores_and_samples_recompute(task):
 
 
 def test_verdicts_recompute():
-    lines = re.findall(r"^- `(\w+)` against `(\w+)`: (.*)\.$", BLOCK, re.M)
     algorithms = list(next(iter(rows("held-out score").values())))
-    assert [line[:2] for line in lines] == list(itertools.combinations(algorithms, 2))
-    for ours, theirs, said in lines:
+    table = rows("tasks won and lost")
+    assert list(table) == [f"`{algo}`" for algo in algorithms]
+    for ours, theirs in itertools.product(algorithms, repeat=2):
         expected = []
-        for words, measure, sign in (("score", scores, 1), ("episodes to the threshold", log, -1)):
+        for measure, sign in ((scores, 1), (log, -1)):
             pairs = [(measure(ours, task), measure(theirs, task)) for task in TASKS]
             p = holm(np.array([permutation_p(a, b) for a, b in pairs]))
-            gain = [sign * (a.mean() - b.mean()) for a, b in pairs]
-            for verdict, right in (("better", 1), ("worse", -1)):
-                told = [t for t, q, g in zip(TASKS, p, gain, strict=True)
-                        if q <= 0.05 and g * right > 0]
-                if told:
-                    expected.append(f"{verdict} in {words} on {', '.join(told)}")
-        assert said == ("; ".join(expected) or "no difference seen at this n")
+            gain = np.array([sign * (a.mean() - b.mean()) for a, b in pairs])
+            won, lost = (np.sum((p <= 0.05) & (gain * side > 0)) for side in (1, -1))
+            expected.append(f"+{won} -{lost}")
+        told = table[f"`{ours}`"][theirs]
+        assert told == ("" if ours == theirs else " / ".join(expected))
 
 
 def log(algo, task):
