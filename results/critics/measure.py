@@ -219,7 +219,7 @@ def probe_rows(batches, held, vocabulary: int, agents: int) -> list[dict]:
     for name, groups in (("probe joint", [list(range(agents))]),
                          ("probe local", [[i] for i in range(agents)])):
         explained = {}
-        for count in (10, len(batches)):
+        for count in sorted({10, len(batches)}):
             found = [fit_probe(batches[:count], held, vocabulary, own, 1.0) for own in groups]
             explained[64 * count] = [round(sum(x) / len(found), 4) for x in zip(*found)]
         rows.append({"critic": name, "explained": explained})
