@@ -20,12 +20,20 @@ from colllm_bench.suites import load_suite
 
 SUITE = "v3-mini"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
+REPLAY = "+replay=3"
 
 
-def report() -> dict[str, Any]:
+def report(variant: str = "") -> dict[str, Any]:
+    """The suite's report on the algorithms of :data:`ORDER`; or on those of which there is a
+    ``variant`` ("+replay=3"), each with and without it."""
     suite = load_suite(SUITE)
     references = read_references(ROOT / "results" / "suite", suite)
-    return results(suite, {name: references[name] for name in ORDER if name in references})
+    if variant:
+        names = [x for name in ORDER if name + variant in references
+                 for x in (name + variant, name)]
+    else:
+        names = [name for name in ORDER if name in references]
+    return results(suite, {name: references[name] for name in names})
 
 
 def score(found: dict[str, Any]) -> str:
@@ -69,11 +77,36 @@ def verdicts(data: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def variants(data: dict[str, Any], variant: str) -> str:
+    """A line for each algorithm and task on which the variant was run: with, without, compared."""
+    lines = [f"| `{variant[1:]}` | task | score with | without | difference | episodes to the "
+             "threshold with | without | ratio |", "|---" * 8 + "|"]
+    described = {task["id"]: task["algorithms"] for task in data["tasks"]}
+    for pair in data["comparisons"]:
+        if pair["ours"] != pair["theirs"] + variant:
+            continue
+        for row in pair["tasks"]:
+            found = [described[row["task"]][pair[side]] for side in ("ours", "theirs")]
+            gain, ratio = row["score"], row["samples"]
+            lines.append(" | ".join([
+                f"| `{pair['theirs']}`", row["task"], *map(score, found),
+                f"{gain['difference']:+.3f} ({gain['low']:+.2f} to {gain['high']:+.2f}), "
+                f"p {gain['p']:.3f}", *map(samples, found),
+                f"{ratio['ratio']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}), "
+                f"p {ratio['p']:.3f} |",
+            ]))
+    return "\n".join(lines) + "\n"
+
+
 def blocks() -> dict[str, str]:
     data = report()
     text = (table(data, "held-out score", score) + "\n"
             + table(data, "episodes to the threshold", samples) + "\n" + verdicts(data))
-    return {"suite": f"<!-- suite: begin -->\n{text}<!-- suite: end -->"}
+    replay = variants(report(REPLAY), REPLAY)
+    return {
+        "suite": f"<!-- suite: begin -->\n{text}<!-- suite: end -->",
+        "replay": f"<!-- replay: begin -->\n{replay}<!-- replay: end -->",
+    }
 
 
 def main() -> None:

@@ -19,7 +19,10 @@ SUITE = load_toml(str(ROOT / "colllm_bench/suites/v3-mini.toml"))
 TASKS = {task["id"]: task for task in SUITE["task"]}
 FOLDER = ROOT / "results" / "suite" / "v3-mini" / "reference"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = README.partition("<!-- suite: begin -->")[2].partition("<!-- suite: end -->")[0]
+BLOCK, REPLAY = (
+    README.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+    for name in ("suite", "replay")
+)
 
 
 def records(algo, task):
@@ -121,6 +124,31 @@ def test_verdicts_recompute():
             expected.append(f"+{won} -{lost}")
         told = table[f"`{ours}`"][theirs]
         assert told == ("" if ours == theirs else " / ".join(expected))
+
+
+def test_replay_recomputes():
+    lines = [[cell.strip() for cell in line.strip("|").split("|")]
+             for line in REPLAY.splitlines() if line.startswith("| `") and "task" not in line]
+    algorithms = list(dict.fromkeys(line[0].strip("`") for line in lines))
+    assert set(algorithms) == {path.name.partition("+")[0] for path in FOLDER.glob("*+*.jsonl")}
+    for algo in algorithms:
+        own = [line for line in lines if line[0] == f"`{algo}`"]
+        tests = {"score": [], "samples": []}
+        for _, task, *cells in own:
+            sides = [(f"{algo}+replay=3", task), (algo, task)]
+            ours, theirs = (scores(*side) for side in sides)
+            told = [float(cells[k].split()[0]) for k in (0, 1, 2)]
+            wanted = [ours.mean(), theirs.mean(), ours.mean() - theirs.mean()]
+            assert told == pytest.approx(wanted, abs=6e-4)
+            tests["score"].append(permutation_p(ours, theirs))
+            ours, theirs = (log(*side) for side in sides)
+            told = [float(cells[k].split()[0]) for k in (3, 4, 5)]
+            assert told[:2] == pytest.approx(np.exp([ours.mean(), theirs.mean()]), abs=1)
+            assert told[2] == pytest.approx(np.exp(ours.mean() - theirs.mean()), abs=0.006)
+            tests["samples"].append(permutation_p(ours, theirs))
+        for column, kind in ((2, "score"), (5, "samples")):
+            told = [float(line[2 + column].rpartition(" p ")[2]) for line in own]
+            assert told == pytest.approx(holm(np.array(tests[kind])), abs=6e-4)
 
 
 def log(algo, task):
