@@ -28,7 +28,6 @@ from colllm_bench.leaderboard.statistics.training_curves import smooth
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference"
 REPLAY = REFERENCE / "strategy" / "cc" / "default" / "seed0" / "replays" / "held-out-0.json"
-DAY = 10
 PANELS = (
     ("strategy", "success", "win rate", "up to 19 turns, sparse reward"),
     ("coding", "success", "win rate", "2 turns, dense reward"),
@@ -89,7 +88,8 @@ def draw_front(axes: Axes, y: float, front: dict[str, Any], number: int) -> None
 def draw_battle(axes: Axes) -> None:
     """A day as spectators see it, with what each agent read and wrote."""
     replay = json.loads(REPLAY.read_text())
-    frame, turn = replay["frames"][DAY], replay["turns"][DAY - 1]
+    day = len(replay["frames"]) - 2  # the last but one: something is still to be done
+    frame, turn = replay["frames"][day], replay["turns"][day - 1]
     for i, (front, agent) in enumerate(zip(frame["fronts"], turn["agents"], strict=True)):
         y = 2.0 - i
         draw_front(axes, y, front, i + 1)

@@ -18,8 +18,7 @@ IN_PROSE = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b")
 GONE = re.compile(r"^Commits that no longer exist: (.+)$", re.MULTILINE)
 """The line of a README that lists them: made at a commit that was later rewritten."""
 KNOWN_AS_GONE = {
-    ("results/benchmarks", "cea37b5"), ("results/reference/writing", "bfb70ad"),
-    ("results/verification", "04eb771"),
+    ("results/benchmarks", "cea37b5"), ("results/verification", "04eb771"),
 }
 """(folder, commit). No more of them: what is to be committed is made at a commit that stays."""
 TEXTS = (".json", ".jsonl", ".md", ".txt", ".toml", ".csv")
