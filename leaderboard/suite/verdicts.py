@@ -23,8 +23,9 @@ from colllm_bench.leaderboard.suite.records import Record, by_task, score_table
 from colllm_bench.suites import Suite, Task
 
 ALPHA = 0.05
-BETTER, WORSE, NONE, FEW = (
-    "better", "worse", "no difference seen at this n", "too few runs to tell"
+BETTER, WORSE, NONE, FEW, NOBODY = (
+    "better", "worse", "no difference seen at this n", "too few runs to tell",
+    "no run of either got there",
 )
 
 
@@ -156,7 +157,8 @@ def against(
         for row, p in zip(rows, adjusted, strict=True):
             least = smallest_p(*row["n"]) * len(rows)
             row[what]["p"] = p
-            row[what]["verdict"] = verdict(row[what]["gain"], p, least)
+            nobody = what == "samples" and not any(row[what]["reached"])
+            row[what]["verdict"] = NOBODY if nobody else verdict(row[what]["gain"], p, least)
     return {
         "ours": ours, "theirs": theirs, "effort": [_effort(our_tasks), _effort(their_tasks)],
         "tasks": rows, "overall": _overall(rows),
@@ -237,7 +239,7 @@ def _overall(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     counts = {
         what: {
             word: sum(row[what]["verdict"] == word for row in rows)
-            for word in (BETTER, WORSE, NONE, FEW)
+            for word in (BETTER, WORSE, NONE, FEW, NOBODY)
         }
         for what in ("score", "samples")
     }

@@ -69,7 +69,7 @@ def test_too_few_runs_say_so_whatever_they_show(suite):
 def test_thresholds_that_nobody_reached_have_no_test(suite):
     low = make_records(suite, "low", 0.1), make_records(suite, "other", 0.1)
     compared = against(suite, *low)
-    assert set(words(compared, "samples")) == {verdicts.FEW}
+    assert set(words(compared, "samples")) == {verdicts.NOBODY}
     assert compared["tasks"][0]["samples"]["ratio"] == 1.0
 
 
