@@ -12,6 +12,9 @@ from colllm_bench.leaderboard.plots import style
 from colllm_bench.leaderboard.statistics.samples import LOOK_BACK
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 
+LABEL = 14
+"""Letters of an algorithm's name beside its scores."""
+
 
 def draw(data: dict[str, Any], path: Path) -> Path:
     """Write the figure (png, pdf or svg, as the path says)."""
@@ -25,7 +28,8 @@ def figure(data: dict[str, Any]) -> Figure:
     looks = style.styles(names)
     shown = [task for task in data["tasks"] if task["algorithms"]]
     _, below = style.legend_shape(names, 8.0)
-    drawn, axes = style.panels(len(shown), 2, below=below, left=0.8)
+    room = 0.25 + 0.075 * max((len(style.brief(name, LABEL)) for name in names), default=0)
+    drawn, axes = style.panels(len(shown), 2, below=below, left=0.8, wide=max(0.72, room))
     handles: dict[str, Any] = {}
     for row, task in enumerate(shown):
         left, right = axes[2 * row], axes[2 * row + 1]
@@ -61,5 +65,5 @@ def _finals(axis: Any, algorithms: dict[str, dict[str, Any]], looks: dict[str, A
         if score["low"] is not None:
             axis.plot([score["low"], score["high"]], [place, place], color=colour, linewidth=1.6)
         axis.plot([score["value"]], [place], marker="|", markersize=14, color=colour)
-    axis.set_yticks(range(len(algorithms)), [style.brief(name, 14) for name in algorithms])
+    axis.set_yticks(range(len(algorithms)), [style.brief(name, LABEL) for name in algorithms])
     axis.set(xlabel="held-out score", ylim=(len(algorithms) - 0.5, -0.5))
