@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import resource
 import subprocess
@@ -95,7 +96,13 @@ def play(trainer: Trainer, iterations: int, start: int) -> list:
     return batches
 
 
-def thirds(critic, episodes, gamma: float) -> list[float]:
+def by_third(metrics: dict[str, float]) -> list[float | None]:
+    """Explained variance early, middle, late; None in a third that has no turn."""
+    found = [round(metrics[f"explained_variance_{name}"], 4) for name in THIRDS]
+    return [None if math.isnan(value) else value for value in found]
+
+
+def thirds(critic, episodes, gamma: float) -> list[float | None]:
     """Explained variance of fresh episodes' returns, early, middle, late; over all critics."""
     for k in range(0, len(episodes), 64):
         critic.write_values(episodes[k : k + 64])
@@ -103,7 +110,7 @@ def thirds(critic, episodes, gamma: float) -> list[float]:
     for turn in turns:
         turn.return_ = turn.value  # only the metric's mean squared error reads it
     metrics = fit_metrics(turns, episodes, gamma)
-    return [round(metrics[f"explained_variance_{name}"], 4) for name in THIRDS]
+    return by_third(metrics)
 
 
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
@@ -168,7 +175,9 @@ def tokens_of(episodes, vocabulary: int, agents: list[int]):
     return torch.tensor(ids), torch.tensor(offsets), (len(episodes), len(agents), longest)
 
 
-def fit_probe(batches, held, vocabulary: int, agents: list[int], gamma: float) -> list[float]:
+def fit_probe(
+    batches, held, vocabulary: int, agents: list[int], gamma: float
+) -> list[float | None]:
     """Explained variance (early, middle, late) of held-out episodes by the probe on ``agents``'
     histories."""
     episodes = [e for batch in batches for e in batch]
@@ -199,7 +208,7 @@ def fit_probe(batches, held, vocabulary: int, agents: list[int], gamma: float) -
                 turn.value = turn.return_ = float(values[e, t])
                 turns.append(turn)
     metrics = fit_metrics(turns, held, gamma)
-    return [round(metrics[f"explained_variance_{name}"], 4) for name in THIRDS]
+    return by_third(metrics)
 
 
 def _loss(probe: Probe, episodes, vocabulary: int, agents: list[int]) -> torch.Tensor:
@@ -221,7 +230,9 @@ def probe_rows(batches, held, vocabulary: int, agents: int) -> list[dict]:
         explained = {}
         for count in sorted({10, len(batches)}):
             found = [fit_probe(batches[:count], held, vocabulary, own, 1.0) for own in groups]
-            explained[64 * count] = [round(sum(x) / len(found), 4) for x in zip(*found)]
+            explained[64 * count] = [
+                None if None in x else round(sum(x) / len(found), 4) for x in zip(*found)
+            ]
         rows.append({"critic": name, "explained": explained})
     return rows
 

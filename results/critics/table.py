@@ -22,16 +22,22 @@ def rows() -> dict[str, list[dict]]:
     return found
 
 
-def cells(explained: list[float]) -> str:
-    return " / ".join(f"{value:.2f}".replace("0.", ".") for value in explained)
+def cells(explained: list[float | None]) -> str:
+    """Of each third that has turns (games of two turns have two)."""
+    there = [value for value in explained if value is not None]
+    return " / ".join(f"{value:.2f}".replace("0.", ".") for value in there)
 
 
 def share(row: dict, probes: dict[str, list[float]]) -> str:
     """The mean over thirds as a share of the probe's."""
     reach = probes.get(PROBE.get(row["critic"].split()[0], "probe joint"))
-    if reach is None or row["critic"].startswith("probe") or sum(reach) < 0.07:
+    if reach is None or row["critic"].startswith("probe") or total(reach) < 0.07:
         return ""  # where the probe finds next to nothing a share is noise
-    return f"{sum(row['explained']['640']) / sum(reach):.0%}"
+    return f"{total(row['explained']['640']) / total(reach):.0%}"
+
+
+def total(explained: list[float | None]) -> float:
+    return sum(value for value in explained if value is not None)
 
 
 def table(policy: str, found: list[dict]) -> list[str]:
