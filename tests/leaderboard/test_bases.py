@@ -73,5 +73,5 @@ def test_of_another_digest_no_size_is_taken(two):
 def test_every_reference_run_has_its_models_size():
     data = build_data(read(ROOT / "results" / "reference" / "strategy"))
     assert {group["algo"]: group["parameters"] for group in data["groups"]} == {
-        "mc": 172352, "cc": 172352, "dc": 172352
+        "mc": 172352, "cc": 172352, "dc": 172352, "central": 172352
     }
