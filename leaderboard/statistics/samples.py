@@ -52,6 +52,16 @@ def crossing(
     return i - 1 + float((threshold - line[i - 1]) / (line[i] - line[i - 1]))
 
 
+def episodes_to(
+    episodes: Sequence[float], values: Sequence[float], threshold: float, **how: int
+) -> float | None:
+    """Episodes until the curve comes to ``threshold``, between two iterations by a line; None
+    where it never does. Arguments as of :func:`crossing`."""
+    counts = np.asarray(episodes, dtype=float)
+    place = crossing(counts, np.asarray(values), threshold, **how)
+    return None if place is None else float(np.interp(place, np.arange(len(counts)), counts))
+
+
 @dataclass(frozen=True)
 class Samples:
     """What runs needed to get to a threshold.

@@ -18,7 +18,7 @@ import numpy as np
 from colllm_bench.leaderboard.statistics.differences import Comparison, compare, holm, smallest_p
 from colllm_bench.leaderboard.statistics.estimators import estimate
 from colllm_bench.leaderboard.statistics.held_out_tasks import measurement_noise, on_such_tasks
-from colllm_bench.leaderboard.statistics.samples import Samples, crossing, sample_ratio
+from colllm_bench.leaderboard.statistics.samples import Samples, episodes_to, sample_ratio
 from colllm_bench.leaderboard.suite.records import Record, by_task, score_table
 from colllm_bench.suites import Suite, Task
 
@@ -102,14 +102,12 @@ def samples_of(task: Task, records: Sequence[Record]) -> Samples:
     """Episodes that each run needed to the task's threshold, between two iterations by a line."""
     values, reached, budgets, steps = [], [], [], []
     for record in records:
-        episodes = np.asarray(record["episodes"], dtype=float)
-        place = crossing(episodes, np.asarray(record["curve"]), task.threshold)
-        reached.append(place is not None)
+        episodes = record["episodes"]
+        needed = episodes_to(episodes, record["curve"], task.threshold)
+        reached.append(needed is not None)
         budgets.append(float(episodes[-1]))
         steps.append(float(episodes[0]))
-        values.append(budgets[-1] if place is None else float(
-            np.interp(place, np.arange(len(episodes)), episodes)
-        ))
+        values.append(budgets[-1] if needed is None else needed)
     # A task of one iteration says nothing finer than half its budget.
     grid = min(max(steps), min(budgets) / 2)
     return Samples(tuple(values), tuple(reached), tuple(budgets), grid)

@@ -18,7 +18,7 @@ from colllm_bench.leaderboard.statistics import (
     holm,
     restricted_mean_ratio,
 )
-from colllm_bench.leaderboard.statistics.samples import crossing
+from colllm_bench.leaderboard.statistics.samples import episodes_to
 
 LEVEL = 0.5
 """Share of right answers that samples are counted to."""
@@ -125,7 +125,5 @@ def estimator(name: str, learner: str) -> str:
 def samples(curve: Sequence[float]) -> float:
     """Episodes until a curve is at :data:`LEVEL`; infinite if never."""
     episodes = BATCH * np.arange(1, len(curve) + 1)
-    place = crossing(episodes, np.array(curve), LEVEL, look_back=LOOK_BACK, least=LOOK_BACK)
-    if place is None:
-        return math.inf
-    return float(np.interp(place, np.arange(len(episodes)), episodes))
+    found = episodes_to(episodes, curve, LEVEL, look_back=LOOK_BACK, least=LOOK_BACK)
+    return math.inf if found is None else found

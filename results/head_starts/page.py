@@ -18,7 +18,7 @@ from learn import HERE, STUDIES, rows
 from colllm_bench.leaderboard.statistics.differences import compare
 from colllm_bench.leaderboard.statistics.samples import (
     Samples,
-    crossing,
+    episodes_to,
     followed,
     restricted_mean_ratio,
 )
@@ -42,8 +42,7 @@ def samples(own: Rows, threshold: float) -> Samples:
     needed = []
     for row in own:
         used = row["batch"] * np.arange(1, 1 + len(row["curve"]))
-        place = crossing(used, np.array(row["curve"]), threshold)
-        needed.append(None if place is None else float(np.interp(place, range(len(used)), used)))
+        needed.append(episodes_to(used, row["curve"], threshold))
     budgets = tuple(float(row["episodes"]) for row in own)
     return Samples(
         tuple(b if x is None else x for x, b in zip(needed, budgets, strict=True)),

@@ -12,13 +12,7 @@ from paths import ROOT
 from scripts import importing_from
 
 FOLDER = ROOT / "results" / "credit_map"
-
-
-@pytest.fixture
-def scripts(monkeypatch):
-    """Imports a script of results/credit_map by name."""
-    with importing_from(FOLDER, monkeypatch) as found:
-        yield found
+scripts = importing_from(FOLDER)
 
 
 def test_the_page_follows_from_the_committed_rows(scripts):

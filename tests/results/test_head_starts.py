@@ -3,18 +3,11 @@ settings that the script names."""
 
 from __future__ import annotations
 
-import pytest
 from paths import ROOT
 from scripts import importing_from
 
 FOLDER = ROOT / "results" / "head_starts"
-
-
-@pytest.fixture
-def scripts(monkeypatch):
-    """Imports a script of results/head_starts by name."""
-    with importing_from(FOLDER, monkeypatch) as found:
-        yield found
+scripts = importing_from(FOLDER)
 
 
 def test_the_page_follows_from_the_committed_rows(scripts):

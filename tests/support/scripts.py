@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 
 def load_script(path: Path) -> ModuleType:
@@ -18,13 +19,17 @@ def load_script(path: Path) -> ModuleType:
     return module
 
 
-@contextmanager
-def importing_from(folder: Path, monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
-    """What imports the scripts of ``folder`` by name, as they import one another; afterwards they
-    are forgotten: their names are common ones."""
-    monkeypatch.syspath_prepend(str(folder))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+def importing_from(folder: Path) -> Callable[..., Iterator[Callable[[str], ModuleType]]]:
+    """A fixture: what imports the scripts of ``folder`` by name, as they import one another;
+    after a test they are forgotten: their names are common ones."""
+
+    @pytest.fixture
+    def scripts(monkeypatch):
+        monkeypatch.syspath_prepend(str(folder))
+        before = set(sys.modules)
+        yield importlib.import_module
+        for name in set(sys.modules) - before:
+            if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+
+    return scripts
