@@ -36,7 +36,7 @@ def test_welch_is_scipys_but_for_the_widening():
     assert found.n == (9, 6)
 
 
-@pytest.mark.parametrize(("m", "n"), [(3, 3), (4, 6), (5, 5)])
+@pytest.mark.parametrize(("m", "n"), [(2, 3), (3, 3), (4, 6), (5, 5), (7, 5)])
 def test_the_permutation_test_is_scipys(m, n):
     rng = np.random.default_rng(m * n)
     ours, theirs = rng.normal(0.5, 1, m), rng.normal(0, 1, n)
@@ -51,11 +51,33 @@ def test_the_permutation_test_is_scipys(m, n):
 
 
 def test_the_least_p_is_that_of_a_clean_sweep():
-    for m, n in ((3, 3), (3, 4), (5, 5), (10, 10)):
+    for m, n in ((2, 2), (3, 3), (3, 4), (5, 5), (10, 10), (12, 12), (5, 12)):
         assert permutation_p(np.arange(m) + 100.0, np.arange(n) * 1.0) == smallest_p(m, n)
     assert smallest_p(3, 3) == pytest.approx(0.1), "three runs a side decide nothing"
     assert permutation_p(np.ones(1), np.zeros(5)) is None
     assert permutation_p(np.full(4, 0.3), np.full(4, 0.3)) == 1.0
+
+
+def test_twelve_runs_that_fail_at_times_are_counted_exactly():
+    """12 against 12, some of them failed runs, beside a sample of the splits."""
+    ours = np.r_[np.full(9, 0.9), 0.1, 0.0, 0.2] + np.arange(12) / 100
+    theirs = np.r_[np.full(11, 0.93), 0.1] + np.arange(12) / 90
+    reference = stats.permutation_test(
+        (ours, theirs), lambda x, y, axis: np.abs(x.mean(axis) - y.mean(axis)),
+        n_resamples=40_000, alternative="greater", vectorized=True,
+        rng=np.random.default_rng(3),
+    )
+    assert permutation_p(ours, theirs) == pytest.approx(reference.pvalue, abs=0.01)
+
+
+def test_ties_count_where_only_few_values_occur():
+    """Wins and losses: Fisher's exact test of the table."""
+    ours, theirs = np.r_[np.ones(5), np.zeros(4)], np.r_[np.ones(1), np.zeros(6)]
+    table = [[5, 4], [1, 6]]
+    splits = stats.hypergeom(16, 6, 9)
+    far = [k for k in range(7) if abs(k / 9 - (6 - k) / 7) >= abs(5 / 9 - 1 / 7) - 1e-12]
+    assert permutation_p(ours, theirs) == pytest.approx(sum(splits.pmf(k) for k in far))
+    assert permutation_p(ours, theirs) >= stats.fisher_exact(table).pvalue - 1e-12
 
 
 def test_many_runs_have_the_t_test():
