@@ -1,15 +1,16 @@
-"""The README's tables of the suite, between their markers, from the committed references.
+"""Tables of the suite between their markers, from the committed references.
 
-    python results/readme/suite_table.py            # writes them into README.md
+    python results/readme/suite_table.py    # writes them into README.md and results/suite/README.md
 
-The first has the mean held-out score over seeds, the second the geometric mean of the training
-episodes to the task's threshold (a run that never gets there counts as the whole budget), each
-with its interval for other runs; the third counts the verdicts of every two algorithms.
+README.md has the mean held-out score over seeds. The page beside the references has those of
+variants too, the geometric mean of the training episodes to the task's threshold (a run that never
+gets there counts as the whole budget), each with its interval for other runs, the count of the
+verdicts of every two algorithms, and each variant against its algorithm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from table import ROOT, write_blocks
@@ -21,45 +22,55 @@ from colllm_bench.suites import load_suite
 SUITE = "v3-mini"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 REPLAY = "+replay=3"
+PAGE = ROOT / "results" / "suite" / "README.md"
+SHOWN = (*ORDER, "hier" + REPLAY)
+"""Columns of README.md's table."""
 
 
-def reports() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The suite's report on the algorithms of :data:`ORDER`, and that on those of which there is
-    a variant, with against without."""
+Report = dict[str, Any]
+
+
+def report() -> Report:
+    """The suite's report on the algorithms of :data:`ORDER` and their variants with replay, every
+    two of them compared; the variants come first, so that each is the ``ours`` of its pair."""
     suite = load_suite(SUITE)
     references = read_references(ROOT / "results" / "suite", suite)
-    plain = {name: references[name] for name in ORDER if name in references}
-    varied = {name + REPLAY: references[name + REPLAY] for name in plain
-              if name + REPLAY in references}
-    both = varied | {name: plain[name] for name in plain if name + REPLAY in varied}
-    return results(suite, plain), results(suite, both, list(varied))
+    names = [name + REPLAY for name in ORDER] + list(ORDER)
+    return results(suite, {name: references[name] for name in names if name in references})
 
 
-def score(found: dict[str, Any]) -> str:
+def titled(name: str) -> str:
+    """``hier --replay 3`` for ``hier+replay=3``."""
+    return f"`{name.replace('+', ' --').replace('=', ' ')}`"
+
+
+def score(found: Report) -> str:
     value = found["score"]
     return f"{value['value']:.3f} ({value['low']:.2f} to {value['high']:.2f})"
 
 
-def samples(found: dict[str, Any]) -> str:
+def samples(found: Report) -> str:
     value, never = found["samples"], found["samples"]["reached"].count(False)
     text = f"{value['value']:.0f} ({value['low']:.0f} to {value['high']:.0f})"
     return f"{text}, {never} of {value['n']} never" if never else text
 
 
-def table(data: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], str]) -> str:
-    names = data["algorithms"]
-    lines = [f"| {title} | {' | '.join(f'`{name}`' for name in names)} |"]
+def table(
+    data: Report, names: Sequence[str], title: str, cell: Callable[[Report], str]
+) -> str:
+    """A line a task, a column an algorithm; empty where it was not run."""
+    lines = [f"| {title} | {' | '.join(map(titled, names))} |"]
     lines.append("|---" * (1 + len(names)) + "|")
     for task in data["tasks"]:
         about = f"{task['id']} ({task['budget']} episodes)"
-        cells = [cell(task["algorithms"][name]) for name in names]
-        lines.append(f"| {about} | {' | '.join(cells)} |")
+        found = [task["algorithms"].get(name) for name in names]
+        lines.append(f"| {about} | {' | '.join(one and cell(one) or '' for one in found)} |")
     return "\n".join(lines) + "\n"
 
 
-def verdicts(data: dict[str, Any]) -> str:
+def verdicts(data: Report, names: Sequence[str]) -> str:
     """A row and a column for each algorithm: on how many tasks the row's is better and worse."""
-    names, cells = data["algorithms"], {}
+    cells = {}
     for pair in data["comparisons"]:
         for ours, theirs, signs in (("ours", "theirs", (BETTER, WORSE)),
                                     ("theirs", "ours", (WORSE, BETTER))):
@@ -68,15 +79,15 @@ def verdicts(data: dict[str, Any]) -> str:
             cells[pair[ours], pair[theirs]] = " / ".join(
                 f"+{told.count(signs[0])} -{told.count(signs[1])}" for told in said
             )
-    lines = [f"| tasks won and lost | {' | '.join(f'`{name}`' for name in names)} |"]
+    lines = [f"| tasks won and lost | {' | '.join(map(titled, names))} |"]
     lines.append("|---" * (1 + len(names)) + "|")
     for name in names:
         row = [cells.get((name, other), "") for other in names]
-        lines.append(f"| `{name}` against | {' | '.join(row)} |")
+        lines.append(f"| {titled(name)} against | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
-def variants(data: dict[str, Any], variant: str) -> str:
+def variants(data: Report, variant: str) -> str:
     """A line for each algorithm and task on which the variant was run: with, without, compared."""
     lines = [f"| `{variant[1:]}` | task | score with | without | difference | episodes to the "
              "threshold with | without | ratio |", "|---" * 8 + "|"]
@@ -97,19 +108,23 @@ def variants(data: dict[str, Any], variant: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def blocks() -> dict[str, str]:
-    data, varied = reports()
-    text = (table(data, "held-out score", score) + "\n"
-            + table(data, "episodes to the threshold", samples) + "\n" + verdicts(data))
-    replay = variants(varied, REPLAY)
+def blocks(**tables: str) -> dict[str, str]:
     return {
-        "suite": f"<!-- suite: begin -->\n{text}<!-- suite: end -->",
-        "replay": f"<!-- replay: begin -->\n{replay}<!-- replay: end -->",
+        name: f"<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
+        for name, text in tables.items()
     }
 
 
 def main() -> None:
-    write_blocks(ROOT / "README.md", blocks())
+    data = report()
+    names = sorted(data["algorithms"], key=[*ORDER, *(name + REPLAY for name in ORDER)].index)
+    shown = [name for name in names if name in SHOWN]
+    write_blocks(ROOT / "README.md", blocks(suite=table(data, shown, "held-out score", score)))
+    write_blocks(PAGE, blocks(
+        scores=table(data, names, "held-out score", score),
+        samples=table(data, names, "episodes to the threshold", samples),
+        verdicts=verdicts(data, names), replay=variants(data, REPLAY),
+    ))
 
 
 if __name__ == "__main__":

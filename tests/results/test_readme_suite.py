@@ -1,4 +1,4 @@
-"""The README's numbers of the suite, recomputed from the committed records by numpy and scipy
+"""The numbers of the suite's tables in README.md and results/suite, recomputed from the committed records by numpy and scipy
 alone: nothing of what made them is imported here but the reader of TOML."""
 
 from __future__ import annotations
@@ -18,17 +18,22 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITE = load_toml(str(ROOT / "colllm_bench/suites/v3-mini.toml"))
 TASKS = {task["id"]: task for task in SUITE["task"]}
 FOLDER = ROOT / "results" / "suite" / "v3-mini" / "reference"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK, REPLAY = (
-    README.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
-    for name in ("suite", "replay")
+README, PAGE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "results/suite/README.md")
 )
+
+
+def block(text, name):
+    found = text.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+    assert found, name
+    return found.strip().splitlines()
 
 
 def records(algo, task):
     lines = (FOLDER / f"{algo}.jsonl").read_text().splitlines()
     found = [r for r in map(json.loads, lines) if r["task"] == task]
-    assert len({r["seed"] for r in found}) == len(found) >= 3
+    assert len({r["seed"] for r in found}) == len(found)
+    assert not found or len(found) >= 5
     return found
 
 
@@ -66,16 +71,31 @@ def samples(algo, task):
 
 
 def permutation_p(ours, theirs):
-    """Two-sided, exact: the share of all splits whose means differ as much."""
+    """Two-sided, exact: the share of all splits whose means differ as much. The runs are cut in
+    two; splits are pairs of a choice from either part."""
     both, m = np.concatenate([ours, theirs]), len(ours)
-    seen = abs(ours.mean() - theirs.mean())
-    splits = list(itertools.combinations(range(len(both)), m))
-    far = 0
-    for split in splits:
-        mask = np.zeros(len(both), bool)
-        mask[list(split)] = True
-        far += abs(both[mask].mean() - both[~mask].mean()) >= seen - 1e-12
-    return far / len(splits)
+    both = both - both.mean()
+    seen = abs(both[:m].sum()) - 1e-11
+    parts = []
+    for part in np.array_split(both, 2):
+        masks = (np.arange(2 ** len(part))[:, None] >> np.arange(len(part))) & 1
+        parts.append([np.sort((masks @ part)[masks.sum(1) == k]) for k in range(len(part) + 1)])
+    inside = 0
+    for k, left in enumerate(parts[0]):
+        if 0 <= m - k < len(parts[1]):
+            right = parts[1][m - k]
+            inside += (np.searchsorted(right, seen - left) - np.searchsorted(
+                right, -seen - left, side="right")).sum()
+    return 1 - max(0, inside) / math.comb(len(both), m)
+
+
+def test_the_permutations_are_all_splits():
+    ours, theirs = np.array([0.9, 0.8, 0.1, 0.7]), np.array([0.6, 0.5, 0.65, 0.2, 0.3])
+    both, seen = np.concatenate([ours, theirs]), abs(ours.mean() - theirs.mean())
+    splits = list(itertools.combinations(range(9), 4))
+    far = [abs(both[list(s)].mean() - np.delete(both, s).mean()) >= seen - 1e-12 for s in splits]
+    assert permutation_p(ours, theirs) == pytest.approx(np.mean(far))
+    assert permutation_p(ours, ours) == 1
 
 
 def holm(values):
@@ -87,48 +107,68 @@ def holm(values):
     return corrected
 
 
-def rows(title):
-    lines = BLOCK.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {title} |"))
-    names = re.findall(r"`(\w+)`", lines[start])
+def rows(lines):
+    """{first cell: {algorithm: cell}} of a table whose titles are algorithms."""
+    names = [label(name) for name in re.findall(r"`([^`]+)`", lines[0])]
     found = {}
-    for line in itertools.takewhile(lambda x: x.startswith("|"), lines[start + 2 :]):
-        task, *cells = [cell.strip() for cell in line.strip("|").split("|")]
-        found[task.split()[0]] = dict(zip(names, cells, strict=True))
+    for line in lines[2:]:
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        found[first] = dict(zip(names, cells, strict=True))
     return found
+
+
+def label(name):
+    """``hier+replay=3`` for ``hier --replay 3``."""
+    return name.replace(" --", "+").replace("replay ", "replay=")
+
+
+def of_tasks(lines):
+    return {first.split()[0]: cells for first, cells in rows(lines).items()}
+
+
+SCORES, SAMPLES = (of_tasks(block(PAGE, name)) for name in ("scores", "samples"))
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_scores_and_samples_recompute(task):
-    assert set(rows("held-out score")) == set(TASKS)
-    for algo, cell in rows("held-out score")[task].items():
+    assert set(SCORES) == set(SAMPLES) == set(TASKS)
+    for algo, cell in SCORES[task].items():
+        if not cell:
+            assert not records(algo, task)
+            continue
         assert float(cell.split()[0]) == pytest.approx(scores(algo, task).mean(), abs=6e-4)
-    for algo, cell in rows("episodes to the threshold")[task].items():
-        needed = samples(algo, task)
+        cell, needed = SAMPLES[task][algo], samples(algo, task)
         never = int(np.isnan(needed).sum())
         assert float(cell.split()[0]) == pytest.approx(np.exp(log(algo, task).mean()), abs=1)
         assert cell.endswith(f", {never} of {len(needed)} never") == bool(never)
 
 
+def test_the_readme_shows_the_same_scores():
+    shown = of_tasks(block(README, "suite"))
+    assert shown == {task: {algo: SCORES[task][algo] for algo in shown[task]} for task in TASKS}
+
+
 def test_verdicts_recompute():
-    algorithms = list(next(iter(rows("held-out score").values())))
-    table = rows("tasks won and lost")
-    assert list(table) == [f"`{algo}`" for algo in algorithms]
-    for ours, theirs in itertools.product(algorithms, repeat=2):
-        expected = []
+    algorithms = list(SCORES["strategy-2"])
+    assert set(algorithms) == {path.stem for path in FOLDER.glob("*.jsonl")}
+    table = {label(name): cells for name, cells in rows(block(PAGE, "verdicts")).items()}
+    for ours, theirs in itertools.combinations(algorithms, 2):
+        tasks = [t for t in TASKS if SCORES[t][ours] and SCORES[t][theirs]]
+        told, mirrored = [], []
         for measure, sign in ((scores, 1), (log, -1)):
-            pairs = [(measure(ours, task), measure(theirs, task)) for task in TASKS]
+            pairs = [(measure(ours, task), measure(theirs, task)) for task in tasks]
             p = holm(np.array([permutation_p(a, b) for a, b in pairs]))
             gain = np.array([sign * (a.mean() - b.mean()) for a, b in pairs])
             won, lost = (np.sum((p <= 0.05) & (gain * side > 0)) for side in (1, -1))
-            expected.append(f"+{won} -{lost}")
-        told = table[f"`{ours}`"][theirs]
-        assert told == ("" if ours == theirs else " / ".join(expected))
+            told.append(f"+{won} -{lost}")
+            mirrored.append(f"+{lost} -{won}")
+        assert table[f"`{ours}` against"][theirs] == " / ".join(told)
+        assert table[f"`{theirs}` against"][ours] == " / ".join(mirrored)
 
 
 def test_replay_recomputes():
     lines = [[cell.strip() for cell in line.strip("|").split("|")]
-             for line in REPLAY.splitlines() if line.startswith("| `") and "task" not in line]
+             for line in block(PAGE, "replay")[2:]]
     algorithms = list(dict.fromkeys(line[0].strip("`") for line in lines))
     assert set(algorithms) == {path.name.partition("+")[0] for path in FOLDER.glob("*+*.jsonl")}
     for algo in algorithms:
