@@ -1,5 +1,6 @@
-"""The numbers of the suite's tables in README.md and results/suite, recomputed from the committed records by numpy and scipy
-alone: nothing of what made them is imported here but the reader of TOML."""
+"""The numbers of the suite's tables in README.md and results/suite, recomputed from the committed
+records by numpy and scipy alone: nothing of what made them is imported here but the reader of TOML.
+"""
 
 from __future__ import annotations
 
