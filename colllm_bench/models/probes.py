@@ -50,9 +50,13 @@ def require_causal(model: nn.Module) -> None:
         ) from error
     if first.shape[:2] != ids.shape:
         raise ConfigError(f"{name} gives logits of shape {tuple(first.shape)}", allowed=use)
-    # Seeing the future moves logits by their own spread; rounding by far less.
-    gap = max((first[:, :-1] - second[:, :-1]).abs().max(), (first[:, :3] - shorter).abs().max())
-    if not gap <= rounding(model) * first.std():
+    # Seeing the future moves logits by their own spread; rounding by far less. Equal shapes round
+    # alike, another length does not: in half precision that moved single ones of 150,000 logits of
+    # a clone of SmolLM2 by .08 of the spread, all of them by .02 on average (root mean square).
+    later = (first[:, :-1] - second[:, :-1]).abs().max()
+    length = (first[:, :3] - shorter).square().mean().sqrt()
+    allowed = rounding(model) * first.std()
+    if not (later <= allowed and length <= 2 * allowed):
         raise ConfigError(
             f"{name} is no causal language model: its outputs depend on later tokens", allowed=use
         )
