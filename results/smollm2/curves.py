@@ -52,7 +52,8 @@ TASKS = {
         "share of right answers", 1 / 6, "",
     ),
     "coding": Task(
-        6, ("--max-action-tokens", "96", "--eval-episodes", "16"), (), "return", None, "_coding",
+        9, ("--max-action-tokens", "96", "--eval-episodes", "16"), ("--critic-warmup", "1"),
+        "return", None, "_coding",
     ),
 }
 
