@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
-ALGORITHMS, SEEDS = ("mc", "dc", "cc"), (0, 1)
+ALGORITHMS = ("mc", "dc", "cc")
 BATCH = 16
 SETTINGS = [
     "--agents", "2", "--style", "brief", "--dtype", "bfloat16", "--device", "cpu", "--threads", "1",
@@ -33,6 +33,7 @@ KEPT = ("iteration", "episodes", "return", "invalid", "tokens", "kl", "explained
 class Task(NamedTuple):
     """What the curves of an environment are made with, and how they are drawn."""
 
+    seeds: tuple[int, ...]
     iterations: int
     settings: tuple[str, ...]
     critic: tuple[str, ...]
@@ -48,12 +49,12 @@ class Task(NamedTuple):
 
 TASKS = {
     "credit": Task(
-        10, ("--turns", "4", "--eval-episodes", "24"), ("--critic-warmup", "1"),
+        (0, 1, 2, 3, 4), 10, ("--turns", "4", "--eval-episodes", "24"), ("--critic-warmup", "1"),
         "share of right answers", 1 / 6, "",
     ),
     "coding": Task(
-        9, ("--max-action-tokens", "96", "--eval-episodes", "16"), ("--critic-warmup", "1"),
-        "return", None, "_coding",
+        (0, 1), 9, ("--max-action-tokens", "96", "--eval-episodes", "16"),
+        ("--critic-warmup", "1"), "return", None, "_coding",
     ),
 }
 
@@ -88,7 +89,7 @@ def collect(env: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(rows an iteration, what is known of the runs) from the run folders."""
     rows, about = [], {}
     for algo in ALGORITHMS:
-        for seed in SEEDS:
+        for seed in TASKS[env].seeds:
             path = folder(env, algo, seed)
             if not (path / "summary.json").exists():
                 continue
@@ -116,11 +117,15 @@ def figure(task: Task, rows: list[dict[str, Any]]) -> None:
     axes = plot.add_subplot()
     for algo in ALGORITHMS:
         look = {**styles(ALGORITHMS)[algo], "marker": ""}
-        for seed in SEEDS:
-            own = [row for row in rows if (row["algo"], row["seed"]) == (algo, seed)]
-            label = algo if seed == SEEDS[0] else None
-            axes.plot([row["episodes"] for row in own], [row["return"] for row in own],
-                      label=label, linewidth=1.2, **look)
+        curves: dict[int, list[float]] = {}
+        for row in rows:
+            if row["algo"] == algo:
+                curves.setdefault(row["seed"], []).append(row["return"])
+        episodes = [BATCH * (i + 1) for i in range(task.iterations)]
+        for curve in curves.values():
+            axes.plot(episodes[: len(curve)], curve, linewidth=0.6, alpha=0.5, **look)
+        means = [fmean(values) for values in zip(*curves.values())]
+        axes.plot(episodes[: len(means)], means, label=algo, linewidth=1.8, **look)
     if task.chance is not None:
         axes.axhline(task.chance, color="#6b6b6b", linewidth=0.8, linestyle=":")
     axes.set(xlabel="training episodes", ylabel=task.label, ylim=(0, 1))
@@ -174,6 +179,7 @@ if __name__ == "__main__":
         for name in TASKS:
             page(name)
     elif len(sys.argv) >= 3 and sys.argv[1] in TASKS:
-        train(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]] or SEEDS)
+        train(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]]
+              or TASKS[sys.argv[1]].seeds)
     else:
         sys.exit(__doc__)
