@@ -14,7 +14,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -155,6 +157,31 @@ def table(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def shown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
+    """Every run, and below them the comparisons where each algorithm has enough runs for one."""
+    fewest = min(Counter(name.split()[0] for name in about).values())
+    return table(rows, about) + (f"\n\n{comparisons(about)}" if fewest >= 4 else "")
+
+
+def comparisons(about: dict[str, Any]) -> str:
+    """Held-out returns of the trained teams, every two algorithms: the package's own interval and
+    test, p corrected for the number of pairs (Holm)."""
+    from colllm_bench.leaderboard.statistics.differences import compare, holm
+
+    returns: dict[str, list[float]] = {}
+    for name, known in about.items():
+        returns.setdefault(name.split()[0], []).append(known["return"]["trained"]["mean"])
+    pairs = list(combinations(returns, 2))
+    found = [compare(returns[ours], returns[theirs]) for ours, theirs in pairs]
+    lines = ["| held out, trained | n | difference | p |", "|---|---|---|---|"]
+    for (ours, theirs), one, p in zip(pairs, found, holm([one.p_value for one in found])):
+        lines.append(
+            f"| {ours} less {theirs} | {one.n[0]}, {one.n[1]} | {one.difference:+.3f} "
+            f"({one.low:+.3f} to {one.high:+.3f}) | {p:.3f} |"
+        )
+    return "\n".join(lines)
+
+
 def page(env: str) -> None:
     """Write a task's rows, what is known of its runs, its figure and its table in README.md."""
     task = TASKS[env]
@@ -171,7 +198,7 @@ def page(env: str) -> None:
     begin, end = f"<!-- curves{task.suffix}: begin -->", f"<!-- curves{task.suffix}: end -->"
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
-    (HERE / "README.md").write_text(f"{before}{begin}\n{table(rows, about)}\n{end}{after}")
+    (HERE / "README.md").write_text(f"{before}{begin}\n{shown(rows, about)}\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def test_the_table_is_that_of_the_rows(env):
     task = curves.TASKS[env]
     rows = curves.lines_of(task.place("curves", "jsonl"))
     about = json.loads(task.place("runs", "json").read_text())
-    assert curves.table(rows, about) in (FOLDER / "README.md").read_text()
+    assert curves.shown(rows, about) in (FOLDER / "README.md").read_text()
     counts = Counter(f"{row['algo']} seed {row['seed']}" for row in rows)
     assert counts == {name: task.iterations for name in about}, "whole runs, and no others"
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
