@@ -89,7 +89,8 @@ def _settings(spec: TeamSpec, first_run: RunConfig | None, args: Namespace) -> R
     config, others = cli.build_config(args, FILE_OPTIONS, base.replace(**fixed))
     for name, value in others.items():
         options.setdefault(name, value)
-    changes: dict[str, Any] = {"batch": base.batch, **fixed}
+    # Held-out tasks are the same for all, also for a run that was made to choose settings.
+    changes: dict[str, Any] = {"batch": base.batch, "eval_split": "eval", **fixed}
     if "held_out" in options:
         changes["eval_episodes"] = options["held_out"]
     if kind.is_run and "model" in options and same_base(Path(spec.name), config):

@@ -8,114 +8,16 @@ installed package (groups ``colllm_bench.envs`` and ``colllm_bench.algorithms``)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.registry.loading import load
+from colllm_bench.registry.specs import CENTRAL as CENTRAL
+from colllm_bench.registry.specs import AlgorithmSpec, EnvSpec, ModelSpec
 
 if TYPE_CHECKING:  # pettingzoo is no part of start-up
     from pettingzoo import AECEnv, ParallelEnv
-
-
-@dataclass(frozen=True)
-class EnvSpec:
-    """An environment under a name.
-
-    Attributes:
-        name: short name, as in ``--env strategy``.
-        entry: ``"module:Class"`` of the PettingZoo ``ParallelEnv``.
-        summary: one line for ``--list``.
-        scripted: ``"module:Class"`` of its scripted expert, or None.
-        random: ``"module:Class"`` of its random team, or None.
-        blind: ``"module:Class"`` of the best team that looks at nothing but the clock, or None.
-        score_range: ``"module:function"`` of the returns of scores 0 and 1 where they are known:
-            called with the environment's options, it gives the pair, or None where there is no
-            score. Without it they are measured: the random and the scripted team's.
-        novice: ``"module:Class"`` of the scripted agent that makes demonstrations for pretrained
-            models (:mod:`colllm_bench.warm_start`), right less often than not; or None.
-        demonstrations: ``"module:function"`` that yields chat transcripts, the corpus of the
-            built-in model for this environment, or None.
-        pretrain: settings that its built-in model is made with, where they differ from the
-            defaults of :class:`colllm_bench.models.pretraining.PretrainConfig`.
-        masters: the same as ``demonstrations``, of centralized controllers alone: the corpus of a
-            second built-in model, which centralized execution loads; None: it loads the first.
-        pretrain_masters: as ``pretrain``, for that model.
-        action_tokens: longest action of the built-in model in tokens, the end token included;
-            None: short orders (:data:`colllm_bench.setup.resolve.BUILT_IN_ACTION_TOKENS`).
-        full_action_tokens: the same for other models, which read the ``full`` style; None:
-            :data:`colllm_bench.setup.resolve.DEFAULT_ACTION_TOKENS`.
-        version: versions the id: ``strategy`` with 0 is ``strategy_v0``.
-    """
-
-    name: str
-    entry: str
-    summary: str = ""
-    scripted: str | None = None
-    random: str | None = None
-    blind: str | None = None
-    novice: str | None = None
-    score_range: str | None = None
-    demonstrations: str | None = None
-    pretrain: dict[str, Any] = field(default_factory=dict)
-    masters: str | None = None
-    pretrain_masters: dict[str, Any] = field(default_factory=dict)
-    action_tokens: int | None = None
-    full_action_tokens: int | None = None
-    version: int = 0
-
-    @property
-    def id(self) -> str:
-        return f"{self.name}_v{self.version}"
-
-
-@dataclass(frozen=True)
-class AlgorithmSpec:
-    """An algorithm under a name.
-
-    Attributes:
-        name: short name, as in ``--algo cc``.
-        entry: ``"module:Class"`` of its ``Algorithm``.
-        summary: one line for ``--list``.
-        options: ``"module:Class"`` of its options where that costs no torch; None: the class's
-            ``Options``.
-        centralized_execution: the class's, where that must be known without torch.
-    """
-
-    name: str
-    entry: str
-    summary: str = ""
-    options: str | None = None
-    centralized_execution: bool = False
-
-
-CENTRAL = "_central"
-"""Behind an environment's name: the folder of its built-in controller."""
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A model that ships with the package: a folder an environment under ``path`` (relative to
-    the package); ``general`` names the one for environments that have none of their own."""
-
-    name: str
-    path: str
-    general: str
-    summary: str = ""
-
-    def folder(self, env: str | None = None, *, central: bool = False) -> Path:
-        """Where the model for ``env`` (a name of :data:`ENVS`) lies, or the general one.
-
-        Args:
-            central: for the controller of centralized execution: its own model, where there is one.
-        """
-        root = Path(__file__).parents[1] / self.path
-        names = [env or self.general, self.general]
-        names = [f"{names[0]}{CENTRAL}"] * central + names
-        folders = [root / name for name in names]
-        whole = [folder for folder in folders if (folder / "config.json").is_file()]
-        return next(iter(whole), folders[-1])
 
 
 def _built_in(name: str, cls: str, summary: str, **fields: Any) -> EnvSpec:
@@ -142,6 +44,7 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         pretrain={"vocab": 1536, "hidden": 96, "intermediate": 256, "heads": 3, "steps": 3500,
                   "batch": 8, "longest": 400},
         action_tokens=48, full_action_tokens=256,
+        guarded_options={"data": (None,), "fluency": ("reference", "off")},
     ),
     _built_in(
         "coding", "CodingEnv",
@@ -149,6 +52,7 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         pretrain={"vocab": 640, "layers": 3, "heads": 4, "steps": 5000, "batch": 24,
                   "longest": 640, "observation_weight": 0.03},
         action_tokens=64, full_action_tokens=256,
+        guarded_options={"data": (None,), "sandbox": ("auto", "namespaces", "landlock")},
     ),
     _built_in(
         "credit", "CreditEnv", "cues and words: a diagnostic task whose true values are known",

@@ -35,6 +35,7 @@ class SuiteRun:
         name: of the folder that holds the seeds.
         out: the root of the run folders.
         draws: of how many the settings are the best; None: they were not searched for.
+        code: the algorithm's source file (:func:`colllm_bench.suites.tuned.code_label`).
     """
 
     task: str
@@ -43,6 +44,7 @@ class SuiteRun:
     name: str
     out: Path
     draws: int | None = None
+    code: str = ""
 
     @property
     def path(self) -> Path:

@@ -60,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
     execution.train(runs, options)
     name = label(options)
     new = [
-        records.record_of(run.path, suite, run.task, run.settings, run.draws) for run in runs
+        records.record_of(run.path, suite, run.task, run.settings, run.draws, run.code)
+        for run in runs
     ]
     reference = "reference" in options
     place = (records.reference_folder(out, suite) if reference else out / suite.name)
@@ -93,11 +94,11 @@ def plan(
     chosen = replace(chosen, settings=chosen.settings | changed)
     if "quiet" not in options:
         cli.say(f"settings: {chosen.source}{', then --set' if changed else ''}")
-    name = f"{chosen.label}{code_label(algo)}"
+    code = code_label(algo)
     return [
         SuiteRun(
             task.id, suite.config(task, algo, seed, chosen.settings), chosen.settings,
-            f"{task.id}-{name}", out / suite.name / "runs", chosen.draws,
+            f"{task.id}-{chosen.label}{code}", out / suite.name / "runs", chosen.draws, code,
         )
         for seed in seeds for task in tasks
     ]
@@ -106,7 +107,8 @@ def plan(
 def merged(path: Path, suite: Suite, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Records of a file and new ones, which take the place of those of the same task and seed.
 
-    Records of other settings are left out: runs of two settings have no common mean.
+    Records of other settings, or of an algorithm's code before it was edited, are left out: such
+    runs have no common mean.
     """
     from colllm_bench.leaderboard.suite.records import by_task, read_records
 
@@ -115,7 +117,11 @@ def merged(path: Path, suite: Suite, new: Sequence[dict[str, Any]]) -> list[dict
     except ConfigError:
         before = []  # of another version of the suite: its runs are kept, its records go
     settings = {record["task"]: record["settings"] for record in new}
-    before = [r for r in before if settings.get(r["task"], r["settings"]) == r["settings"]]
+    code = {record.get("code", "") for record in new}
+    before = [
+        r for r in before
+        if settings.get(r["task"], r["settings"]) == r["settings"] and r.get("code", "") in code
+    ]
     tasks = by_task([*before, *new])
     order = [task.id for task in suite.tasks if task.id in tasks]
     return [record for task in order for record in tasks[task]]

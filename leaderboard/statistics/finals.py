@@ -86,12 +86,12 @@ def noise(group: Group, measure: str) -> float:
 
 def task_table(group: Group, measure: str) -> tuple[np.ndarray, np.ndarray | None] | None:
     """([R, E] trained teams by task, [2, E] the random and the scripted team by task where
-    ``measure`` is normalized by them); None where runs do not record them, or not on the same
-    number of tasks."""
+    ``measure`` is normalized by them, and not by known values); None where runs do not record
+    them, or not on the same number of tasks."""
     scores = held_out_tasks.of_team(summaries(group), measure)
     if scores is None or scores.shape[1] < 2:
         return None
-    if measure != "score":
+    if measure != "score" or "score_range" in group.first.summary:
         return scores, None
     first = [group.first.summary]
     ends = [held_out_tasks.of_team(first, measure, team) for team in held_out_tasks.REFERENCES]

@@ -52,7 +52,11 @@ def of_team(
 
 
 def _ends(summary: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Mean returns of the random and the scripted team, if they make a scale."""
+    """The returns of scores 0 and 1: known ones where the environment has them
+    (``score_range``), else the means of the random and the scripted team, if they make a scale."""
+    if "score_range" in summary:
+        known = summary["score_range"]
+        return None if known is None else (float(known[0]), float(known[1]))
     returns = [summary["held_out"].get(team, {}).get("returns") for team in REFERENCES]
     if not all(returns):
         return None
@@ -62,8 +66,8 @@ def _ends(summary: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def span(summaries: Sequence[Mapping[str, Any]], measure: str) -> tuple[float, float]:
     """The range that a run's value cannot leave: for a share 0 to 1; for a score or a return that
-    of all held-out episodes of all teams, widened to 0 and 1 (of a return: to the means of the
-    random and the scripted team). Infinite where there are no such teams."""
+    of all held-out episodes of all teams, widened to 0 and 1 (of a return: to the returns
+    of those scores). Infinite where there is no scale."""
     if measure == "success":
         return 0.0, 1.0
     ends = [_ends(summary) for summary in summaries]

@@ -127,7 +127,7 @@ def _recompute_run(
     seed, recorded = run["seed"], submission.configs[run["seed"]]
     config = _played_config(submission, run, model, options)
     date = run["environment"].get("date")
-    again = play_again(config, submission.team(seed), submission.agents, date=date)
+    again = play_again(config, submission.team(seed), date=date)
     machine = other_machine(
         run["environment"], environment(), all_cores=recorded.threads == 0
     )

@@ -7,7 +7,6 @@ the evaluation derives from the run's seed, and the team's files hold its exact 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import evaluate_team, raw_results, reference_teams
 from colllm_bench.runs.naming import agent_folder
-from colllm_bench.seeding import torch_generator
 from colllm_bench.setup.environments import make_env
+from colllm_bench.teams.loading import build_policy
 from colllm_bench.types import Episode
 
 
@@ -39,7 +38,6 @@ class Reevaluation:
 def play_again(
     config: RunConfig,
     folder: Path,
-    agents: Sequence[str],
     *,
     date: str | None = None,
 ) -> Reevaluation:
@@ -50,13 +48,12 @@ def play_again(
         config: of the run, resolved; its ``algo`` decides only whether one controller acts for all.
         folder: the trained team, a folder an agent
             (:meth:`colllm_bench.models.team_policy.TeamPolicy.save`).
-        agents: their names, as the environment has them.
         date: the run's, by its ``environment.json``: what chat templates print as today's.
 
     Raises:
         ConfigError: the files are no team of this model and these settings.
     """
-    team = _build(config, agents, _day(date))
+    team = _build(config, _day(date))
     teams = {"untrained": raw_results(evaluate_team(config, team))}
     _load(team, folder)
     teams["trained"] = raw_results(evaluate_team(config, team))
@@ -65,9 +62,9 @@ def play_again(
     return Reevaluation(teams, team.parameter_counts(), training)
 
 
-def load_team(config: RunConfig, folder: Path, agents: Sequence[str]) -> Any:
+def load_team(config: RunConfig, folder: Path) -> Any:
     """The trained team of a folder; arguments and errors as in :func:`play_again`."""
-    team = _build(config, agents, None)
+    team = _build(config, None)
     _load(team, folder)
     return team
 
@@ -91,22 +88,13 @@ def _day(date: str | None) -> datetime.date | None:
     return datetime.date.fromisoformat(date) if date else None
 
 
-def _build(config: RunConfig, agents: Sequence[str], date: datetime.date | None) -> Any:
+def _build(config: RunConfig, date: datetime.date | None) -> Any:
     """The team as its run began: the untrained model."""
-    import torch
-
-    from colllm_bench.models.team_policy import TeamPolicy
-
-    if config.threads:
-        torch.set_num_threads(config.threads)
     env = make_env(config, split="eval")
-    roles = getattr(env, "roles", None)
-    env.close()
-    return TeamPolicy.build(
-        config, agents, generator=torch_generator(config.seed, "adapters"),
-        roles=roles and [roles[agent] for agent in agents],
-        date=date,
-    )
+    try:
+        return build_policy(config, env, date=date)
+    finally:
+        env.close()
 
 
 def _load(team: Any, folder: Path) -> None:

@@ -187,14 +187,21 @@ def require_playable(config: dict[str, Any]) -> None:
     """Refuse settings with which others would have to run code, or would lack a file.
 
     Raises:
-        ConfigError: an environment of one's own that no package registers, a chat template in
-            a file beside the model.
+        ConfigError: an environment of one's own that no package registers, an option that opens a
+            file, loads a model or weakens a jail, a chat template in a file beside the model.
     """
     if ":" in config["env"]:
         raise ConfigError(
             f"environment {config['env']!r} is code that no verifier runs",
             allowed="an environment under a name: built in, or of a package (docs/submissions.md)",
         )
+    for option, allowed in registry.env_spec(config["env"]).guarded_options.items():
+        value = config["env_options"].get(option, allowed[0])
+        if value not in allowed:
+            raise ConfigError(
+                f"env_options: {option} is {value!r:.60}, which no verifier opens or runs",
+                allowed=", ".join("not given" if x is None else str(x) for x in allowed),
+            )
     if config.get("chat_template"):
         raise ConfigError(
             f"chat_template {config['chat_template']!r} is a file that others do not have",

@@ -8,11 +8,13 @@ package), ``settings`` (that its search chose, of so many ``draws``; None: nobod
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
 ``range`` (the returns of scores 0 and 1), ``references`` (returns of the random team and of the
 expert on them, whose means the range mostly is), ``episodes`` and ``curve`` (training score an
-iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``.
+iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``; ``code`` names the
+source file of an algorithm that is not built in.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,13 +35,15 @@ FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "range"
 
 
 def record_of(
-    path: Path, suite: Suite, task: str, settings: dict[str, Any], draws: int | None = None
+    path: Path, suite: Suite, task: str, settings: dict[str, Any], draws: int | None = None,
+    code: str = "",
 ) -> Record:
     """The record of a complete run.
 
     Args:
         settings: that were chosen for it.
         draws: of how many; None: nobody searched.
+        code: what names its algorithm's source file; "" for one that is built in.
 
     Raises:
         RunError: the folder holds no complete run with a score.
@@ -62,7 +66,7 @@ def record_of(
         "episodes": run.metrics["episodes"].astype(int).tolist(), "curve": _short(scores),
         "agent_turns": _sum(run, "agent_turns"), "tokens": _sum(run, "tokens"),
         "seconds": None if seconds is None else round(float(seconds.sum()), 1),
-        "cpu": run.environment.get("cpu"),
+        "cpu": run.environment.get("cpu"), **({"code": code} if code else {}),
     }
 
 
@@ -103,11 +107,13 @@ def reference_folder(root: Path, suite: Suite) -> Path:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Replace a file by these records, in the order of tasks and seeds."""
+    """Replace a file by these records, whole or not at all."""
     with files.writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    files.append_lines(path, records)
+    files.write_text(path, "".join(
+        json.dumps(files.plain(record), ensure_ascii=False, allow_nan=False) + "\n"
+        for record in records
+    ))
 
 
 def read_records(path: Path, suite: Suite) -> list[Record]:

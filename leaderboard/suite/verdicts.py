@@ -152,8 +152,9 @@ def against(
     rows = [_compared(task, our_tasks[task.id], their_tasks[task.id]) for task in shared]
     for what in ("score", "samples"):
         adjusted = holm([row[what]["p_value"] for row in rows])
+        tests = sum(p is not None for p in adjusted)
         for row, p in zip(rows, adjusted, strict=True):
-            least = smallest_p(*row["n"]) * len(rows)
+            least = smallest_p(*row["n"]) * tests
             row[what]["p"] = p
             nobody = what == "samples" and not any(row[what]["reached"])
             row[what]["verdict"] = NOBODY if nobody else verdict(row[what]["gain"], p, least)
@@ -176,9 +177,10 @@ def verdict(gain: float, p: float | None, least: float) -> str:
     Args:
         gain: above 0 where ours is ahead.
         p: corrected; None: no test.
-        least: the smallest corrected p that so many runs of so many tasks can give.
+        least: the smallest p that so many runs can give, corrected for all tests: what is left
+            for a test that Holm corrects for fewer may be below it.
     """
-    if p is None or least > ALPHA:
+    if p is None or (p >= ALPHA and least > ALPHA):
         return FEW
     if p >= ALPHA or gain == 0:
         return NONE

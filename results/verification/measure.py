@@ -37,14 +37,12 @@ def play(run: Path, dtype: str) -> dict:
     from colllm_bench.evaluation.held_out import evaluate_team, raw_results
     from colllm_bench.leaderboard.submissions.reading import playable
     from colllm_bench.leaderboard.submissions.replay import load_team
-    from colllm_bench.leaderboard.submissions.schema import agents_of
     from colllm_bench.runs.folder import read_config
 
     config = playable(read_config(run), "decentralized").replace(
         eval_episodes=EPISODES, dtype=dtype, threads=int(os.environ.get("THREADS", "1"))
     )
-    return raw_results(evaluate_team(config, load_team(config, run / "team", agents_of(run)),
-                                     split="train"))
+    return raw_results(evaluate_team(config, load_team(config, run / "team"), split="train"))
 
 
 def main(run: Path) -> None:

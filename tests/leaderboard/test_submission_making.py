@@ -138,8 +138,16 @@ def test_a_submission_is_never_overwritten(made, runs):
 @pytest.mark.parametrize(
     "changes, says",
     [({"env": "./mine.py:Game"}, "code that no verifier runs"),
-     ({"chat_template": "my.jinja"}, "others do not have")],
+     ({"chat_template": "my.jinja"}, "others do not have"),
+     ({"env": "coding", "env_options": {"sandbox": "unsafe"}}, "sandbox is 'unsafe'.*landlock"),
+     ({"env": "coding", "env_options": {"data": "/etc/passwd"}}, "data is .*not given"),
+     ({"env": "writing", "env_options": {"fluency": "evil/model"}}, "fluency is .*reference, off")],
 )
 def test_settings_that_others_cannot_play_are_not_submitted(changes, says):
     with pytest.raises(ConfigError, match=says):
         schema.require_playable({**RunConfig().to_dict(), **changes})
+
+
+def test_a_jail_of_another_kind_may_be_submitted():
+    options = {"sandbox": "landlock", "turns": 1}
+    schema.require_playable({**RunConfig(env="coding").to_dict(), "env_options": options})

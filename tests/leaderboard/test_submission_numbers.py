@@ -7,8 +7,15 @@ import shutil
 import pytest
 from submission_files import load, refused, save, seal, tell_everywhere
 
+from colllm_bench import cli
+from colllm_bench.config import RunConfig
+from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.submissions import schema
 from colllm_bench.leaderboard.verify import verify
+from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.naming import run_path
+from colllm_bench.setup.resolve import resolve
+from colllm_bench.training.loop import finish, train
 
 # -- numbers that were edited
 
@@ -73,13 +80,25 @@ def test_another_teams_weights(copy):
     refused(copy, "seed 0: trained: ")
 
 
+def test_a_centralized_team_is_played_with_the_controllers_model(tmp_path):
+    """On `strategy` the controller has a built-in model of its own."""
+    config = resolve(RunConfig(algo="central", agents=2, episodes=4, batch=4, seed=0,
+                               eval_episodes=3, threads=1, device="cpu"))
+    path = run_path(tmp_path, "strategy", "central", "short", 0)
+    with RunFolder.create(path, config) as folder:
+        finish(train(config, folder), folder)
+    argv = ["submit", str(path.parent), "--name", "short", "--out", str(tmp_path)]
+    assert cli.execute(leaderboard.main, argv) == 0
+    assert verify(tmp_path / "short", {})["verdict"] == "the same numbers"
+
+
 def test_numbers_of_the_development_split(copy):
     from colllm_bench.leaderboard.submissions.reading import playable, read_submission
     from colllm_bench.leaderboard.submissions.replay import play_again
 
     found, data = read_submission(copy), load(copy)
     config = playable(found.configs[1], "decentralized")
-    own = play_again(config, found.team(1), found.agents).on_training_tasks
+    own = play_again(config, found.team(1)).on_training_tasks
     data["runs"][1]["summary"]["held_out"]["trained"] = own
     tell_everywhere(copy, data, 1)
     refused(copy, "seed 1: trained: these are the numbers of the development split (train)")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 
 import pytest
 from suite_files import make_records, make_suite
 
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.leaderboard.suite import power, tables, verdicts
 from colllm_bench.leaderboard.suite.records import (
     by_task,
@@ -73,10 +75,25 @@ def test_thresholds_that_nobody_reached_have_no_test(suite):
     assert compared["tasks"][0]["samples"]["ratio"] == 1.0
 
 
+def test_records_are_replaced_whole_or_not_at_all(suite, tmp_path, monkeypatch):
+    path = tmp_path / "mc.jsonl"
+    write_records(path, make_records(suite, "mc", 0.5, 2))
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError):
+        write_records(path, make_records(suite, "mc", 0.9, 3))
+    assert path.read_bytes() == before and list(tmp_path.glob(".mc*")) == []
+
+
 @pytest.mark.parametrize("gain, p, least, word", [
     (1.0, 0.01, 0.01, "better"), (-1.0, 0.01, 0.01, "worse"), (1.0, 0.06, 0.01, verdicts.NONE),
     (1.0, 0.06, 0.06, verdicts.FEW), (1.0, None, 0.0, verdicts.FEW),
     (0.0, 0.01, 0.0, verdicts.NONE),
+    (1.0, 0.04, 0.06, "better"),  # a later test of Holm's, corrected for fewer
 ])
 def test_what_a_p_value_allows_to_say(gain, p, least, word):
     assert verdicts.verdict(gain, p, least) == word

@@ -82,6 +82,8 @@ def test_runs_of_other_settings_are_not_mixed_in(tmp_path):
     new = [{**old[0], "settings": {"lr": 0.001}, "seed": 7}]
     assert [record["seed"] for record in merged(path, suite, new)] == [7]
     assert [record["seed"] for record in merged(path, suite, [{**old[0], "seed": 7}])] == [0, 1, 7]
+    edited = {**old[0], "seed": 7, "code": "-code0123ab"}
+    assert [record["seed"] for record in merged(path, suite, [edited])] == [7]
 
 
 def test_a_variant_is_kept_apart(tmp_path, trained):
