@@ -213,10 +213,10 @@ def _work(folder: Any, callbacks: Sequence[Any], console: Any, *, evaluate: bool
     callback = CallbackList([StatusEnds(), *callbacks])
     status.start()
     try:
-        trainer = train(folder.config, folder, callback)
-        if evaluate:
-            with console.status("playing the held-out tasks: trained team, random team, expert"):
-                summary = finish(trainer, folder)
+        with contextlib.closing(train(folder.config, folder, callback)) as trainer:
+            if evaluate:
+                with console.status("playing the held-out tasks: trained team, random, expert"):
+                    summary = finish(trainer, folder)
     finally:
         status.stop()
         callback.on_run_end(summary)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pettingzoo import ParallelEnv
 
-from colllm_bench.envs.contract import takes_progress
+from colllm_bench.envs.contract import reset_env, takes_progress
 from colllm_bench.errors import RunError
 
 
@@ -53,7 +53,7 @@ class MixedStyleEnv(ParallelEnv):
     def reset(self, seed: int | None = None, options: dict | None = None):
         if seed is None:
             raise RunError("several styles need a seed: without one the twins would differ")
-        given = {s: env.reset(seed=seed, options=options) for s, env in self.twins.items()}
+        given = {s: reset_env(env, seed, options) for s, env in self.twins.items()}
         return self._own(given, 0), self._own(given, 1)
 
     def step(self, actions: dict[str, str]):

@@ -21,7 +21,7 @@ from colllm_bench.evaluation.intervals import mean_interval, wilson
 from colllm_bench.rollout import rollout, settle_success
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.seeding import derive
-from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.environments import close_all, make_env
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.scripted import ScriptedTeam
@@ -60,17 +60,20 @@ def play_held_out(
     purpose = "dev" if split == "dev" else "held-out"
     envs = [make_env(config, split=split, scripted=scripted) for _ in range(size)]
     episodes: list[Episode] = []
-    for first in range(0, count, size):
-        tasks = range(first, min(first + size, count))
-        mine = processes.own(tasks) if together else tasks
-        seeds = [derive(0, purpose, task) for task in mine]
-        played = rollout(
-            envs[: len(seeds)], seeds, list(mine), team, frames=max(0, frames - mine[0])
-        ) if mine else []
-        if together:
-            played = processes.gather(played)
-            settle_success(played)
-        episodes += played
+    try:
+        for first in range(0, count, size):
+            tasks = range(first, min(first + size, count))
+            mine = processes.own(tasks) if together else tasks
+            seeds = [derive(0, purpose, task) for task in mine]
+            played = rollout(
+                envs[: len(seeds)], seeds, list(mine), team, frames=max(0, frames - mine[0])
+            ) if mine else []
+            if together:
+                played = processes.gather(played)
+                settle_success(played)
+            episodes += played
+    finally:
+        close_all(envs)
     return episodes
 
 

@@ -128,10 +128,7 @@ class ActorLearner:
         generator = torch_generator(c.seed, "minibatches", iteration)
         advantages = turn_advantages(episodes)
         shift, divisor = self.normalizer(advantages)
-        gap = {}
-        if c.rollouts == "torch" and self.team.model.dtype != torch.float32:
-            # Of replayed episodes the policy that sampled them is gone: theirs stay.
-            gap["sampling_gap"] = self._rescore([e for e in episodes if not e.replayed])
+        gap = self.rescore(episodes)
         cached: list[list[TokenBatch]] | None = None
         for _ in range(c.epochs):
             if cached is None or c.minibatches > 1:
@@ -147,14 +144,20 @@ class ActorLearner:
             **means, "actor_steps": len(rows), "advantage_std": divisor, **spread, **gap,
         }
 
-    def _rescore(self, episodes: list[Episode]) -> float:
-        """Replace the log-probabilities of all turns by those of the loss's own forward pass; the
-        mean size of the change.
+    def rescore(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Replace the log-probabilities of an iteration's turns by those of the loss's own forward
+        pass, where they differ: in half precision. Replayed episodes keep theirs, as the policy
+        that sampled them is gone.
 
-        In half precision, a token at a time from a cache rounds otherwise than whole trajectories
-        at once. The importance ratio must not hold that difference: it would be clipped, and
-        take part in the gradient, as if the policy had moved.
+        A token at a time from a cache rounds otherwise than whole trajectories. The importance
+        ratio must not hold that: it would be clipped and learned from as if the policy had moved.
+
+        Returns:
+            ``sampling_gap``, the mean size of the change; {} where nothing is done.
         """
+        if self.config.rollouts != "torch" or self.team.model.dtype == torch.float32:
+            return {}
+        episodes = [episode for episode in episodes if not episode.replayed]
         total, count = 0.0, 0
         for tokens, logprobs in self.scored(episodes):
             total += float((logprobs - tokens.logprobs).abs().sum())
@@ -163,7 +166,7 @@ class ActorLearner:
                 turn.logprobs = own
         _tell_turns(episodes, "logprobs")
         sums = processes.total_numbers({"total": total, "count": count})
-        return sums["total"] / max(1, sums["count"])
+        return {"sampling_gap": sums["total"] / max(1, sums["count"])}
 
     @torch.no_grad()
     def scored(self, episodes: Sequence[Episode]) -> Iterator[tuple[TokenBatch, torch.Tensor]]:

@@ -35,7 +35,7 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ColllmError, ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.code_copies import CODE, keep_code
-from colllm_bench.runs.origin import OF_THE_RUN, recorded_date, require_base
+from colllm_bench.runs.origin import note_resumed, recorded_date, require_base
 from colllm_bench.runs.provenance import environment, peak_memory
 from colllm_bench.runs.replays import REPLAYS, replay_of, write_replay
 from colllm_bench.runs.status import (
@@ -115,20 +115,25 @@ class RunFolder:
         recorded = read_config(path)
         changed = refuse_changes(path, recorded, config or recorded)
         folder = cls(path, config or recorded)
-        folder._moved = recorded if "model" in changed else None
-        if changed and not folder._moved:
-            folder._rewrite_config(recorded)
-        for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
-            stray.unlink(missing_ok=True)  # what a killed process was writing
-        folder._note_environment()
+        try:
+            folder._moved = recorded if "model" in changed else None
+            if changed and not folder._moved:
+                folder._rewrite_config(recorded)
+            for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
+                stray.unlink(missing_ok=True)  # what a killed process was writing
+            note_resumed(path)
+        except ColllmError:
+            folder.close()
+            raise
         return folder
 
     def _rewrite_config(self, recorded: RunConfig) -> None:
         """Record other settings. With more episodes the run is no longer complete: its summary
-        stays under another name, and what is drawn of it is drawn again."""
+        stays under another name, its critic and what is drawn of it are made again."""
         summary = self.path / "summary.json"
         if self.config.episodes > recorded.episodes and summary.exists():
-            (self.path / "learning_curve.png").unlink(missing_ok=True)
+            for name in ("learning_curve.png", "critic.json", "critic.safetensors"):
+                (self.path / name).unlink(missing_ok=True)
             with files.writing(summary):
                 summary.rename(self.path / f"summary-{recorded.episodes}.json")
         # Last: a process killed before it leaves a run that evaluates itself again.
@@ -284,14 +289,6 @@ class RunFolder:
 
     def _checkpoints(self) -> list[Path]:
         return checkpoints.checkpoint_files(self.path / "checkpoints")
-
-    def _note_environment(self) -> None:
-        """A run that goes on on another machine or version says so."""
-        noted, now = self.read_json("environment.json"), environment()
-        resumed = noted.get("resumed", [])
-        first = {key: value for key, value in noted.items() if key not in OF_THE_RUN}
-        if now not in (first, *resumed):
-            self.write_json("environment.json", {**noted, "resumed": [*resumed, now]})
 
 
 def _config_json(config: RunConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from colllm_bench.errors import ConfigError
 from colllm_bench.runs import files
+from colllm_bench.runs.provenance import environment
 
 OF_THE_RUN = ("date", "base_digest", "resumed", "code")
 """What ``environment.json`` says of the run, not of a machine."""
@@ -22,6 +23,17 @@ def recorded_date(path: str | Path) -> datetime.date | None:
 def base_digest(path: str | Path) -> str | None:
     """The digest of the base model's files when a run started; None where it is not recorded."""
     return recorded_environment(path).get("base_digest")
+
+
+def note_resumed(path: str | Path) -> None:
+    """A run that goes on on another machine or version says so in ``environment.json``."""
+    noted, now = recorded_environment(path), environment()
+    resumed = noted.get("resumed", [])
+    first = {key: value for key, value in noted.items() if key not in OF_THE_RUN}
+    if now not in (first, *resumed):
+        files.write_json(
+            Path(path) / "environment.json", {**noted, "resumed": [*resumed, now]}
+        )
 
 
 def require_base(path: str | Path, digest: str | None, model: str) -> None:

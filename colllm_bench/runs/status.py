@@ -112,6 +112,14 @@ def refuse_changes(path: Path, recorded: RunConfig, config: RunConfig) -> dict[s
                 f"{path} cannot go on for longer: its learning rate fell to 0 over "
                 f"{recorded.episodes} episodes", fix="--name NAME for a new run",
             )
+        warmup = recorded.algo_options.get("critic_warmup") or 0
+        learned = recorded.algo_options.get("critic", "learned") == "learned"
+        if learned and recorded.iterations <= warmup:
+            raise ConfigError(
+                f"{path} cannot go on for longer: in its {recorded.iterations} iterations the "
+                f"critic warmed up for fewer than critic_warmup={warmup}, and the actors of a "
+                "longer run would have waited", fix="--name NAME for a new run",
+            )
         movable |= {"episodes"}
     if changed.keys() - fields_without_effect() - movable:
         named = ", ".join(f"{k} was {a!r}, is now {b!r}" for k, (a, b) in changed.items())

@@ -9,7 +9,7 @@ evaluation knows nothing of it: it is always on the full task.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -83,6 +83,12 @@ class Curriculum:
             return Stage({**own, "level": here}, metrics=number)
         start = {"progress": here} if here else {}
         return Stage(own, start, {**number, "curriculum_progress": here})
+
+    def is_over(self, row: Mapping[str, Any]) -> bool:
+        """Whether an iteration played the run's own task, by its line of ``metrics.jsonl``."""
+        if self.kind == "anneal":
+            return row.get("curriculum_weight") == 0.0
+        return not self.stages or row.get("curriculum_stage") == len(self.stages) - 1
 
     def note(self, episodes: Sequence[Episode]) -> None:
         """What the team made of an iteration's episodes; may end the stage.

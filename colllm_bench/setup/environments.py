@@ -43,6 +43,13 @@ def make_env(config: RunConfig, split: str, *, scripted: bool = False) -> Any:
     return env
 
 
+def close_all(envs: Sequence[Any]) -> None:
+    """End environments: one of a user's own may hold a process or a connection."""
+    for env in envs:
+        if hasattr(env, "close"):
+            env.close()
+
+
 def make_mixed_env(config: RunConfig, split: str, styles: Sequence[str | None]) -> Any:
     """One environment that each agent reads in a style of its own, and that can be watched.
 

@@ -21,7 +21,7 @@ from colllm_bench.objectives import communication
 from colllm_bench.rollout import rollout, settle_success
 from colllm_bench.seeding import derive
 from colllm_bench.setup.curriculum import Curriculum
-from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.environments import close_all, make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.loading import build_policy
@@ -59,6 +59,10 @@ class Trainer:
         """An environment for each episode of an iteration that this process plays."""
         return [make_env(config, split="train") for _ in processes.own(range(config.batch))]
 
+    def close(self) -> None:
+        """End the environments. The team stays."""
+        close_all(self.envs)
+
     def begin(self) -> None:
         """Before the first iteration of a run; not when it is resumed.
 
@@ -87,7 +91,8 @@ class Trainer:
         stage = self.curriculum.of(iteration)
         if stage.env_options != self._played:
             easier = c.replace(env_options=stage.env_options)
-            self.envs = self._make_envs(easier)
+            before, self.envs = self.envs, self._make_envs(easier)
+            close_all(before)
             self._played = stage.env_options
         episodes = processes.gather(rollout(
             self.envs, seeds, groups, player, frames=frames, options=stage.reset_options
@@ -127,6 +132,8 @@ class Trainer:
             groups = self.critic.groups.values()
             processes.require_same("critic", (t for own in groups for t in own))
         if not self.algorithm.trains_actors(iteration):
+            if self.replay is not None:  # later iterations read these log-probabilities
+                metrics |= self.actor.rescore(episodes)
             return metrics
         if self.engine is not None:
             cap = self.config.sampling_factor_cap

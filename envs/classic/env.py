@@ -128,9 +128,9 @@ class ClassicEnv(TextEnv):
         Args:
             seed: decides the first state and, given the actions, all luck; None goes on with the
                 environment's own generator (which starts from the system's entropy).
-            options: not used.
+            options: ``progress`` above 0 is refused.
         """
-        self._begin(seed)
+        self._begin(seed, options)
         self._luck = Random(f"{self.split} {self._rng.getrandbits(64)}")
         self.hidden = self._draw(self.model.start)
         self.played, self._return = [], 0.0

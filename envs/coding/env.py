@@ -11,7 +11,7 @@ from colllm_bench.envs.coding.generator import hidden_tests
 from colllm_bench.envs.coding.generator.program import Case, Program
 from colllm_bench.envs.coding.grading import grader, parsing
 from colllm_bench.envs.coding.grading.parsing import NOTHING, Piece
-from colllm_bench.envs.coding.sandbox.shared_pool import RUNGS, shared_pool
+from colllm_bench.envs.coding.sandbox.shared_pool import CHOICES, shared_pool
 from colllm_bench.envs.spaces import TextSpace
 from colllm_bench.envs.splits import SPLITS
 from colllm_bench.envs.text_env import TextEnv
@@ -123,8 +123,8 @@ class CodingEnv(TextEnv):
         check_choice("feedback", feedback, text.FEEDBACK)
         check_choice("style", style, text.STYLES)
         check_choice("split", split, SPLITS)
-        check_choice("sandbox", sandbox, RUNGS)
-        self.source = tasks.source(task, data, agents, level, split_by)
+        check_choice("sandbox", sandbox, CHOICES)
+        self.source = tasks.source(task, data, agents, level, split_by, sandbox)
         self.turns, self.level, self.reward, self.feedback = turns, level, reward, feedback
         self.task, self.data, self.style, self.split = task, data, style, split
         self.split_by, self.sandbox = split_by, sandbox

@@ -12,9 +12,13 @@ LEVELS = {1: "easy", 2: "normal", 3: "hard", 4: "hardest"}
 
 
 def source(
-    task: str, data: str | None, agents: int, level: int, split_by: str = "form"
+    task: str, data: str | None, agents: int, level: int, split_by: str = "form",
+    sandbox: str = "auto",
 ) -> Source:
     """The source that an environment's options name.
+
+    Args:
+        sandbox: where the tests of ``data`` are run, once, to be read.
 
     Raises:
         ConfigError: an option that is not allowed, or not with the others.
@@ -44,7 +48,7 @@ def source(
     if data is not None:
         from colllm_bench.envs.coding.datasets import humaneval_mbpp
 
-        found = humaneval_mbpp.problems(data, agents)
+        found = humaneval_mbpp.problems(data, agents, sandbox)
         return listed.of(found.programs, data, found.left_out)
     if task == "families":
         return Families(agents, level, split_by)

@@ -168,11 +168,13 @@ def _training_faults(
     episodes = play_first_iteration(config, date=date)
     every = [x for team in again.teams.values() for x in team["returns"]]
     every += again.on_training_tasks["returns"]
+    env = make_env(config, split="train")
+    claimed = returns_of(submission, config.seed, Curriculum(config, env))
+    env.close()
     return training_returns.first_faults(
         first, describe(episodes), [episode.return_ for episode in episodes], exact=exact
     ) + training_returns.last_faults(
-        config, returns_of(submission, config.seed), again.on_training_tasks["returns"],
-        max(every) - min(every),
+        config, claimed, again.on_training_tasks["returns"], max(every) - min(every),
     )
 
 

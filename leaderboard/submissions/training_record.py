@@ -16,6 +16,7 @@ from colllm_bench.errors import ColllmError
 from colllm_bench.leaderboard.submissions.document import check_type
 from colllm_bench.leaderboard.submissions.reading import Submission
 from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission, rows_of
+from colllm_bench.setup.curriculum import Curriculum
 
 PLAYED = frozenset(
     {"iteration", "episodes", "return", "length", "invalid", "agent_turns", "tokens"}
@@ -43,11 +44,15 @@ def record_faults(submission: Submission, seed: int) -> Iterator[str]:
         yield from (f"seed {seed}: {fault}" for fault in faults)
 
 
-def returns_of(submission: Submission, seed: int) -> list[float]:
-    """[iterations] mean returns of the training, as recorded; lines without one are left out."""
+def returns_of(submission: Submission, seed: int, curriculum: Curriculum) -> list[float]:
+    """[iterations] mean returns of the training, as recorded; lines without one are left out, and
+    those of an easier task that the run's ``curriculum`` played."""
     where = f"seed{seed}/metrics.jsonl"
     rows = islice(rows_of(submission.folder / where, where), submission.configs[seed].iterations)
-    return [row["return"] for row in rows if type(row.get("return")) in (int, float)]
+    return [
+        row["return"] for row in rows
+        if type(row.get("return")) in (int, float) and curriculum.is_over(row)
+    ]
 
 
 def _metrics_faults(config: RunConfig, rows: Any, run: dict[str, Any]) -> Iterator[str]:

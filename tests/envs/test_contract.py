@@ -190,7 +190,7 @@ def test_an_environment_without_starts_along_an_experts_play_refuses_them_in_wor
     assert not contract.takes_progress(Relay())
 
 
-@pytest.mark.parametrize("name", ["coding", "credit", "writing"])
+@pytest.mark.parametrize("name", ["classic", "coding", "credit", "writing"])
 def test_the_environments_that_have_none_refuse_them_themselves(name):
     env = make(name)
     with pytest.raises(ConfigError, match="starts at the beginning only"):
@@ -206,3 +206,14 @@ def test_wrappers_say_what_the_environment_inside_takes():
         agents = make(name).possible_agents
         mixed = MixedStyleEnv({"brief": make(name)}, dict.fromkeys(agents, "brief"))
         assert contract.takes_progress(mixed) is takes
+
+
+def test_an_environment_in_two_styles_need_not_take_options():
+    class SeedAlone(Relay):
+        def reset(self, seed=None):
+            return super().reset(seed)
+
+    twins = {style: SeedAlone() for style in ("brief", "full")}
+    mixed = MixedStyleEnv(twins, {"a_0": "brief", "a_1": "full"})
+    observations, _ = mixed.reset(seed=1)
+    assert set(observations) == {"a_0", "a_1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from finished_runs import finished_run
 import colllm_bench
 from colllm_bench import cli
 from colllm_bench.evaluate import main
+from colllm_bench.evaluation.contestants import make_contestants
 from colllm_bench.evaluation.intervals import mean_interval
 from colllm_bench.runs.files import read_json
 from colllm_bench.runs.replays import read_replay
@@ -65,6 +67,12 @@ def test_teams_side_by_side_on_the_same_tasks(tmp_path, capsys):
     folder = tmp_path / "evaluations" / "strategy" / "side"
     assert "--- turn 1 ---" in (folder / "transcripts" / "untrained-0.txt").read_text()
     assert read_replay(folder / "replays" / "untrained-2.json")["team"] == "untrained"
+
+
+def test_all_play_the_held_out_tasks_also_a_run_that_chose_settings(model_folder, tmp_path):
+    run = finished_run(tmp_path / "mc/dev/seed0", model_folder("Llama"), eval_split="dev")
+    (contestant,) = make_contestants([str(run)], Namespace())
+    assert contestant.config.eval_split == "eval"
 
 
 def test_what_decides_the_numbers_and_what_does_not(runs, tmp_path):

@@ -52,6 +52,19 @@ def test_ratios_of_the_first_step_are_one(model_folder):
     assert [len(x) for x in before] == [len(x) for x in after]
 
 
+def test_what_is_replayed_later_is_scored_again_while_the_critic_warms_up(model_folder):
+    """An unchanged policy has ratios of 1 to itself."""
+    folder = model_folder("Llama", max_position_embeddings=1024)
+    trainer = Trainer(tiny_config(
+        folder, "cc", dtype="bfloat16", episodes=48, replay=2, critic_warmup=2,
+    ))
+    metrics = trainer.learn(trainer.play(0), 0)
+    assert 0 < metrics["sampling_gap"] < 0.1 and "policy_loss" not in metrics
+    trainer.actor.write_log_ratios(trainer.replay.episodes)
+    turns = [t for e in trainer.replay.episodes for x in e.trajectories for t in x.turns]
+    assert max(abs(turn.log_ratio) for turn in turns) == 0.0
+
+
 def test_float32_is_left_as_it_was_sampled(model_folder):
     trainer = trainer_of(model_folder)
     episodes = trainer.play(0)

@@ -24,6 +24,10 @@ from colllm_bench.runs.transcripts import episode_text
 from colllm_bench.types import Episode, Trajectory, Turn
 
 
+def full_disk(*_):
+    raise RunError("no space left")
+
+
 def test_layout_and_contents(folder):
     assert folder.path.parts[-5:] == ("results", "strategy", "cc", "a", "seed0")
     assert run_path("results", "strategy", "cc", "a", 0).parts == folder.path.parts[-5:]
@@ -172,10 +176,30 @@ def test_resume_may_change_what_decides_memory_alone(folder):
 
 def test_resume_on_another_machine_is_noted(folder, monkeypatch):
     folder.close()
-    monkeypatch.setattr("colllm_bench.runs.folder.environment", lambda: {"python": "9.9"})
+    monkeypatch.setattr("colllm_bench.runs.origin.environment", lambda: {"python": "9.9"})
     for _ in range(2):
         RunFolder.resume(folder.path).close()
     assert files.read_json(folder.path / "environment.json")["resumed"] == [{"python": "9.9"}]
+
+
+def test_a_resume_that_fails_leaves_no_lock_behind(folder, monkeypatch):
+    folder.close()
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "write_json", full_disk)
+        broken.setattr("colllm_bench.runs.origin.environment", lambda: {"cpu": "another"})
+        with pytest.raises(RunError):
+            RunFolder.resume(folder.path)
+    RunFolder.resume(folder.path).close()
+
+
+def test_a_run_that_goes_on_for_longer_has_no_critic_to_offer(folder):
+    folder.write_summary({})
+    for name in ("critic.json", "critic.safetensors"):
+        (folder.path / name).write_text("{}")
+    folder.close()
+    longer = folder.config.replace(episodes=2 * folder.config.episodes)
+    RunFolder.resume(folder.path, longer).close()
+    assert list(folder.path.glob("critic*")) == []
 
 
 def test_resume_without_a_run_says_so(tmp_path):

@@ -96,6 +96,32 @@ def test_shaping_fades_over_two_thirds(model_folder):
     assert made.of(8).env_options == {}
 
 
+def test_which_iterations_played_the_runs_own_task(model_folder):
+    made = {
+        "anneal": ({"curriculum_weight": 0.1}, {"curriculum_weight": 0.0}),
+        "levels": ({"curriculum_stage": 1}, {"curriculum_stage": 2}),
+        "none": (None, {}),
+    }
+    for kind, (easier, own) in made.items():
+        options = {"level": "hard"} if kind == "levels" else {}
+        found = curriculum(config_of(model_folder, kind, env_options=options))
+        assert found.is_over(own) and (easier is None or not found.is_over(easier))
+        assert kind == "none" or not found.is_over({}), "a line that does not say"
+
+
+def test_environments_that_a_curriculum_replaces_are_closed(model_folder, monkeypatch):
+    import tiny_envs
+
+    closed = []
+    monkeypatch.setattr(tiny_envs.Ladder, "close", lambda env: closed.append(env))
+    trainer = Trainer(config_of(model_folder, "anneal"))
+    first = list(trainer.envs)
+    trainer.play(0)
+    assert closed == first
+    trainer.close()
+    assert closed == [*first, *trainer.envs]
+
+
 def test_the_trainer_plays_what_the_curriculum_says(model_folder):
     trainer = Trainer(config_of(model_folder, "anneal"))
     first = trainer.learn(trainer.play(0), 0)

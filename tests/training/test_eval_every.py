@@ -144,6 +144,8 @@ def test_fewer_episodes_than_recorded_are_refused_and_nothing_is_touched(tmp_pat
 @pytest.mark.parametrize("setting, reason", [
     ({"curriculum": "anneal"}, "its curriculum faded over 64 episodes"),
     ({"lr_schedule": "linear"}, "its learning rate fell to 0 over 64 episodes"),
+    ({"algo": "cc", "batch": 32, "algo_options": {"critic_warmup": 2}},
+     "in its 2 iterations the critic warmed up for fewer than critic_warmup=2"),
 ])
 def test_what_fades_over_the_run_cannot_be_made_longer(tmp_path, setting, reason):
     config = RunConfig(**setting, episodes=64)

@@ -60,8 +60,12 @@ def programs(data: str, agents: int) -> tuple[Program, ...]:
     return problems(data, agents).programs
 
 
-def problems(data: str, agents: int) -> Problems:
+def problems(data: str, agents: int, sandbox: str = "auto") -> Problems:
     """The problems of a file, or of a data set on the hub, for so many agents.
+
+    Args:
+        sandbox: where their tests are run, once, to be read
+            (:data:`colllm_bench.envs.coding.sandbox.shared_pool.CHOICES`).
 
     Raises:
         ConfigError: no such file or data set; a row that is malformed: names it, the field, and
@@ -70,21 +74,21 @@ def problems(data: str, agents: int) -> Problems:
     path = Path(data)
     if path.is_file():
         stat = path.stat()
-        return _of_file(str(path), stat.st_mtime_ns, stat.st_size, agents)
+        return _of_file(str(path), stat.st_mtime_ns, stat.st_size, agents, sandbox)
     if path.suffix in (".jsonl", ".gz", ".json") or data.count("/") != 1 or path.exists():
         what = "is no file" if path.exists() else "does not exist"
         raise ConfigError(f"data file {data!r} {what}", fix="check the path")
-    return _of_hub(data, agents)
+    return _of_hub(data, agents, sandbox)
 
 
 @lru_cache(maxsize=8)
-def _of_file(path: str, changed: int, size: int, agents: int) -> Problems:
+def _of_file(path: str, changed: int, size: int, agents: int, sandbox: str) -> Problems:
     rows = ((f"{path}, {place}", row) for place, row in data_files.rows(Path(path)))
-    return _all(rows, path, agents)
+    return _all(rows, path, agents, sandbox)
 
 
 @lru_cache(maxsize=8)
-def _of_hub(name: str, agents: int) -> Problems:
+def _of_hub(name: str, agents: int, sandbox: str) -> Problems:
     """Rows of a data set's ``test`` split (or its first), through ``datasets``."""
     try:
         from datasets import load_dataset
@@ -103,10 +107,12 @@ def _of_hub(name: str, agents: int) -> Problems:
         ) from error
     rows = found["test" if "test" in found else next(iter(found))]
     named = ((f"{name}, row {k + 1}", data_files.clean(dict(row))) for k, row in enumerate(rows))
-    return _all(named, name, agents)
+    return _all(named, name, agents, sandbox)
 
 
-def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
+def _all(
+    rows: Iterable[tuple[str, Any]], data: str, agents: int, sandbox: str
+) -> Problems:
     seen: dict[str, str] = {}
     read: list[Row] = []
     for where, row in rows:
@@ -120,7 +126,7 @@ def _all(rows: Iterable[tuple[str, Any]], data: str, agents: int) -> Problems:
         seen[name] = where
         read.append(read_row(row, where))
     usable, left_out = [], []
-    for row, (tests, reason) in zip(read, _tests(read), strict=True):
+    for row, (tests, reason) in zip(read, _tests(read, sandbox), strict=True):
         if tests:
             usable.append(_program(row, tests, agents))
         else:
@@ -149,13 +155,14 @@ def _program(row: Row, tests: Iterable[Case], agents: int) -> Program:
     return Program(row.name, "data", (*free, main), row.given, tuple(tests), title=row.title)
 
 
-def _tests(rows: list[Row]) -> Iterator[tuple[list[Case], str]]:
+def _tests(rows: list[Row], sandbox: str) -> Iterator[tuple[list[Case], str]]:
     """(tests, why there are none) of each row, all rewritten tests being run in the sandbox."""
     pending = {k: [row.recording, row.check] for k, row in enumerate(rows)}
     found: dict[int, tuple[list[Case], str]] = {}
     for most in MOST_TESTS:
         cases = [[*sources, most] for sources in pending.values()]
-        outcomes = shared_pool().run(assertions.RECORDER, "record", cases, LIMITS) if cases else []
+        pool = shared_pool(sandbox)
+        outcomes = pool.run(assertions.RECORDER, "record", cases, LIMITS) if cases else []
         for k, outcome in zip(list(pending), outcomes, strict=True):
             if outcome.verdict == "output-limit" and most != MOST_TESTS[-1]:
                 continue

@@ -12,8 +12,9 @@ import os
 import threading
 from typing import Any
 
-RUNGS = ("auto", "namespaces", "landlock", "seccomp", "unsafe")
-"""What may confine the code that agents write; ``auto`` is the strongest that works here."""
+CHOICES = ("auto", "namespaces", "landlock", "seccomp", "unsafe")
+"""What may be asked for to confine the code that agents write: a rung
+(:data:`colllm_bench.envs.coding.sandbox.isolation.RUNGS`), or ``auto``, the strongest here."""
 
 _POOLS: dict[tuple[int, str], Any] = {}
 _LOCK = threading.Lock()

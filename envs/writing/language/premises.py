@@ -16,7 +16,6 @@ from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.writing.language import words
 from colllm_bench.envs.writing.language.premise_lists import LISTS
 
-SPEC_WORDS = ("hero", "friend", "place", "object", "villain", "deed")
 """What a story's plan can ask a section to speak of, beside its required word."""
 
 NEEDS = {
