@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from scripts import load_script
 
+from colllm_bench.config import RENAMED
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("[!_]*.md"))
 TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "README.md"]
@@ -49,3 +51,9 @@ def test_the_tables_of_results_are_what_the_reference_runs_give():
     blocks = script.blocks()
     assert set(blocks) == {"results", "comparisons"}
     assert all(block in readme for block in blocks.values())
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_pages_call_flags_by_their_present_names(page):
+    flags = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", page.read_text(encoding="utf-8")))
+    assert not flags & {name.replace("_", "-") for name in RENAMED}

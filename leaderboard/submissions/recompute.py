@@ -15,6 +15,8 @@ from colllm_bench.leaderboard.submissions.reading import Submission, playable
 from colllm_bench.leaderboard.submissions.strict_json import rows_of
 from colllm_bench.leaderboard.submissions.training_record import returns_of
 from colllm_bench.runs.naming import agent_folder
+from colllm_bench.setup.curriculum import Curriculum
+from colllm_bench.setup.environments import make_env
 
 
 class CannotVerify(ConfigError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.leaderboard.data.collection import Collection, Group
+from colllm_bench.leaderboard.data.collection import Collection
 from colllm_bench.leaderboard.data.run_reader import ExcludedRun, Run
 from colllm_bench.leaderboard.submissions.document import DOCUMENT
 from colllm_bench.leaderboard.submissions.strict_json import (
@@ -65,7 +65,7 @@ def with_verified(collection: Collection, reports: dict[str, dict[str, Any]]) ->
         outcomes = [_verified(run, reports) for run in group.runs]
         runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
         excluded += [outcome for outcome in outcomes if isinstance(outcome, ExcludedRun)]
-        groups += [Group(runs)] if runs else []
+        groups += [dataclasses.replace(group, runs=runs)] if runs else []
     return Collection(groups, sorted(excluded, key=lambda item: str(item.path)))
 
 

@@ -125,7 +125,8 @@ def test_refusals_are_lines_on_stderr_and_exit_code_1(copy, made, capsys):
 @pytest.mark.parametrize(
     "options, says",
     [(["--device", "tpu"], "unknown device 'tpu'"),
-     (["--model", "/no/such"], "not on this machine"),
+     (["--model", "/no/such"], "is not a model folder"),
+     (["--model", "no/such"], "not on this machine"),
      (["--retrain", "-1"], "1 or more"), (["--retrain", "--files-only"], "not --files-only")],
 )
 def test_what_cannot_be_done_here_is_no_fault_of_a_submission(made, capsys, options, says):
