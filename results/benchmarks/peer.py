@@ -152,8 +152,8 @@ def markdown(report: dict) -> list[str]:
         "`lean` adds activation checkpointing, plays 32 transcripts at a time and has glibc give "
         "freed blocks back at once.",
         "",
-        "| agents | CoMLRL | here | ratio | here, lean | ratio | bound | peak MiB: CoMLRL | here "
-        "| lean |",
+        "| agents | CoMLRL | here | ratio | here, lean | ratio | bound, ms | peak MiB: CoMLRL "
+        "| here | lean |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in report["rows"]:
@@ -168,6 +168,14 @@ def markdown(report: dict) -> list[str]:
             f"| {peer['peak_rss_mib']:.0f} | {fast['peak_rss_mib']:.0f} "
             f"| {lean['peak_rss_mib']:.0f} |"
         )
+    if report["repeats"] > 1:
+        lines += ["", "Ratio (CoMLRL to here) of each repeat: " + "; ".join(
+            f"{r['agents']} agents " + ", ".join(
+                f"{theirs / ours:.1f}" for theirs, ours in zip(
+                    r["peer"]["all_cpu_ms_per_sample"], r["fast"]["all_cpu_ms_per_sample"]
+                )
+            ) for r in report["rows"]
+        ) + "."]
     lines += [
         "",
         f"The bound is the arithmetic alone at {b['gflops_of_matrix_product']:.0f} GFLOP/s, what "
