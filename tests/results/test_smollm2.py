@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from scripts import load_script
 
-FOLDER = Path(__file__).resolve().parents[2] / "results" / "smollm2"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "results" / "smollm2"
 
 
 def script():
@@ -26,6 +29,22 @@ def test_the_table_is_that_of_the_rows(env):
     counts = Counter(f"{row['algo']} seed {row['seed']}" for row in rows)
     assert counts == {name: task.iterations for name in about}, "whole runs, and no others"
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
+
+
+def test_the_means_that_pages_state_are_those_of_the_runs():
+    about = json.loads((FOLDER / "runs.json").read_text())
+    means = {"untrained": fmean(run["return"]["untrained"]["mean"] for run in about.values())}
+    for algo in ("mc", "dc", "cc"):
+        own = [run for name, run in about.items() if name.startswith(algo)]
+        assert len(own) == 5 and {run["commit"] for run in own} == {own[0]["commit"]}
+        means[algo] = fmean(run["return"]["trained"]["mean"] for run in own)
+    page, readme = ((ROOT / name).read_text() for name in (
+        "results/smollm2/README.md", "README.md"
+    ))
+    assert "({cc:.3f} against {mc:.3f} and {dc:.3f})".format(**means) in page
+    for algo in ("cc", "dc", "mc"):
+        assert re.search(rf"`{algo}`\s[^`]*{means[algo]:.2f}", readme), algo
+    assert f"untrained {means['untrained']:.2f};" in readme
 
 
 def test_the_table_of_first_answers_is_that_of_the_transcripts():
