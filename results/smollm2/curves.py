@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
@@ -182,6 +182,24 @@ def comparisons(about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def of_64_tasks() -> str:
+    """The table of ``coding_64.json``: trained teams against the untrained one, task by task."""
+    held_out = json.loads((HERE / "coding_64.json").read_text())["held_out"]
+    before = held_out["untrained"]["returns"]
+    lines = ["| team | return | games won | return less untrained | invalid |", "|---" * 5 + "|"]
+    for name, team in held_out.items():
+        if name in ("random", "scripted"):
+            continue
+        gains = [ours - theirs for ours, theirs in zip(team["returns"], before, strict=True)]
+        error = stdev(gains) / len(gains) ** 0.5
+        gain = "" if name == "untrained" else f"{fmean(gains):+.3f} ± {error:.3f}"
+        lines.append(
+            f"| {name.replace('/smollm2/', ' ')} | {fmean(team['returns']):.3f} | "
+            f"{sum(team['successes'])} of {len(gains)} | {gain} | {team['invalid']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
 def page(env: str) -> None:
     """Write a task's rows, what is known of its runs, its figure and its table in README.md."""
     task = TASKS[env]
@@ -194,17 +212,23 @@ def page(env: str) -> None:
         rows = lines_of(task.place("curves", "jsonl"))
         about = json.loads(task.place("runs", "json").read_text())
     figure(task, rows)
+    write_block(f"curves{task.suffix}", shown(rows, about))
+
+
+def write_block(name: str, block: str) -> None:
+    """Put a table between its marks in README.md."""
     text = (HERE / "README.md").read_text()
-    begin, end = f"<!-- curves{task.suffix}: begin -->", f"<!-- curves{task.suffix}: end -->"
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
-    (HERE / "README.md").write_text(f"{before}{begin}\n{shown(rows, about)}\n{end}{after}")
+    (HERE / "README.md").write_text(f"{before}{begin}\n{block}\n{end}{after}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
         for name in TASKS:
             page(name)
+        write_block("coding_64", of_64_tasks())
     elif len(sys.argv) >= 3 and sys.argv[1] in TASKS:
         train(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]]
               or TASKS[sys.argv[1]].seeds)

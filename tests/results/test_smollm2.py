@@ -31,6 +31,10 @@ def test_the_table_is_that_of_the_rows(env):
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
 
 
+def test_the_table_of_64_tasks_is_that_of_the_evaluation():
+    assert script().of_64_tasks() in (FOLDER / "README.md").read_text()
+
+
 def test_the_means_that_pages_state_are_those_of_the_runs():
     about = json.loads((FOLDER / "runs.json").read_text())
     means = {"untrained": fmean(run["return"]["untrained"]["mean"] for run in about.values())}
