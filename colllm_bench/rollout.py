@@ -28,6 +28,10 @@ from colllm_bench.types import Episode, Trajectory, Turn
 __all__ = ["rollout", "text_of"]
 
 
+MOST_TURNS = 10_000
+"""Of an episode: an environment that goes on for longer has forgotten to end it."""
+
+
 @dataclass
 class _Running:
     env: Any
@@ -77,6 +81,11 @@ def rollout(
     episodes = [r.episode for r in running]
     player.reset(episodes)
     while running:
+        if len(running[0].episode.rewards) >= MOST_TURNS:
+            raise RunError(
+                f"an episode of {type(running[0].env).__name__} (seed {running[0].episode.seed}) "
+                f"has no end after {MOST_TURNS:,} turns; fix: terminate or truncate it"
+            )
         turns = [_next_turns(r) for r in running]
         player.act(turns)
         for r, turns_of_episode in zip(running, turns, strict=True):

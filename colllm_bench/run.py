@@ -95,6 +95,8 @@ def lead(argv: Sequence[str]) -> int:
     if "list" in options:
         print(listing())
         return 0
+    if {"seed", "seeds"} <= options.keys():
+        raise ConfigError("--seed and --seeds are both given", fix="leave one of them out")
     base, path = None, None
     if options.get("resume"):
         from colllm_bench.runs.folder import read_config
@@ -109,7 +111,7 @@ def lead(argv: Sequence[str]) -> int:
         from colllm_bench.training.loggers import parse_names
 
         options["log"] = parse_names(options["log"])
-    several = "seeds" in options and "seed" not in options
+    several = "seeds" in options and "seed" not in options  # a file's seeds give way to --seed
     if several and path is not None:
         raise ConfigError("--seeds with the folder of one run", fix="--resume without a folder")
     if several and processes.size() > 1:
@@ -261,11 +263,8 @@ def _keeping_failures(folder: Any) -> Iterator[None]:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "can't allocate memory" in str(error)
 
 
 def listing() -> str:

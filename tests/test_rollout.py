@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 
 import pytest
 import torch
@@ -137,6 +138,13 @@ def test_a_broken_contract_is_refused(fault, message):
     leave = {0: 1} if fault == "return" else {}
     with pytest.raises(RunError, match=message):
         tell([Relay(turns=3, fault=fault, leave=leave)], [0])
+
+
+def test_an_episode_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sys.modules["colllm_bench.rollout"], "MOST_TURNS", 20)
+    with pytest.raises(RunError, match=r"of Relay \(seed 5\) has no end after 20 turns"):
+        tell([Relay(turns=10**9)], [5])
+    assert len(tell([Relay(turns=20)], [5])[0].rewards) == 20
 
 
 def test_text_of():

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,12 @@ def load(entry: str, kind: str) -> Any:
         raise unknown_name(kind, attribute, names, "name a class of that file") from None
 
 
+def _place(error: BaseException) -> str:
+    """Where an import failed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
 def _load_file(path: Path, kind: str) -> ModuleType:
     if not path.is_file():
         path = _COPIES.get(str(path), path)
@@ -69,6 +76,9 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise ConfigError(
-            f"{kind} file {str(path)!r} fails to import: {error!r}", fix="mend it"
+            f"{kind} file {str(path)!r} fails to import: {error!r}{_place(error)}",
+            fix="mend it (--debug shows the traceback); a file may import installed modules, not "
+            "files beside it" if isinstance(error, ModuleNotFoundError) else
+            "mend it (--debug shows the traceback)",
         ) from error
     return module

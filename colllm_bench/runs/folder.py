@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench.config import RunConfig
-from colllm_bench.errors import ColllmError, ConfigError, RunError
+from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.runs import checkpoints, files
 from colllm_bench.runs.code_copies import CODE, keep_code
 from colllm_bench.runs.origin import note_resumed, recorded_date, require_base
@@ -93,7 +93,7 @@ class RunFolder:
             keep_code(path, config)
             # Last, because its presence makes the folder a run that can be resumed.
             files.write_json(path / "config.json", _config_json(config))
-        except ColllmError:
+        except BaseException:
             folder.close()
             folder._remove_empty_folders()
             raise
@@ -122,7 +122,7 @@ class RunFolder:
             for stray in [*path.glob(".*.tmp"), *(path / "checkpoints").glob(".*.tmp")]:
                 stray.unlink(missing_ok=True)  # what a killed process was writing
             note_resumed(path)
-        except ColllmError:
+        except BaseException:
             folder.close()
             raise
         return folder

@@ -34,9 +34,10 @@ def read_config(path: str | Path) -> RunConfig:
     """
     path = Path(path)
     if not holds_run(path):
+        seeds = sorted(path.glob("seed*/config.json"))
         raise ConfigError(
-            f"{path} holds no run to resume", allowed="a folder with a config.json",
-            fix="check the path, or leave --resume out",
+            f"{path} holds no run", allowed="a folder with a config.json",
+            fix=f"one of its runs, such as {seeds[0].parent}" if seeds else "check the path",
         )
     try:
         find_code(path, recorded_environment(path))

@@ -11,7 +11,7 @@ from typing import Any
 
 from colllm_bench import registry
 from colllm_bench.config import RENAMED, RunConfig
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.options import coerced, kinds_of
 
 BUILT_IN_ACTION_TOKENS = 4
@@ -105,6 +105,12 @@ def resolve(config: RunConfig) -> RunConfig:
     defaults["style"] = "brief" if built_in else _style_of(config.model)
     defaults["max_action_tokens"] = _action_tokens(config, algorithm, built_in)
     fields = {field.name for field in dataclasses.fields(RunConfig)}
+    options = {field.name for field in dataclasses.fields(algorithm.Options)}
+    for name in algorithm.defaults:
+        if name not in fields | options:
+            raise unknown_name(
+                f"setting in {algorithm.__name__}.defaults", name, fields | options
+            )
     filled = {
         name: value for name, value in defaults.items()
         if name in fields and getattr(config, name) is None

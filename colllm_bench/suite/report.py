@@ -52,11 +52,13 @@ def write(suite: Suite, out: Path, options: dict[str, Any]) -> int:
     if not references and not local:
         raise ConfigError(
             f"no records of suite {suite.name} below {out}",
-            fix=f"python -m colllm_bench.suite run {suite.name} --algo NAME",
+            fix=f"python -m colllm_bench.suite run {options['suite']} --algo NAME",
         )
     ours = {f"{name} (here)" if name in references else name: own for name, own in local.items()}
     data = verdicts.results(suite, {**ours, **references}, list(ours) if references and ours
                             else None)
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     files.write_json(folder / "report.json", data)
     text = tables.markdown(data)
     files.write_text(folder / "report.md", text)

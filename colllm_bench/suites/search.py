@@ -42,6 +42,17 @@ class Range:
         return float(f"{value:.3g}")
 
 
+def _range(name: str, entry: dict[str, Any]) -> Range:
+    known = {"choices": list, "low": (int, float), "high": (int, float), "log": bool}
+    for key, value in entry.items():
+        if key not in known or not isinstance(value, known[key]):
+            raise ConfigError(
+                f"search.ranges.{name}: {key} = {value!r:.60}",
+                allowed="choices = [...], or numbers low and high, and log = true or false",
+            )
+    return Range(name, **{**entry, "choices": tuple(entry.get("choices", ()))})
+
+
 @dataclass(frozen=True)
 class Search:
     """How settings are chosen.
@@ -74,10 +85,7 @@ class Search:
             ConfigError: rungs that do not grow to 1, a share or a number out of its range, seeds
                 of rungs that there are not.
         """
-        ranges = tuple(
-            Range(name, **{**entry, "choices": tuple(entry.get("choices", ()))})
-            for name, entry in table["ranges"].items()
-        )
+        ranges = tuple(_range(name, entry) for name, entry in table["ranges"].items())
         search = cls(
             table["draws"], tuple(table["rungs"]), table["keep"], tuple(table["seeds"]),
             table["seed"], ranges, tuple(table.get("tasks", ())),

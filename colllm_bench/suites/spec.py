@@ -24,6 +24,14 @@ FIXED = ("model", "eval_episodes", "lr_schedule")
 """Settings of RunConfig that a suite fixes for all tasks and algorithms, in ``[settings]``."""
 
 
+KINDS = (
+    ("id", (str,), "a text"), ("env", (str,), "an environment's name"),
+    ("agents", (int,), "a whole number"), ("episodes", (int,), "a whole number"),
+    ("threshold", (int, float), "a number: the score that samples are counted to"),
+)
+"""What every task must have."""
+
+
 @dataclass(frozen=True)
 class Stated:
     """What is known of a task, on the scale of its score (0 random team, 1 expert, or the returns
@@ -106,7 +114,8 @@ class Suite:
                 fixes.
         """
         fixed = {
-            "env": registry.env_spec(task.env).name, "algo": algo, "agents": task.agents,
+            "env": task.env if ":" in task.env else registry.env_spec(task.env).name,
+            "algo": algo, "agents": task.agents,
             "env_options": dict(task.env_options), "episodes": task.episodes, "seed": seed,
             **self.settings,
         }
@@ -158,6 +167,12 @@ def _suite(table: dict[str, Any], name: str) -> Suite:
     protocol.pop("title", None)
     text = json.dumps({"name": name, **protocol}, sort_keys=True)
     search = Search.of(table["search"])
+    settings = {f.name for f in fields(RunConfig)}.union(
+        *({f.name for f in fields(registry.options_class(algo))} for algo in registry.ALGORITHMS)
+    )
+    for one in search.ranges:
+        if one.name not in settings:
+            raise unknown_name("search.ranges", one.name, settings, "name a setting of a run")
     if unknown := set(search.tasks) - set(ids):
         raise ConfigError(
             f"suite {name}: search.tasks has {', '.join(sorted(unknown))}", allowed=", ".join(ids)
@@ -180,6 +195,11 @@ def _task(entry: dict[str, Any]) -> Task:
             f"task {entry.get('id')!r} has {', '.join(sorted(unknown))}",
             allowed=", ".join(sorted(known)),
         )
+    for name, kinds, words in KINDS:
+        if type(entry.get(name)) not in kinds:
+            raise ConfigError(
+                f"task {entry.get('id')!r}: {name} is {entry.get(name)!r:.60}", allowed=words
+            )
     return Task(**{**entry, "stated": Stated(**stated)})
 
 

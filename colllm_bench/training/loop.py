@@ -6,6 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from colllm_bench import processes
@@ -17,7 +18,7 @@ from colllm_bench.evaluation.held_out import (
     summarize_teams,
 )
 from colllm_bench.learners import critic_files
-from colllm_bench.runs.folder import RunFolder
+from colllm_bench.runs.folder import RunFolder, holds_run
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.setup.environments import provenance_of
 from colllm_bench.setup.resolve import resolve
@@ -34,7 +35,8 @@ from colllm_bench.training.trainer import Trainer
 
 
 def train(
-    config: RunConfig, folder: RunFolder | None = None, callback: Callback | None = None
+    config: RunConfig, folder: RunFolder | str | Path | None = None,
+    callback: Callback | None = None,
 ) -> Trainer:
     """Train a team; with a run folder, record it and go on from its last checkpoint.
 
@@ -43,7 +45,7 @@ def train(
 
     Args:
         config: what to run; open questions are filled in by ``resolve``.
-        folder: None to record nothing.
+        folder: None to record nothing; a path is that of a run folder, begun or gone on with.
         callback: told of the progress; several as a
             :class:`colllm_bench.training.callbacks.CallbackList`.
 
@@ -56,6 +58,9 @@ def train(
     """
     config = resolve(config)
     check_config(config)
+    if isinstance(folder, (str, Path)):
+        with (RunFolder.resume if holds_run(folder) else RunFolder.create)(folder, config) as own:
+            return train(config, own, callback)
     started = folder.date if folder else None
     recorded, date = processes.from_first((folder is not None, started))
     trainer = Trainer(config, date=date)

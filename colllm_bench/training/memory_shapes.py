@@ -31,6 +31,8 @@ from colllm_bench.types import Episode, Turn, written
 SAMPLED = 4
 """Episodes that are played for the lengths of transcripts, and for what they begin with alike: of
 two tasks where a run plays several of each."""
+LONGEST = 1_000
+"""Turns of an episode that are looked at."""
 FLOAT = 4
 """Bytes of a number that is trained: adapters, gradients, moments and heads are float32."""
 SAMPLING_BYTES = 16
@@ -65,6 +67,9 @@ class _Longest(LanguageModelTeam):
         for turn in (turn for own in turns for turn in own if turn is not None):
             legal = written(turn.info).get("legal_actions")
             turn.action_text = str(legal[0]) if legal else ""
+        for episode, own in zip(self.running, turns, strict=True):
+            for turn in filter(None, own if len(episode.rewards) >= LONGEST else ()):
+                turn.action_text = None  # which truncates the episode
 
 
 def longest_episodes(config: RunConfig, base: Outline) -> list[Episode]:

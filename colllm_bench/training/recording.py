@@ -11,6 +11,12 @@ from colllm_bench.runs.checkpoints import is_due
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.types import Episode
 
+RESERVED = (
+    "iteration", "episodes", "return", "length", "invalid", "agent_turns", "tokens",
+    "sampled_entropy", "context_exceeded", "success",
+)
+"""Names in an iteration's line that the harness writes."""
+
 
 def keeps_checkpoint(config: RunConfig, iteration: int) -> bool:
     """Whether an iteration ends with a checkpoint; its first episode is then kept to be read."""

@@ -25,7 +25,7 @@ from colllm_bench.setup.environments import close_all, make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.loading import build_policy
-from colllm_bench.training.recording import keeps_replay
+from colllm_bench.training.recording import RESERVED, keeps_replay
 from colllm_bench.types import Episode, written
 
 
@@ -122,7 +122,10 @@ class Trainer:
         if self.critic is not None:
             self.critic.write_values(episodes)
         metrics = dict(self.algorithm.compute_advantages(episodes) or {})
-        _require_advantages(self.algorithm, episodes)
+        _require_metrics(self.algorithm, metrics)
+        _require_numbers(self.algorithm, episodes, "advantage")
+        if isinstance(self.critic, CriticLearner):
+            _require_numbers(self.algorithm, episodes, "return_")
         # An algorithm whose learners send each other something else has counted it itself.
         if "bytes_exchanged" not in metrics:
             metrics["bytes_exchanged"] = communication.bytes_exchanged(self.algorithm, episodes)
@@ -229,13 +232,25 @@ def _require_critic(algorithm: Any, critic: Any) -> None:
         )
 
 
-def _require_advantages(algorithm: Any, episodes: Sequence[Episode]) -> None:
-    """Refuse turns whose advantage is no finite number: nothing must be learned from them."""
+def _require_numbers(algorithm: Any, episodes: Sequence[Episode], field: str) -> None:
+    """Refuse turns whose advantage or return is no finite number: nothing must be learned from
+    them."""
     value: Any  # a stranger's algorithm may leave anything
     for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
-        value = turn.advantage
+        value = getattr(turn, field)
         if not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise RunError(
-                f"{type(algorithm).__name__}.compute_advantages left a turn with the advantage "
-                f"{value!r:.60}; allowed: a finite number (float(x) of a tensor) in every turn"
+                f"{type(algorithm).__name__}.compute_advantages left a turn with the "
+                f"{field.rstrip('_')} {value!r:.60}; allowed: a finite number (float(x) of a "
+                f"tensor) in turn.{field} of every turn"
+            )
+
+
+def _require_metrics(algorithm: Any, metrics: dict[str, Any]) -> None:
+    """Refuse metrics under names that the harness writes, and what is no number."""
+    for name, value in metrics.items():
+        if name in RESERVED or not (value is None or isinstance(value, numbers.Real)):
+            raise RunError(
+                f"{type(algorithm).__name__}.compute_advantages returned the metric {name!r} with "
+                f"{value!r:.60}; allowed: numbers, under other names than {', '.join(RESERVED)}"
             )

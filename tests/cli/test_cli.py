@@ -60,7 +60,7 @@ def fails(capsys, tmp_path):
         ("--name a/b", "--name 'a/b' is no folder name"),
         ("--seeds 0:0", "--seeds '0:0' names no seeds"),
         ("--config nothing.toml", "--config nothing.toml: No such file"),
-        ("--resume nowhere", "nowhere holds no run to resume"),
+        ("--resume nowhere", "nowhere holds no run"),
     ],
 )
 def test_bad_settings(fails, tmp_path, argv, says):
@@ -116,6 +116,16 @@ def test_seeds_and_the_folder_of_one_run_contradict(fails, tmp_path):
     with run_folder(tmp_path):
         pass
     assert "--resume without a folder" in fails("--seeds", "0:2", "--resume", "a")
+
+
+def test_one_seed_and_several_contradict(fails):
+    assert "leave one of them out" in fails("--seeds", "0:2", "--seed", "1")
+
+
+def test_the_folder_above_a_run_names_the_run(fails, tmp_path):
+    (tmp_path / "a" / "seed0").mkdir(parents=True)
+    (tmp_path / "a" / "seed0" / "config.json").write_text("{}")
+    assert "such as a/seed0" in fails("--resume", "a").replace(f"{tmp_path}/", "")
 
 
 def run_folder(tmp_path):

@@ -203,7 +203,7 @@ def test_a_run_that_goes_on_for_longer_has_no_critic_to_offer(folder):
 
 
 def test_resume_without_a_run_says_so(tmp_path):
-    with pytest.raises(ConfigError, match="holds no run to resume"):
+    with pytest.raises(ConfigError, match="holds no run"):
         RunFolder.resume(tmp_path / "nothing")
 
 

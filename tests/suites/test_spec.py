@@ -54,6 +54,10 @@ def test_what_is_only_said_of_a_task_does_not(tmp_path, change):
     (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes, lr_schedule"),
     (("threshold = 0.4", "treshold = 0.4"), "task 'b' has treshold"),
     (('title = "two tasks"', ""), "no 'title'"),
+    (("threshold = 0.4", 'threshold = "x"'), "task 'b': threshold is 'x'; allowed: a number"),
+    (("agents = 3", "agents = true"), "task 'b': agents is True"),
+    (("[search.ranges.lr]", "[search.ranges.lrr]"), "search.ranges 'lrr'.*did you mean"),
+    (("low = 1e-3", 'low = "small"'), "search.ranges.lr: low = 'small'"),
 ])
 def test_faults_are_named(tmp_path, change, message):
     with pytest.raises(ConfigError, match=message):
@@ -65,6 +69,11 @@ def test_what_a_suite_fixes_cannot_be_chosen(tmp_path):
     for name in ("episodes", "eval_split", "model"):
         with pytest.raises(ConfigError, match=f"'{name}' is fixed by suite mine"):
             suite.config(suite.tasks[0], "mc", 0, {name: 1})
+
+
+def test_an_environment_of_a_file_keeps_its_path(tmp_path):
+    suite = suite_of(tmp_path, change=('env = "strategy_v0"', 'env = "./mine.py:Duo"'))
+    assert suite.config(suite.tasks[0], "mc", 0, {}).env == "./mine.py:Duo"
 
 
 def test_unknown_names_have_a_nearest():

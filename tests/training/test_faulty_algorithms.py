@@ -27,6 +27,45 @@ def test_advantages_that_are_no_numbers(trainer, monkeypatch, value):
         trainer.learn(trainer.play(0), 0)
 
 
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_returns_that_a_critic_cannot_learn_from(model_folder, monkeypatch, value):
+    trainer = Trainer(tiny_config(model_folder("Llama", max_position_embeddings=1024), "cc"))
+
+    def compute_advantages(episodes):
+        for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
+            turn.return_, turn.advantage = value, 0.0
+
+    monkeypatch.setattr(trainer.algorithm, "compute_advantages", compute_advantages)
+    with pytest.raises(RunError, match=r"left a turn with the return .*turn.return_ of every"):
+        trainer.learn(trainer.play(0), 0)
+
+
+@pytest.mark.parametrize("metrics", [{"return": 99.0}, {"mine": [1.0]}, {"iteration": -1}])
+def test_metrics_that_are_no_numbers_or_the_harness_own(trainer, monkeypatch, metrics):
+    own = trainer.algorithm.compute_advantages
+
+    def compute_advantages(episodes):
+        own(episodes)
+        return metrics
+
+    monkeypatch.setattr(trainer.algorithm, "compute_advantages", compute_advantages)
+    with pytest.raises(RunError, match=f"returned the metric '{next(iter(metrics))}'"):
+        trainer.learn(trainer.play(0), 0)
+
+
+def test_a_loss_that_is_no_number_destroys_no_weights(trainer, monkeypatch):
+    before = [tensor.clone() for own in trainer.actor.groups.values() for tensor in own]
+
+    def loss(batch):
+        return batch.logprobs.sum() * float("nan"), {}
+
+    monkeypatch.setattr(trainer.algorithm, "loss", loss)
+    with pytest.raises(RunError, match="the norm of a gradient is nan, and no step was made"):
+        trainer.learn(trainer.play(0), 0)
+    after = [tensor for own in trainer.actor.groups.values() for tensor in own]
+    assert all(map(torch.equal, before, after))
+
+
 @pytest.mark.parametrize("loss", [
     lambda batch: batch.logprobs.mean(),
     lambda batch: (0.0, {}),

@@ -231,3 +231,12 @@ def test_it_learns(folder, algo):
 def test_every_iteration_is_counted_whole():
     assert RunConfig(episodes=10, batch=4).iterations == 3
     assert RunConfig(episodes=8, batch=4).iterations == 2
+
+
+def test_a_path_is_a_run_folder(model_folder, tmp_path):
+    config = tiny_config(model_folder("Llama", max_position_embeddings=1024), "mc", episodes=8)
+    train(config, tmp_path / "run")
+    lines = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    assert lines.count(b"\n") == 2
+    train(config, str(tmp_path / "run"))  # complete: nothing is trained again
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == lines
