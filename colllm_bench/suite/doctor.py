@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     from colllm_bench.display.progress import duration
     from colllm_bench.display.tables import plain_table
 
-    began, faults = time.monotonic(), 0
+    began, faults, stated = time.monotonic(), 0, False
     table = plain_table("task", "team", "score here", "stated", "")
     for task in tasks:
         if "quiet" not in options:
@@ -50,13 +50,16 @@ def main(argv: Sequence[str]) -> int:
             continue
         for row in compared(task, seen):
             faults += row[-1] not in ("as stated", "not stated")
+            stated |= row[-1] != "not stated"
             table.add_row(*row)
     if "state" in options:
         return 0
     console = make_wide_console(quiet="quiet" in options)
     console.print(table)
-    console.print(f"\n{faults or 'no'} difference{'' if faults == 1 else 's'} in "
-                  f"{duration(time.monotonic() - began)}", soft_wrap=True)
+    what = f"{faults or 'no'} difference{'' if faults == 1 else 's'}" if stated else (
+        "nothing is stated to compare with (--state prints what to state)"
+    )
+    console.print(f"\n{what}, {duration(time.monotonic() - began)}", soft_wrap=True)
     return 1 if faults else 0
 
 

@@ -25,4 +25,10 @@ def test_what_was_seen_here_is_as_stated_here_and_a_wrong_statement_is_found(tmp
     make_suite(tmp_path, ONE + stated.replace("expert_return = 1", "expert_return = 0.9"))
     assert doctor(tmp_path) == 1
     printed = capsys.readouterr().out
-    assert printed.count("NOT AS STATED") == 1 and "1 difference in" in printed
+    assert printed.count("NOT AS STATED") == 1 and "1 difference, " in printed
+
+
+def test_a_suite_that_states_nothing_says_so(tmp_path, capsys):
+    make_suite(tmp_path, ONE)
+    assert doctor(tmp_path) == 0
+    assert "nothing is stated to compare with" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from suite_files import SUITE, make_suite
 
@@ -69,6 +71,13 @@ def test_what_a_suite_fixes_cannot_be_chosen(tmp_path):
     for name in ("episodes", "eval_split", "model"):
         with pytest.raises(ConfigError, match=f"'{name}' is fixed by suite mine"):
             suite.config(suite.tasks[0], "mc", 0, {name: 1})
+
+
+def test_the_suite_that_the_page_shows(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "suite.md").read_text(encoding="utf-8")
+    suite = make_suite(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
+    assert [task.id for task in suite.tasks] == ["short", "siege"]
+    assert [one.name for one in suite.search.ranges] == ["lr", "batch"]
 
 
 def test_an_environment_of_a_file_keeps_its_path(tmp_path):
