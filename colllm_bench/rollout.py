@@ -80,12 +80,14 @@ def rollout(
     running = [_start(*start, options, watched=k < frames) for k, start in enumerate(starts)]
     episodes = [r.episode for r in running]
     player.reset(episodes)
+    played = 0  # turns, of all episodes that run
     while running:
-        if len(running[0].episode.rewards) >= MOST_TURNS:
+        if played >= MOST_TURNS:
             raise RunError(
                 f"an episode of {type(running[0].env).__name__} (seed {running[0].episode.seed}) "
                 f"has no end after {MOST_TURNS:,} turns; fix: terminate or truncate it"
             )
+        played += 1
         turns = [_next_turns(r) for r in running]
         player.act(turns)
         for r, turns_of_episode in zip(running, turns, strict=True):

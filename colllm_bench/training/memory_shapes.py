@@ -49,7 +49,7 @@ class _Longest(LanguageModelTeam):
 
     def __init__(self, prompts: PromptBuilder, tokens: int):
         self.team, self.seed, self.max_action_tokens = self, None, tokens
-        self.prompts = prompts
+        self.prompts, self.played = prompts, 0
 
     def reset(self, episodes: Sequence[Episode]) -> None:
         self.running, self.session = list(episodes), self
@@ -67,8 +67,9 @@ class _Longest(LanguageModelTeam):
         for turn in (turn for own in turns for turn in own if turn is not None):
             legal = written(turn.info).get("legal_actions")
             turn.action_text = str(legal[0]) if legal else ""
-        for episode, own in zip(self.running, turns, strict=True):
-            for turn in filter(None, own if len(episode.rewards) >= LONGEST else ()):
+        self.played += 1
+        if self.played > LONGEST:
+            for turn in (turn for own in turns for turn in own if turn is not None):
                 turn.action_text = None  # which truncates the episode
 
 

@@ -44,6 +44,12 @@ def titled(name: str) -> str:
     return f"`{name.replace('+', ' --').replace('=', ' ')}`"
 
 
+def heading(data: Report, name: str) -> str:
+    """A column's title: the algorithm and its runs on each task."""
+    counts = {task["algorithms"][name]["n"] for task in data["tasks"] if name in task["algorithms"]}
+    return f"{titled(name)}, n = {'/'.join(map(str, sorted(counts)))}"
+
+
 def score(found: Report) -> str:
     value = found["score"]
     return f"{value['value']:.3f} ({value['low']:.2f} to {value['high']:.2f})"
@@ -59,7 +65,7 @@ def table(
     data: Report, names: Sequence[str], title: str, cell: Callable[[Report], str]
 ) -> str:
     """A line a task, a column an algorithm; empty where it was not run."""
-    lines = [f"| {title} | {' | '.join(map(titled, names))} |"]
+    lines = [f"| {title} | {' | '.join(heading(data, name) for name in names)} |"]
     lines.append("|---" * (1 + len(names)) + "|")
     for task in data["tasks"]:
         about = f"{task['id']} ({task['budget']} episodes)"
