@@ -96,9 +96,13 @@ def digest(source: str) -> str | None:
         with open(path, "rb") as file:
             while piece := file.read(1 << 20):
                 content.update(piece)
-        name = "model.gguf" if path.suffix == ".gguf" else path.name
-        whole.update(f"{name} {content.hexdigest()}\n".encode())
+        whole.update(f"{content_name(path)} {content.hexdigest()}\n".encode())
     return whole.hexdigest()[:16]
+
+
+def content_name(path: Path) -> str:
+    """A file's name in digests: a GGUF file is the same model under any name."""
+    return "model.gguf" if path.suffix == ".gguf" else path.name
 
 
 def require_whole(name: str, source: str) -> None:

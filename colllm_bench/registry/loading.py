@@ -48,10 +48,12 @@ def load(entry: str, kind: str) -> Any:
         raise unknown_name(kind, attribute, names, "name a class of that file") from None
 
 
-def _place(error: BaseException) -> str:
-    """Where an import failed."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+def _place(error: BaseException, path: Path) -> str:
+    """The line of the file at which its import failed; "" where the error names it itself, as a
+    SyntaxError does."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+             if Path(frame.filename).resolve() == path.resolve()]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _load_file(path: Path, kind: str) -> ModuleType:
@@ -76,7 +78,7 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise ConfigError(
-            f"{kind} file {str(path)!r} fails to import: {error!r}{_place(error)}",
+            f"{kind} file {str(path)!r} fails to import: {error!r}{_place(error, path)}",
             fix="mend it (--debug shows the traceback); a file may import installed modules, not "
             "files beside it" if isinstance(error, ModuleNotFoundError) else
             "mend it (--debug shows the traceback)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from statistics import fmean
@@ -93,7 +94,8 @@ def play(suite: Suite, task: Task) -> dict[str, Any]:
     else:
         blind = ClockTeam(play_held_out(config, teams["scripted"], scripted=True, split="train"))
     results["blind"] = raw_results(play_held_out(config, blind, scripted=True))
-    policy = build_policy(config, make_env(config, split="eval"))
+    with contextlib.closing(make_env(config, split="eval")) as env:
+        policy = build_policy(config, env)
     results["untrained"] = raw_results(evaluate_team(config, policy))
     scores = summarize_teams(config, results)["score"]
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import tempfile
 from collections.abc import Sequence
@@ -176,10 +177,10 @@ def finished(run: Path) -> bool:
 
 def _policy_of_state(config: RunConfig, state: dict[str, Any]) -> Any:
     """A checkpoint's policy: with the slots that the trainer gave it, critics' included."""
-    env = make_env(config, split="train")
-    policy = build_policy(config, env)
-    stacks = [tensor for name, tensor in state.items() if name.endswith(".lora_A")]
-    if stacks and len(stacks[0]) > policy.slots:
-        policy = build_policy(config, env, critic_slots=len(stacks[0]) - policy.slots)
+    with contextlib.closing(make_env(config, split="train")) as env:
+        policy = build_policy(config, env)
+        stacks = [tensor for name, tensor in state.items() if name.endswith(".lora_A")]
+        if stacks and len(stacks[0]) > policy.slots:
+            policy = build_policy(config, env, critic_slots=len(stacks[0]) - policy.slots)
     policy.load_state_dict(state)
     return policy

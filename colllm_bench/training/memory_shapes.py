@@ -23,7 +23,7 @@ from colllm_bench.objectives.batches import action_tokens, padded_tokens, shared
 from colllm_bench.objectives.prefixes import Prefixes
 from colllm_bench.rollout import rollout
 from colllm_bench.seeding import derive
-from colllm_bench.setup.environments import make_env
+from colllm_bench.setup.environments import close_all, make_env
 from colllm_bench.setup.resolve import load_algorithm
 from colllm_bench.teams.language_model import LanguageModelTeam
 from colllm_bench.types import Episode, Turn, written
@@ -64,12 +64,11 @@ class _Longest(LanguageModelTeam):
 
     def act(self, turns: Sequence[Sequence[Turn | None]]) -> None:
         super().act(turns)
+        self.played += 1
         for turn in (turn for own in turns for turn in own if turn is not None):
             legal = written(turn.info).get("legal_actions")
             turn.action_text = str(legal[0]) if legal else ""
-        self.played += 1
-        if self.played > LONGEST:
-            for turn in (turn for own in turns for turn in own if turn is not None):
+            if self.played > LONGEST:
                 turn.action_text = None  # which truncates the episode
 
 
@@ -80,8 +79,7 @@ def longest_episodes(config: RunConfig, base: Outline) -> list[Episode]:
     seeds = [derive(config.seed, "task", 0, k // same) for k in range(len(envs))]
     player = _Longest(PromptBuilder(base.tokenizer), written(config.max_action_tokens))
     episodes = rollout(envs, seeds, list(range(len(envs))), player)
-    for env in envs:
-        env.close()
+    close_all(envs)
     return episodes
 
 

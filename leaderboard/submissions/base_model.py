@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.submissions.strict_json import sha256
-from colllm_bench.models.base_files import files_of, find_source
+from colllm_bench.models.base_files import content_name, files_of, find_source
 
 WEIGHTS = (".safetensors", ".gguf")
 """Pickled weights are not accepted: loading them may run code."""
@@ -34,9 +32,4 @@ def base_files(model: str, env: str, *, central: bool = False) -> dict[str, str]
     if not any(path.suffix in WEIGHTS for path in paths):
         raise ConfigError(f"model {model!r} has no weights in safetensors in {source}",
                           fix="save_pretrained writes them")
-    return {_name(path): sha256(path) for path in paths if path.suffix != ".bin"}
-
-
-def _name(path: Path) -> str:
-    """A GGUF file is the same model under any name."""
-    return "model.gguf" if path.suffix == ".gguf" else path.name
+    return {content_name(path): sha256(path) for path in paths if path.suffix != ".bin"}

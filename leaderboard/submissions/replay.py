@@ -6,6 +6,7 @@ the evaluation derives from the run's seed, and the team's files hold its exact 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +91,8 @@ def _day(date: str | None) -> datetime.date | None:
 
 def _build(config: RunConfig, date: datetime.date | None) -> Any:
     """The team as its run began: the untrained model."""
-    env = make_env(config, split="eval")
-    try:
+    with contextlib.closing(make_env(config, split="eval")) as env:
         return build_policy(config, env, date=date)
-    finally:
-        env.close()
 
 
 def _load(team: Any, folder: Path) -> None:

@@ -22,6 +22,7 @@ from colllm_bench.suites import load_suite
 SUITE = "v3-mini"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 REPLAY = "+replay=3"
+VARIANTS = tuple(name + REPLAY for name in ORDER)
 PAGE = ROOT / "results" / "suite" / "README.md"
 SHOWN = (*ORDER, "hier" + REPLAY)
 """Columns of README.md's table."""
@@ -35,8 +36,8 @@ def report() -> Report:
     two of them compared; the variants come first, so that each is the ``ours`` of its pair."""
     suite = load_suite(SUITE)
     references = read_references(ROOT / "results" / "suite", suite)
-    names = [name + REPLAY for name in ORDER] + list(ORDER)
-    return results(suite, {name: references[name] for name in names if name in references})
+    names = [name for name in (*VARIANTS, *ORDER) if name in references]
+    return results(suite, {name: references[name] for name in names})
 
 
 def titled(name: str) -> str:
@@ -123,7 +124,7 @@ def blocks(**tables: str) -> dict[str, str]:
 
 def main() -> None:
     data = report()
-    names = sorted(data["algorithms"], key=[*ORDER, *(name + REPLAY for name in ORDER)].index)
+    names = [name for name in (*ORDER, *VARIANTS) if name in data["algorithms"]]
     shown = [name for name in names if name in SHOWN]
     write_blocks(ROOT / "README.md", blocks(suite=table(data, shown, "held-out score", score)))
     write_blocks(PAGE, blocks(

@@ -16,8 +16,6 @@ from colllm_bench.envs.splits import split_of
 from colllm_bench.envs.writing.language import words
 from colllm_bench.envs.writing.language.premise_lists import LISTS
 
-"""What a story's plan can ask a section to speak of, beside its required word."""
-
 NEEDS = {
     "opening": ("hero", "place", "object"),
     "trouble": ("villain", "deed", "object"),
