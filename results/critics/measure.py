@@ -65,7 +65,7 @@ CRITICS = {
 def policies() -> dict[str, tuple[RunConfig, int, int]]:
     """Name to (configuration, iterations of training before, iterations to learn from)."""
     found = {}
-    for agents, stages in ((3, (0, 12, 40)), (8, (0,))):
+    for agents, stages in ((3, (0, 12, 40)), (8, (0, 12, 40))):
         for stage, name in zip(stages, ("untrained", "half", "trained")):
             config = RunConfig.of(env="strategy", algo="cc", agents=agents, seed=SEED, lr=3e-3)
             found[f"strategy-{agents}-{name}"] = (config, stage, 20 if agents == 3 else 10)
