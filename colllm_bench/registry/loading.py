@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from colllm_bench.errors import ConfigError, unknown_name
+from colllm_bench.registry.beside import make_importable
 
 _COPIES: dict[str, Path] = {}
 """Files that take the place of others that are not here, by the paths that are asked for."""
@@ -71,6 +72,7 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{kind} file {str(path)!r} is no Python module", fix="name a .py file")
+    make_importable(path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -79,8 +81,6 @@ def _load_file(path: Path, kind: str) -> ModuleType:
         del sys.modules[name]
         raise ConfigError(
             f"{kind} file {str(path)!r} fails to import: {error!r}{_place(error, path)}",
-            fix="mend it (--debug shows the traceback); a file may import installed modules, not "
-            "files beside it" if isinstance(error, ModuleNotFoundError) else
-            "mend it (--debug shows the traceback)",
+            fix="mend it (--debug shows the traceback)",
         ) from error
     return module

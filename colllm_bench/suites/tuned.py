@@ -12,6 +12,7 @@ from typing import Any
 from colllm_bench import registry
 from colllm_bench.cli import load_toml
 from colllm_bench.errors import ConfigError
+from colllm_bench.registry.beside import files_beside
 from colllm_bench.runs import files
 from colllm_bench.suites.spec import FOLDER, Suite
 
@@ -91,7 +92,8 @@ def write_tuned(path: Path, suite: Suite, algo: str, chosen: Chosen, score: floa
 
 
 def code_label(algo: str) -> str:
-    """Names the source file of an algorithm that is not built in; "" for those that are.
+    """Names the source of an algorithm that is not built in (its file, and the files beside it
+    that it imports, where it is named by its path); "" for those that are.
 
     A run's folder bears it: an algorithm that was edited is trained again, and its older results
     are not taken for its own.
@@ -102,4 +104,7 @@ def code_label(algo: str) -> str:
     source = inspect.getsourcefile(loaded) if isinstance(loaded, type) else None
     if source is None:
         return ""
-    return f"-code{hashlib.sha256(Path(source).read_bytes()).hexdigest()[:6]}"
+    by_path = registry.algorithm_spec(algo).entry.rpartition(":")[0].endswith(".py")
+    sources = [Path(source), *(files_beside(Path(source)) if by_path else [])]
+    content = b"".join(path.read_bytes() for path in sources)
+    return f"-code{hashlib.sha256(content).hexdigest()[:6]}"
