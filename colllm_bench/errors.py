@@ -40,14 +40,23 @@ class RunError(ColllmError, RuntimeError):
     """A failure while running; the run folder stays as the last complete write left it."""
 
 
+MOST_NAMES = 40
+"""Longer lists are cut to the nearest names: a line of a hundred hides the one that was meant."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], fix: str | None = None) -> ConfigError:
-    """The error for a name that is in no list: nearest match first, then the list."""
+    """The error for a name that is in no list: nearest match first, then the list (of a long one
+    the nearest names, and how many there are)."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
+    shown = ", ".join(known) or "none are registered"
+    if len(known) > MOST_NAMES:
+        nearest = difflib.get_close_matches(name, known, n=8, cutoff=0.3)
+        shown = f"{len(known)} names" + (f", nearest {', '.join(nearest)}" if nearest else "")
     return ConfigError(
         f"unknown {kind} {name!r}",
-        allowed=", ".join(known) or "none are registered",
+        allowed=shown,
         fix=(hint + (fix or "use one of these, 'module:Class' or './file.py:Class'")),
     )
 

@@ -6,7 +6,8 @@ tensors. A team acts for all agents of all running episodes at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,10 +75,13 @@ def rollout(
 
     Raises:
         RunError: an environment broke its contract (:mod:`colllm_bench.envs.contract`), or
-            agents come late, or leave without an end.
+            agents come late, or leave without an end. Names the episode's seed and the turn.
     """
     starts = zip(envs, seeds, groups, strict=True)
-    running = [_start(*start, options, watched=k < frames) for k, start in enumerate(starts)]
+    running = []
+    for k, (env, seed, group) in enumerate(starts):
+        with _naming(seed, "reset"):
+            running.append(_start(env, seed, group, options, watched=k < frames))
     episodes = [r.episode for r in running]
     player.reset(episodes)
     played = 0  # turns, of all episodes that run
@@ -88,20 +92,38 @@ def rollout(
                 f"has no end after {MOST_TURNS:,} turns; fix: terminate or truncate it"
             )
         played += 1
-        turns = [_next_turns(r) for r in running]
+        turns = []
+        for r in running:
+            with _naming(r.episode.seed, f"before turn {played}"):
+                turns.append(_next_turns(r))
         player.act(turns)
         for r, turns_of_episode in zip(running, turns, strict=True):
             if any(turn is not None and turn.action_text is None for turn in turns_of_episode):
                 _truncate(r, turns_of_episode, player)
                 continue
-            _step(r, turns_of_episode, player)
-            r.watch()
+            with _naming(r.episode.seed, f"turn {played}"):
+                _step(r, turns_of_episode, player)
+                r.watch()
         going = [i for i, r in enumerate(running) if r.env.agents and not r.stopped]
         if len(going) < len(running):
             running = [running[i] for i in going]
             player.keep_running(going)
     settle_success(episodes)
     return episodes
+
+
+@contextmanager
+def _naming(seed: int, when: str) -> Iterator[None]:
+    """An error of an environment says in which episode it happened; a bug of the environment's
+    own keeps its type and traceback."""
+    try:
+        yield
+    except RunError as error:
+        raise type(error)(f"{error} (seed {seed}, {when})") from error
+    except Exception as error:
+        if hasattr(error, "add_note"):  # Python 3.11
+            error.add_note(f"seed {seed}, {when}")
+        raise
 
 
 def settle_success(episodes: Sequence[Episode]) -> None:

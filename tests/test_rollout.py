@@ -140,6 +140,22 @@ def test_a_broken_contract_is_refused(fault, message):
         tell([Relay(turns=3, fault=fault, leave=leave)], [0])
 
 
+@pytest.mark.parametrize(("fault", "when"), [("late", "reset"), ("nan", "turn [123]")])
+def test_an_error_names_seed_and_turn(fault, when):
+    with pytest.raises(RunError, match=rf"\(seed 7, {when}\)$"):
+        tell([Relay(turns=3, fault=fault)], [7])
+
+
+def test_an_environments_own_error_keeps_its_type():
+    class Torn(Relay):
+        def step(self, actions):
+            return {}["nothing"]
+
+    with pytest.raises(KeyError) as caught:
+        tell([Torn()], [7])
+    assert getattr(caught.value, "__notes__", ["seed 7, turn 1"]) == ["seed 7, turn 1"]
+
+
 def test_an_episode_without_an_end_is_refused(monkeypatch):
     monkeypatch.setattr(sys.modules["colllm_bench.rollout"], "MOST_TURNS", 20)
     with pytest.raises(RunError, match=r"of Relay \(seed 5\) has no end after 20 turns"):

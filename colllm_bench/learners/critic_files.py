@@ -56,11 +56,14 @@ def load(learner: Any, run: str | Path) -> None:
         found = json.loads((run / ABOUT).read_text(encoding="utf-8"))
         state = unpacked((run / WEIGHTS).read_bytes())
     except (OSError, ValueError) as error:
+        fix = "check the path"
+        if (run / "summary.json").exists():
+            fix = "a run of an algorithm with a critic of ours; this one has none"
+        elif (run / "config.json").exists():
+            fix = f"python -m colllm_bench.run --resume {run}"
         raise ConfigError(
             f"critic_from {str(run)!r}: no critic can be read there ({error})",
-            allowed="the folder of a finished run of an algorithm with a critic",
-            fix=f"python -m colllm_bench.run --resume {run}" if (run / "config.json").exists()
-            else "check the path",
+            allowed="the folder of a finished run of an algorithm with a critic", fix=fix,
         ) from error
     except Exception as error:  # safetensors' own error type is no ValueError
         raise ConfigError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from colllm_bench import cli, registry
 from colllm_bench.config import RunConfig
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.options import options_of
 from colllm_bench.runs import files
 from colllm_bench.suite import options as common
@@ -47,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--draws {draws} is out of range", allowed="1 or more")
     algo = options["algo"]
     known = known_settings(algo)
+    _require_settings(suite, algo, known)
     settings = {k: suite.search.draw(k, known) for k in range(draws)}
     table = search(suite, tasks, algo, settings, out, options)
     best = table[-1]["order"][0]
@@ -71,6 +72,17 @@ def main(argv: Sequence[str]) -> int:
 def known_settings(algo: str) -> set[str]:
     """Settings of every run and options of the algorithm, by name."""
     return {*options_of(RunConfig), *options_of(registry.options_class(algo))}
+
+
+def _require_settings(suite: Suite, algo: str, known: set[str]) -> None:
+    """Refuse a range of a setting that neither this algorithm nor a built-in one has: it would be
+    searched by nobody, and no one would see it."""
+    settings = known.union(*map(known_settings, registry.ALGORITHMS))
+    for one in suite.search.ranges:
+        if one.name not in settings:
+            raise unknown_name(
+                "search.ranges", one.name, settings, f"name a setting of a run, or of {algo}"
+            )
 
 
 def search(

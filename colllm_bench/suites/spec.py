@@ -167,12 +167,6 @@ def _suite(table: dict[str, Any], name: str) -> Suite:
     protocol.pop("title", None)
     text = json.dumps({"name": name, **protocol}, sort_keys=True)
     search = Search.of(table["search"])
-    settings = {f.name for f in fields(RunConfig)}.union(
-        *({f.name for f in fields(registry.options_class(algo))} for algo in registry.ALGORITHMS)
-    )
-    for one in search.ranges:
-        if one.name not in settings:
-            raise unknown_name("search.ranges", one.name, settings, "name a setting of a run")
     if unknown := set(search.tasks) - set(ids):
         raise ConfigError(
             f"suite {name}: search.tasks has {', '.join(sorted(unknown))}", allowed=", ".join(ids)

@@ -86,7 +86,8 @@ def register_team(kind: TeamKind | type[TeamKind]) -> TeamKind | type[TeamKind]:
 
 def allowed_teams() -> str:
     """What may name a team, for error messages."""
-    return ", ".join(["a run folder", *(kind.usage for kind in KINDS.values())])
+    kinds = (kind.usage for kind in KINDS.values())
+    return ", ".join(["a run folder", *kinds, "./file.py:Class", "module:Class"])
 
 
 def team_help() -> str:

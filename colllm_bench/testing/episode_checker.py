@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from colllm_bench.envs.contract import (
@@ -80,7 +80,23 @@ class EpisodeChecker:
         """The digests of :meth:`episode` one at a time, so that episodes can take turns.
 
         After a digest the caller may send another environment to go on with.
+
+        Raises:
+            CheckError: names the seed and the turn (the first is 1).
         """
+        episode, turns, sent = self._steps(env, seed, texts), 0, None
+        try:
+            while True:
+                digest = episode.send(sent)
+                turns += 1
+                sent = yield digest
+        except StopIteration:
+            return
+        except CheckError as error:
+            when = f"turn {turns}" if turns else "reset"
+            raise CheckError(f"{error} (seed {seed}, {when})") from error
+
+    def _steps(self, env: Any, seed: int, texts: Any) -> Generator[str, Any, None]:
         rng = random.Random(seed)
         observations, infos = _in_words(_checked_reset, env, seed)
         require(env.agents == list(env.possible_agents), "reset() must bring back all agents")

@@ -73,6 +73,7 @@ def test_bad_settings(fails, tmp_path, argv, says):
     [
         ("agnts = 3", "unknown setting in a.toml 'agnts'"),
         ("agnts = 3", "did you mean 'agents'?"),
+        ("agnts = 3", "names, nearest agents"),
         ("agents = 2.5", "agents = 2.5 in a.toml is of the wrong kind; allowed: a whole number"),
         ("algo = 3", "allowed: a text in quotes"),
         ("normalize_advantages = 1", "allowed: true or false"),

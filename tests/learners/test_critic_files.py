@@ -94,6 +94,10 @@ def test_another_base_no_run_and_a_damaged_file_are_refused(model_folder, tmp_pa
         Trainer(config).begin()
     with pytest.raises(ConfigError, match="no critic can be read there"):
         Trainer(config_of(model_folder, critic_from=str(tmp_path / "nowhere"))).begin()
+    (tmp_path / "mc").mkdir()
+    (tmp_path / "mc/summary.json").write_text("{}")
+    with pytest.raises(ConfigError, match="this one has none"):
+        Trainer(config_of(model_folder, critic_from=str(tmp_path / "mc"))).begin()
 
 
 def test_a_resumed_run_does_not_start_again(model_folder, tmp_path):

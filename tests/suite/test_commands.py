@@ -116,6 +116,28 @@ def test_the_seeds_of_the_search_are_no_results(tmp_path, trained):
     assert trained == []
 
 
+def test_tune_refuses_a_range_of_a_setting_that_nobody_has(tmp_path, trained):
+    text = ONE.replace("[search.ranges.lr]", "[search.ranges.lrr]")
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match="search.ranges 'lrr'.*did you mean 'lr'"):
+        call(tmp_path, "tune", "--algo", "mc")
+    assert not trained
+
+
+def test_tune_searches_options_of_a_plug_in(tmp_path, trained):
+    (tmp_path / "own.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from colllm_bench.baselines.monte_carlo import MonteCarlo\n"
+        "from colllm_bench.baselines.options import MonteCarloOptions\n"
+        "@dataclass(frozen=True)\nclass Wide(MonteCarloOptions):\n    width: int = 3\n"
+        "class Own(MonteCarlo):\n    Options = Wide\n"
+    )
+    ranges = "[search.ranges.width]\nchoices = [5]\n\n[search.ranges.lr]"
+    (tmp_path / "mine.toml").write_text(ONE.replace("[search.ranges.lr]", ranges))
+    assert call(tmp_path, "tune", "--algo", f"{tmp_path / 'own.py'}:Own", "--draws", "2") == 0
+    assert [run.config.algo_options.get("width") for run in trained[:2]] == [None, 5]
+
+
 def test_tune_searches_on_dev_and_run_takes_what_it_chose(tmp_path, trained, capsys):
     suite = make_suite(tmp_path, ONE)
     assert call(tmp_path, "tune", "--algo", "mc", "--draws", "4") == 0

@@ -178,6 +178,13 @@ def test_faults_are_found_and_named(broken, message):
         check_env(broken, hash_seeds=False)
 
 
+def test_a_fault_names_seed_and_turn():
+    with pytest.raises(CheckError, match=r"instructions.* \(seed \d+, reset\)$"):
+        check_env(without("instructions", True), hash_seeds=False)
+    with pytest.raises(CheckError, match=r"'success'.* \(seed \d+, turn \d+\)$"):
+        check_env(without("success", False), hash_seeds=False)
+
+
 def test_crashes_come_through_as_they_are():
     with pytest.raises(UnicodeEncodeError):
         check_env(Crashes, hash_seeds=False)
