@@ -25,12 +25,12 @@ from colllm_bench import registry
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.held_out import (
-    known_range,
     play_held_out,
     raw_results,
     summarize,
 )
 from colllm_bench.evaluation.record import EvaluationFolder, named_failure, slug
+from colllm_bench.evaluation.score_range import known_range
 from colllm_bench.runs import files
 from colllm_bench.runs.replays import replay_of, write_replay
 from colllm_bench.runs.transcripts import episode_text

@@ -21,15 +21,13 @@ from typing import Any
 from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.comparison import Contestant, actions_digest, settings_of
 from colllm_bench.evaluation.held_out import (
-    RangeOf,
-    known_range,
-    measured_range,
     play_held_out,
     raw_results,
     reference_teams,
     summarize,
 )
 from colllm_bench.evaluation.record import EvaluationFolder, named_failure
+from colllm_bench.evaluation.score_range import RangeOf, known_range, measured_range
 from colllm_bench.teams.base import Team
 from colllm_bench.teams.loading import seat_names
 from colllm_bench.teams.mixed import MixedTeam

@@ -4,20 +4,20 @@ The tasks are the same for every run of an environment (they depend on no run's 
 chosen on others: ``config.eval_split``), and
 scores are normalized by the random and the scripted team on those same tasks: 0 is random,
 1 is the expert, and no run changes another's score. Environments whose best values are known
-name them instead (:func:`known_range`).
+name them instead (:mod:`~colllm_bench.evaluation.score_range`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
 from colllm_bench import processes, registry
 from colllm_bench.config import RunConfig
-from colllm_bench.errors import ConfigError
 from colllm_bench.evaluation.intervals import mean_interval, wilson
+from colllm_bench.evaluation.score_range import RangeOf, known_range, measured_range
 from colllm_bench.rollout import rollout, settle_success
 from colllm_bench.runs.replays import KEPT
 from colllm_bench.seeding import derive
@@ -26,9 +26,6 @@ from colllm_bench.teams.base import Team
 from colllm_bench.teams.language_model import LanguageModelTeam, streams_of
 from colllm_bench.teams.scripted import ScriptedTeam
 from colllm_bench.types import Episode, written
-
-RangeOf = Callable[[dict[str, dict[str, Any]]], tuple[float, float] | None]
-"""From every team's :func:`raw_results` to the returns of scores 0 and 1; None: no score."""
 
 
 def play_held_out(
@@ -188,31 +185,6 @@ def summarize(
             low, high = wilson(wins, n)
             summary["success"][name] = {"mean": wins / n, "low": low, "high": high, "n": n}
     return summary
-
-
-def known_range(config: RunConfig) -> RangeOf | None:
-    """The returns of scores 0 and 1 that the environment knows; None: they must be measured."""
-    try:
-        entry = registry.env_spec(config.env).score_range
-    except ConfigError:  # of a record whose environment is not on this machine
-        entry = None
-    if entry is None:
-        return None
-    options = {"agents": config.agents, **config.env_options}
-    ends = registry.load(entry, "score range")(**options)
-    return lambda teams: ends
-
-
-def measured_range(teams: dict[str, dict[str, Any]]) -> tuple[float, float] | None:
-    """Mean returns of the random and of the scripted team, the scores 0 and 1; None where one is
-    missing or the expert is no better than the random team."""
-    floor, ceiling = (
-        fmean(teams[name]["returns"]) if name in teams else None
-        for name in ("random", "scripted")
-    )
-    if floor is None or ceiling is None or not ceiling > floor:
-        return None
-    return floor, ceiling
 
 
 def _interval(values: Sequence[float], references: Sequence[float]) -> dict[str, float | None]:

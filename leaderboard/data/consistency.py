@@ -48,7 +48,7 @@ def range_fault(config: dict[str, Any], summary: dict[str, Any]) -> str | None:
     Environments that come with the package are asked; a stranger's file is not run to read a
     folder.
     """
-    from colllm_bench.evaluation.held_out import known_range
+    from colllm_bench.evaluation.score_range import known_range
 
     stated = summary.get("score_range")
     ends = isinstance(stated, list) and len(stated) == 2 and all(

@@ -13,6 +13,7 @@ import numpy as np
 from colllm_bench import registry
 from colllm_bench.config import RENAMED, RunConfig, digest_of, fields_without_effect
 from colllm_bench.errors import RunError
+from colllm_bench.evaluation.score_range import range_of
 from colllm_bench.leaderboard.data import consistency
 from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.runs import files
@@ -124,13 +125,7 @@ class Run:
         """(mean return of the random team, of the scripted expert) on the held-out tasks; None
         where the environment lacks one, or the expert is no better. Environments whose best
         values are known have those in their place (``score_range`` of ``summary.json``)."""
-        if "score_range" in self.summary:
-            known = self.summary["score_range"]
-            return None if known is None else (float(known[0]), float(known[1]))
-        floor, ceiling = (self.held_out(team) for team in ("random", "scripted"))
-        if floor is None or ceiling is None or ceiling.mean() <= floor.mean():
-            return None
-        return float(floor.mean()), float(ceiling.mean())
+        return range_of(self.summary)
 
 
 def read_run(path: str | Path) -> Run | ExcludedRun:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from colllm_bench.evaluation.intervals import t_quantile, unseen_share
+from colllm_bench.evaluation.score_range import range_of
 from colllm_bench.leaderboard.statistics.estimators import (
     LEVEL,
     Estimate,
@@ -43,25 +44,12 @@ def of_team(
             return None
         values = np.asarray(values, dtype=float)
         if measure == "score":
-            ends = _ends(summary)
+            ends = range_of(summary)
             if ends is None:
                 return None
             values = (values - ends[0]) / (ends[1] - ends[0])
         rows.append(values)
     return np.stack(rows) if len({len(row) for row in rows}) == 1 else None
-
-
-def _ends(summary: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The returns of scores 0 and 1: known ones where the environment has them
-    (``score_range``), else the means of the random and the scripted team, if they make a scale."""
-    if "score_range" in summary:
-        known = summary["score_range"]
-        return None if known is None else (float(known[0]), float(known[1]))
-    returns = [summary["held_out"].get(team, {}).get("returns") for team in REFERENCES]
-    if not all(returns):
-        return None
-    floor, ceiling = (float(np.mean(values)) for values in returns)
-    return (floor, ceiling) if ceiling > floor else None
 
 
 def span(summaries: Sequence[Mapping[str, Any]], measure: str) -> tuple[float, float]:
@@ -70,7 +58,7 @@ def span(summaries: Sequence[Mapping[str, Any]], measure: str) -> tuple[float, f
     of those scores). Infinite where there is no scale."""
     if measure == "success":
         return 0.0, 1.0
-    ends = [_ends(summary) for summary in summaries]
+    ends = [range_of(summary) for summary in summaries]
     if None in ends:
         return -math.inf, math.inf
     lows, highs = [], []

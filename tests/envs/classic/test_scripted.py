@@ -14,7 +14,8 @@ from colllm_bench.envs.classic.env import ClassicEnv
 from colllm_bench.envs.classic.games import GAMES
 from colllm_bench.envs.classic.scripted import Blind, Expert, Novice, Random, demonstrations, play
 from colllm_bench.errors import ConfigError
-from colllm_bench.evaluation.held_out import known_range, measured_range, summarize_teams
+from colllm_bench.evaluation.held_out import summarize_teams
+from colllm_bench.evaluation.score_range import known_range, measured_range
 
 ALL = [(game.name, turns) for game in GAMES.values() for turns in game.turns[:3]]
 
