@@ -10,7 +10,10 @@ from paths import ROOT
 from tiny_runs import shake_critic, trainer_for, turns_of
 
 from colllm_bench import cli, run
+from colllm_bench.config import RunConfig
+from colllm_bench.evaluation.held_out import raw_results, reference_teams, summarize_teams
 from colllm_bench.runs import files
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.testing import check_env
 
 EXAMPLES = {
@@ -68,6 +71,15 @@ def test_the_critic_of_the_example_is_the_built_in(model_folder, options):
 def test_the_environment_keeps_the_contract(agents):
     report = check_env("./examples/my_env.py:Rendezvous", agents=agents)
     assert report.turns == 3 and report.agents == agents
+
+
+def test_the_environment_has_a_score():
+    config = resolve(RunConfig(env="./examples/my_env.py:Rendezvous", agents=2, eval_episodes=8))
+    teams = {name: raw_results(each) for name, each in reference_teams(config).items()}
+    assert teams["scripted"]["returns"] == [1.0] * 8
+    assert min(teams["random"]["returns"]) == 0.0
+    score = summarize_teams(config, teams)["score"]
+    assert score["scripted"]["mean"] == 1.0 and score["random"]["mean"] == 0.0
 
 
 def test_the_environment_can_be_learned(tmp_path):

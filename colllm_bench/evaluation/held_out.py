@@ -103,17 +103,13 @@ def evaluate_team(
 def reference_teams(config: RunConfig) -> dict[str, list[Episode]]:
     """Episodes of the environment's random and scripted teams on the held-out tasks, by name;
     only the teams that it has."""
-    spec = registry.env_spec(config.env)
-    entries = {"random": spec.random, "scripted": spec.scripted}
+    policies = {name: registry.policy_of(config.env, name) for name in ("random", "scripted")}
     return {
         name: play_held_out(
-            config,
-            ScriptedTeam(registry.load(entry, "policy")),
-            scripted=True,
-            frames=KEPT.get(name, 0),
+            config, ScriptedTeam(policy), scripted=True, frames=KEPT.get(name, 0)
         )
-        for name, entry in entries.items()
-        if entry
+        for name, policy in policies.items()
+        if policy
     }
 
 

@@ -144,7 +144,7 @@ def assign_seats(
                 raise ConfigError(f"seat {names[place]} is taken twice", fix="one player a seat")
             taken[place] = read_team(team)
     if rest is None and len(taken) < len(names):
-        rest = read_team("scripted" if registry.env_spec(config.env).scripted else "untrained")
+        rest = read_team("scripted" if registry.policy_of(config.env, "scripted") else "untrained")
     by_seat = [taken.get(i, rest) for i in range(len(names))]
     lineup = Lineup(config, names, person_seats, by_seat, reads)
     if lineup.centralized and len(set(by_seat)) > 1:

@@ -181,6 +181,23 @@ def env_class(name: str) -> Callable[..., Any]:
     return load(env_spec(name).entry, "environment")
 
 
+def policy_of(env: str, kind: str) -> Any:
+    """The class of an environment's scripted agents.
+
+    Args:
+        kind: ``random``, ``scripted`` or ``blind``.
+
+    Returns:
+        What its :class:`EnvSpec` names, else the environment's own attribute ``random_policy``,
+        ``scripted_policy`` or ``blind_policy``; None where it has neither.
+    """
+    spec = env_spec(env)
+    entry = getattr(spec, kind)
+    if entry is not None:
+        return load(entry, "policy")
+    return getattr(load(spec.entry, "environment"), f"{kind}_policy", None)
+
+
 def make(env: str, **options: Any) -> ParallelEnv[Any, Any, Any]:
     """The environment as a PettingZoo ``ParallelEnv``.
 

@@ -80,17 +80,15 @@ def play(suite: Suite, task: Task) -> dict[str, Any]:
     from colllm_bench.teams.scripted import ScriptedTeam
 
     config = resolve(suite.config(task, "mc", suite.seeds[0], {}))
-    spec = registry.env_spec(config.env)
     teams = {
-        name: ScriptedTeam(registry.load(entry, "policy"))
-        for name, entry in (("random", spec.random), ("scripted", spec.scripted))
+        name: ScriptedTeam(registry.policy_of(config.env, name)) for name in ("random", "scripted")
     }
     results = {
         name: raw_results(play_held_out(config, team, scripted=True))
         for name, team in teams.items()
     }
-    if spec.blind:
-        blind = ScriptedTeam(registry.load(spec.blind, "policy"))
+    if policy := registry.policy_of(config.env, "blind"):
+        blind = ScriptedTeam(policy)
     else:
         blind = ClockTeam(play_held_out(config, teams["scripted"], scripted=True, split="train"))
     results["blind"] = raw_results(play_held_out(config, blind, scripted=True))

@@ -111,27 +111,25 @@ def _sampled_team(policy: Any, config: RunConfig, options: LoadOptions) -> Team:
 class ReferenceKind(TeamKind):
     """A scripted team of the environment, by which scores are measured.
 
-    ``word`` is the field of :class:`colllm_bench.registry.EnvSpec` that names its policy.
+    ``word`` says which policy: :func:`colllm_bench.registry.policy_of`.
     """
 
     is_reference = True
     brief_only = True
 
-    def entry(self, config: RunConfig) -> str | None:
-        """``"module:Class"`` of the policy; None: the environment has none."""
-        return getattr(registry.env_spec(config.env), self.word, None)
-
     def available(self, config: RunConfig) -> bool:
-        return self.entry(config) is not None
+        return registry.policy_of(config.env, self.word) is not None
 
     def load(self, name: str, config: RunConfig, options: LoadOptions) -> Team:
         from colllm_bench.teams.scripted import ScriptedTeam
 
-        entry = self.entry(config)
-        if entry is None:
-            raise ConfigError(f"environment {config.env!r} has no {self.word} team",
-                              fix="another team, or register one with the environment")
-        return ScriptedTeam(registry.load(entry, "policy"))
+        policy = registry.policy_of(config.env, self.word)
+        if policy is None:
+            raise ConfigError(
+                f"environment {config.env!r} has no {self.word} team",
+                fix=f"another team, or the environment's attribute {self.word}_policy",
+            )
+        return ScriptedTeam(policy)
 
     def describe(self, name: str, config: RunConfig, options: LoadOptions) -> dict[str, Any]:
         return {}
