@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from colllm_bench.baselines.actor_critic import ActorCritic
 from colllm_bench.baselines.options import HierarchicalOptions
+from colllm_bench.objectives import vtrace
 from colllm_bench.objectives.critic_inputs import (
     CriticInput,
     CriticReading,
@@ -38,18 +39,30 @@ def read(episode: Episode) -> CriticReading:
 
 class HierarchicalCritic(ActorCritic):
     """``A_{t,i} = G_t - B_{t,i}`` with ``G_t = V(h_t) + sum_l (gamma*lambda)^l delta_{t+l}``; with
-    ``credit="team"`` the baseline is V(h_t), as ``cc``'s."""
+    ``credit="team"`` the baseline is V(h_t), as ``cc``'s.
+
+    With ``replay`` B_{t,i} learns from a target corrected by agent i's ratio alone.
+    """
 
     Options = HierarchicalOptions
     critic_input = CriticInput(read, critics=lambda agents: 1)
     values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        metrics = super().compute_advantages(episodes)
-        if self.options.credit == "others":
-            for episode, x in ((e, x) for e in episodes for x in e.trajectories):
-                for t, turn in enumerate(x.turns):
-                    (baseline,) = turn.values
+        metrics, o = super().compute_advantages(episodes), self.options
+        for episode, x in ((e, x) for e in episodes for x in e.trajectories):
+            line, bootstrap = self._line(episode, x)
+            for t, turn in enumerate(x.turns):
+                (baseline,) = turn.values
+                if o.credit == "others":
                     weight = self.weight_of_others(episode, x, t)
                     turn.advantage += weight * (turn.value - baseline)
+                if o.replay > 1:
+                    after = line[t + 1] if t + 1 < len(line) else None
+                    following, error = (after.value, after.return_ - after.value) if after else (
+                        bootstrap, 0.0)
+                    turn.returns = [vtrace.target(
+                        baseline, turn.reward, following, error, turn.log_ratio or 0.0, o.gamma,
+                        o.critic_gae_lambda, o.rho_bar,
+                    )]
         return metrics

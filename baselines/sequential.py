@@ -61,9 +61,10 @@ class SequentialCredit(ActorCritic):
     not depend on the action. 0 gives v_{t,k} - v_{t,k-1}: no teammate's noise, and the critic's
     error in full.
 
-    With ``replay`` V-trace runs along the micro-steps, each with the ratio of its agent: what the
-    agents before it did is part of what its value has read, so no ratio of theirs is needed. The
-    critic's targets are corrected by the ratio of all agents of a turn.
+    With ``replay`` V-trace runs along the micro-steps, each with the ratio of its agent. An agent's
+    advantage is weighted by the truncated ratio of the agents before it: the critic has read what
+    they did, the actor has not. V(h_t) learns from a target corrected by the ratio of all agents
+    of the turn, v_{t,k} from one corrected by that of the agents after k.
     """
 
     Options = SequentialOptions
@@ -82,22 +83,44 @@ class SequentialCredit(ActorCritic):
                 own = [by_index[i] for i in order_of(episode, t, present)]
                 turns.append(own)
                 values.append([own[0].value, *(turn.values[0] for turn in own[:-1])])
-            rewards, start = episode.rewards, [v[0] for v in values]
+            start = [v[0] for v in values]
             lambdas = o.gae_lambda, o.agent_lambda
             if o.replay == 1:
-                advantages = sequential_gae(rewards, values, o.gamma, *lambdas, bootstrap)
-                errors = gae(rewards, start, o.gamma, o.critic_gae_lambda, bootstrap)
+                found = sequential_gae(episode.rewards, values, o.gamma, *lambdas, bootstrap)
+                errors = gae(episode.rewards, start, o.gamma, o.critic_gae_lambda, bootstrap)
             else:
-                end = o.rho_bar, bootstrap
-                own_logs = [[turn.log_ratio or 0.0 for turn in own] for own in turns]
-                joint_logs = [sum(logs) for logs in own_logs]
-                advantages = vtrace.sequential_advantages(
-                    rewards, values, own_logs, o.gamma, *lambdas, *end
-                )
-                errors = vtrace.errors(
-                    rewards, start, joint_logs, o.gamma, o.critic_gae_lambda, *end
-                )
-            for own, found, value, error in zip(turns, advantages, start, errors, strict=True):
-                for turn, advantage in zip(own, found, strict=True):
+                found, errors = self._corrected(episode, turns, values, bootstrap)
+            for own, advantages, value, error in zip(turns, found, start, errors, strict=True):
+                for turn, advantage in zip(own, advantages, strict=True):
                     turn.advantage, turn.return_ = advantage, value + error
         return self.replay_metrics(episodes)
+
+    def _corrected(
+        self, episode: Episode, turns: list[list[Turn]], values: list[list[float]],
+        bootstrap: float,
+    ) -> tuple[list[list[float]], list[float]]:
+        """Advantages and errors of V(h_t) by V-trace; writes ``returns``, the targets of v_{t,k}.
+
+        Args:
+            turns: of each turn the agents' turns in their order.
+            values: v_{t,0}, ..., v_{t,N-1} of each turn.
+        """
+        o, rewards, start = self.options, episode.rewards, [v[0] for v in values]
+        logs = [[turn.log_ratio or 0.0 for turn in own] for own in turns]
+        end = o.rho_bar, bootstrap
+        found = vtrace.sequential_advantages(
+            rewards, values, logs, o.gamma, o.gae_lambda, o.agent_lambda, *end
+        )
+        errors = vtrace.errors(
+            rewards, start, [sum(own) for own in logs], o.gamma, o.critic_gae_lambda, *end
+        )
+        after = zip([*start[1:], bootstrap], [*errors[1:], 0.0], strict=True)
+        for t, (following, error) in enumerate(after):
+            for k, turn in enumerate(turns[t]):
+                found[t][k] *= vtrace.ratio(sum(logs[t][:k]), o.rho_bar)
+                turn.returns = [
+                    vtrace.target(value, rewards[t], following, error, sum(logs[t][k + 1 :]),
+                                  o.gamma, o.critic_gae_lambda, o.rho_bar)
+                    for value in turn.values or ()
+                ]
+        return found, errors

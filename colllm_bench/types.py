@@ -65,6 +65,10 @@ class Turn:
     return_: float | None = None
     """The critic's target (or, without a critic, the return-to-go).
     Written by ``Algorithm.compute_advantages``."""
+    returns: list[float] | None = None
+    """Targets of ``values``, one of each, where they are not ``return_`` (off policy a value that
+    knows some actions has another).
+    Written by ``Algorithm.compute_advantages`` (hier), ``SequentialCredit._corrected``."""
     advantage: float | None = None
     """The turn's advantage, the same for each of its action tokens.
     Written by ``Algorithm.compute_advantages``."""

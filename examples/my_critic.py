@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 
 from colllm_bench.baselines.actor_critic import ActorCritic
+from colllm_bench.objectives import vtrace
 from colllm_bench.objectives.critic_inputs import CriticInput, RowWriter, ValuePosition
 from colllm_bench.options import option
 from colllm_bench.seeding import derive
@@ -50,22 +51,27 @@ class ActionByAction(ActorCritic):
     """GAE from one agent's action to the next, and over turns."""
 
     critic_input = CriticInput(read, critics=lambda agents: 1)
+    values_know_actions = True  # so an oracle that knows no actions is refused
 
     class Options(ActorCritic.Options):
         agent_lambda: float = option(0.9, "lambda within a turn", low=0, high=1)
 
     def compute_advantages(self, episodes):
         metrics = super().compute_advantages(episodes)  # writes return_, the critic's target
-        gamma, lam = self.options.gamma, self.options.gae_lambda
+        gamma, lam, most = self.options.gamma, self.options.gae_lambda, self.options.rho_bar
         for episode in episodes:
             longest = max(episode.trajectories, key=lambda x: len(x.turns))
-            after, running = longest.final_value or 0.0, 0.0
+            after, error = longest.final_value or 0.0, 0.0
             for t in reversed(range(len(longest.turns))):
-                order = order_of(episode, t)
-                values = [order[0].turns[t].value, *(x.turns[t].values[0] for x in order[:-1])]
+                turns = [x.turns[t] for x in order_of(episode, t)]
+                values = [turns[0].value, *(turn.values[0] for turn in turns[:-1])]
+                logs = [turn.log_ratio or 0.0 for turn in turns]  # 0 without --replay
                 reward, discount, keep = episode.rewards[t], gamma, gamma * lam
-                for x, value in zip(reversed(order), reversed(values)):
-                    running = reward + discount * after - value + keep * running
-                    x.turns[t].advantage, after = running, value
-                    reward, discount, keep = 0.0, 1.0, self.options.agent_lambda
+                for k in reversed(range(len(turns))):  # V-trace: GAE where the ratios are 1
+                    delta = reward + discount * after - values[k]
+                    weight = vtrace.ratio(sum(logs[:k]), most)  # of those who acted before
+                    turns[k].advantage = weight * (delta + keep * error)
+                    error = vtrace.ratio(logs[k], most) * delta + (
+                        keep * vtrace.ratio(logs[k], 1.0) * error)
+                    after, reward, discount, keep = values[k], 0.0, 1.0, self.options.agent_lambda
         return metrics

@@ -19,8 +19,13 @@ from colllm_bench.models.critic import Critic
 from colllm_bench.models.loading import context_length
 from colllm_bench.objectives import critic_inputs, losses
 from colllm_bench.objectives.batches import padded_tokens
-from colllm_bench.objectives.critic_inputs import CriticInput, CriticReading, ValuePosition
-from colllm_bench.types import Episode, written
+from colllm_bench.objectives.critic_inputs import (
+    CriticInput,
+    CriticReading,
+    ValuePosition,
+    targets_of,
+)
+from colllm_bench.types import Episode
 
 
 class CriticProtocol(Protocol):
@@ -150,8 +155,8 @@ class CriticLearner:
     # -- learning
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """Regress every value on its turn's ``return_``: ``options.critic_epochs`` passes over
-        the episodes, each of ``options.critic_minibatches`` optimizer steps.
+        """Regress every value on its target (:func:`targets_of`): ``options.critic_epochs`` passes
+        over the episodes, each of ``options.critic_minibatches`` optimizer steps.
 
         Returns:
             Metrics; those of :func:`fit_metrics` are of the fresh episodes and of the values that
@@ -206,7 +211,7 @@ class CriticLearner:
         """``positions``, ``targets`` and ``owner`` of :class:`Part`."""
         kept = [i for i, position in enumerate(positions) if position.target is not None]
         device = self.team.device
-        targets = [written(written(positions[i].target).return_) for i in kept]
+        targets = targets_of([positions[i] for i in kept])
         return (
             torch.tensor(kept, device=device),
             torch.tensor(targets, dtype=torch.float32, device=device),

@@ -10,10 +10,11 @@ input of your own is a :class:`CriticInput` around a function ``(episode) -> Cri
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from colllm_bench.types import Episode, Trajectory, Turn
+from colllm_bench.types import Episode, Trajectory, Turn, written
 
 
 @dataclass(slots=True)
@@ -56,8 +57,27 @@ class ValuePosition:
 
     @property
     def target(self) -> Turn | None:
-        """The turn whose ``return_`` the value is regressed on; None for a bootstrap value."""
+        """The turn whose ``return_`` (of a value in ``values``: whose ``returns``, if it has any)
+        the value is regressed on; None for a bootstrap value."""
         return next(iter([*self.turns, *self.also]), None)
+
+
+def targets_of(positions: Sequence[ValuePosition]) -> list[float]:
+    """What values are regressed on: a turn's ``return_``; of those in its ``values`` the
+    ``returns`` at the same place, where the algorithm has written any.
+
+    Args:
+        positions: in the order of their readings; none of a bootstrap value.
+    """
+    found, seen = [], Counter[int]()
+    for position in positions:
+        turn = written(position.target)
+        target = turn.return_
+        if not position.turns and turn.returns is not None:
+            target = turn.returns[seen[id(turn)]]
+        seen.update(map(id, position.also))
+        found.append(written(target))
+    return found
 
 
 @dataclass(slots=True)

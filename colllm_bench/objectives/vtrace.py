@@ -121,6 +121,29 @@ def _run(
     return found, targets
 
 
+def target(
+    value: float,
+    reward: float,
+    following: float,
+    error: float,
+    log_ratio: float,
+    gamma: float,
+    lam: float,
+    rho_bar: float = 1.0,
+) -> float:
+    """The target of a value U that knows some of its turn's actions: ``U + rho (r_t + gamma
+    V(h_{t+1}) - U) + gamma c (v_{t+1} - V(h_{t+1}))``, with the ratio of the *other* actions alone,
+    for those that it knows are no chance to it. With pi = mu it is V's own target.
+
+    Args:
+        following: V(h_{t+1}), or what is bootstrapped.
+        error: v_{t+1} - V(h_{t+1}), of :func:`errors`; 0 after the last turn.
+        log_ratio: of the actions that U does not know.
+    """
+    delta = ratio(log_ratio, rho_bar) * (reward + gamma * following - value)
+    return value + delta + gamma * lam * ratio(log_ratio, 1.0) * error
+
+
 def effective_sample_size(log_ratios: Steps) -> float:
     """``(sum w)^2 / (n sum w^2)`` of n weights w = pi/mu (Kong 1992): the share of samples that
     tell as much as fresh ones; 1 where pi = mu.

@@ -238,6 +238,8 @@ def _require_numbers(algorithm: Any, episodes: Sequence[Episode], field: str) ->
     value: Any  # a stranger's algorithm may leave anything
     for turn in (turn for e in episodes for x in e.trajectories for turn in x.turns):
         value = getattr(turn, field)
+        if field == "return_" and turn.returns is not None:
+            value = math.fsum(map(float, (value, *turn.returns)))  # finite where all of them are
         if not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise RunError(
                 f"{type(algorithm).__name__}.compute_advantages left a turn with the "

@@ -104,15 +104,20 @@ def variants(data: Report, variant: str) -> str:
             continue
         for row in pair["tasks"]:
             found = [described[row["task"]][pair[side]] for side in ("ours", "theirs")]
-            gain, ratio = row["score"], row["samples"]
+            gain = row["score"]
             lines.append(" | ".join([
                 f"| `{pair['theirs']}`", row["task"], *map(score, found),
                 f"{gain['difference']:+.3f} ({gain['low']:+.2f} to {gain['high']:+.2f}), "
                 f"p {gain['p']:.3f}", *map(samples, found),
-                f"{ratio['ratio']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}), "
-                f"p {ratio['p']:.3f} |",
+                f"{ratio_of(row['samples'])} |",
             ]))
     return "\n".join(lines) + "\n"
+
+
+def ratio_of(found: Report) -> str:
+    if found["p"] is None:
+        return "no run of either got there"
+    return f"{found['ratio']:.2f} ({found['low']:.2f} to {found['high']:.2f}), p {found['p']:.3f}"
 
 
 def blocks(**tables: str) -> dict[str, str]:

@@ -25,8 +25,8 @@ def named(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def writers(tmp_path_factory, tokenizer):
-    """{field: functions that wrote it} in two iterations of ``cc`` (with replay), of ``mc`` (with
-    another engine) and others."""
+    """{field: functions that wrote it} in two iterations of ``mc`` (with another engine) and of
+    the others (with replay)."""
     from random_models import make_config, make_model
 
     folder = tmp_path_factory.mktemp("llama")
@@ -48,7 +48,7 @@ def writers(tmp_path_factory, tokenizer):
     try:
         for algo in ("cc", "mc", "seq", "hier"):
             options = {"turns": 2, "cut": True}
-            others = {"cc": {"replay": 2}, "mc": {"rollouts": "vllm"}}.get(algo, {})
+            others = {"mc": {"rollouts": "vllm"}}.get(algo, {"replay": 2})
             trainer = Trainer(tiny_config(str(folder), algo, env_options=options, **others))
             for iteration in range(2):
                 trainer.learn(trainer.play(iteration), iteration)
