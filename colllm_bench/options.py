@@ -73,7 +73,8 @@ class Option:
         if self.choices:
             return ", ".join(self.choices)
         if self.above is not None:
-            return f"above {self.above:g}"
+            most = "" if self.high is None else f", up to {self.high:g}"
+            return f"above {self.above:g}{most}"
         if self.low is not None and self.high is not None:
             return f"{self.low:g} to {self.high:g}"
         if self.low is not None:

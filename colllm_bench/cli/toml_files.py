@@ -25,9 +25,9 @@ def load_toml(path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"--config {path}: {error.strerror}", fix="check the path") from error
+        raise ConfigError(f"{path}: {error.strerror}", fix="check the path") from error
     except ValueError as error:
-        raise ConfigError(f"--config {path} is no TOML: {error}", fix="mend that line") from error
+        raise ConfigError(f"{path} is no TOML: {error}", fix="mend that line") from error
 
 
 def of_kind(path: str, key: str, value: Any, kind: Any) -> Any:

@@ -133,7 +133,7 @@ def progress_table(jobs: Sequence[Any], titles: Sequence[str], fit: int | None =
 
 def results_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
     """A line for each run: the held-out result before and after training, and its folder."""
-    table = plain_table(*titles, "untrained", "trained", "95% interval")
+    table = plain_table(*titles, f"{_measure(jobs)}: untrained", "trained", "95% interval")
     table.add_column("run folder", overflow="fold")
     for job in jobs:
         summary_file = job.path / "summary.json"
@@ -149,8 +149,8 @@ def results_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
 
 def settings_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
     """A line for each setting: how many of its runs are done, and their held-out results."""
-    table = plain_table(*titles[:-1], "done", "mean")
-    table.add_column("on held-out tasks, each seed", overflow="fold")
+    table = plain_table(*titles[:-1], "done", f"{_measure(jobs)}: mean")
+    table.add_column("each seed", overflow="fold")
     groups: dict[tuple, list[Any]] = {}
     for job in jobs:
         groups.setdefault(job.label[:-1], []).append(job)
@@ -163,6 +163,13 @@ def settings_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
             " ".join(f"{mean:.3f}" for mean in means),
         )
     return table
+
+
+def _measure(jobs: Sequence[Any]) -> str:
+    """What the tables show of runs on tasks that they did not train on; "" where none is done."""
+    paths = [job.path / "summary.json" for job in jobs]
+    found = {bool(files.read_json(path)["success"]) for path in paths if path.exists()}
+    return {(True,): "win rate", (False,): "return"}.get(tuple(found), "win rate or return")
 
 
 def _trained_mean(job: Any) -> float | None:

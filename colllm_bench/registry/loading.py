@@ -44,7 +44,8 @@ def load(entry: str, kind: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        names = [n for n, v in vars(module).items() if isinstance(v, type) and n[0] != "_"]
+        names = [n for n, v in vars(module).items() if isinstance(v, type) and n[0] != "_"
+                 and v.__module__ == module.__name__]
         kind = f"class in {where}"
         raise unknown_name(kind, attribute, names, "name a class of that file") from None
 

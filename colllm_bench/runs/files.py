@@ -29,7 +29,7 @@ def disk_error(path: Path, error: OSError) -> ColllmError:
         return ConfigError(
             f"cannot write {path}: {error.strerror}",
             allowed="a folder that you may write to",
-            fix="--out FOLDER, or mend the permissions and --resume",
+            fix="--out FOLDER, or mend the permissions (a run goes on with --resume)",
         )
     return RunError(f"cannot write {path}: {error.strerror}; mend it and run again with --resume")
 

@@ -83,7 +83,9 @@ def check_free(path: str | Path) -> None:
     parent = path
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    if not parent.is_dir():
+        raise ConfigError(f"cannot write {path}: {parent} is no folder", fix="--out FOLDER")
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise ConfigError(f"cannot write {path}: {parent} is read-only", fix="--out FOLDER")
 
 

@@ -128,7 +128,8 @@ def levels_of(config: RunConfig, env: Any) -> list[Any]:
     known = list(getattr(inner, "levels", range(1, own + 1) if type(own) is int else ()))
     if own not in known or not _takes(config, "level"):
         raise ConfigError(
-            f"curriculum levels: environment {config.env!r} has no levels below {own!r}",
+            f"curriculum levels: environment {config.env!r} has no levels"
+            + ("" if own is None else f" below {own!r}"),
             allowed="environments with an option level", fix="leave out --curriculum",
         )
     if known[0] == own:
@@ -150,6 +151,11 @@ def _require_shaping(config: RunConfig) -> None:
             f"curriculum anneal: environment {config.env!r} has no dense shaping with a weight",
             allowed="environments with the options reward='dense' and shaping (strategy)",
             fix="leave out --curriculum",
+        )
+    if (config.algo_options.get("replay") or 1) > 1:
+        raise ConfigError(
+            "curriculum anneal with replay: the rewards of earlier iterations are not this one's",
+            allowed="curriculum levels or backward with replay", fix="leave out --replay",
         )
     for name, value in config.env_options.items():
         if name == "shaping" or (name == "reward" and value != "sparse"):

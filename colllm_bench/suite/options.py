@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colllm_bench import cli
+from colllm_bench import cli, registry
 from colllm_bench.errors import ConfigError
 from colllm_bench.suites import Suite, Task, load_suite
 
@@ -40,6 +41,21 @@ def add_run_options(options: cli.Parser) -> None:
     options.add_argument(
         "--jobs", type=int, metavar="N", help="runs at a time, a thread each (default: cores)"
     )
+
+
+def require_scores(tasks: Sequence[Task]) -> None:
+    """Refuse a task without a score, before anything is trained on it.
+
+    Raises:
+        ConfigError: its environment has no random team or no expert, or cannot be loaded.
+    """
+    for task in tasks:
+        known = registry.env_spec(task.env).score_range is not None
+        if not known and not all(registry.policy_of(task.env, k) for k in ("random", "scripted")):
+            raise ConfigError(
+                f"task {task.id!r}: environment {task.env!r} has no score: no random team or no "
+                "expert", fix="give its class the attributes random_policy and scripted_policy",
+            )
 
 
 def read(options: dict[str, Any]) -> tuple[Suite, list[Task], Path]:

@@ -49,11 +49,11 @@ def main(argv: Sequence[str]) -> int:
     suite, tasks, out = common.read(options)
     seeds = cli.parse_seeds(options["seeds"]) if "seeds" in options else list(suite.seeds)
     if shared := set(seeds) & set(suite.search.seeds):
-        place = "--seeds" if "seeds" in options else "seeds in the suite's file"
         raise ConfigError(
             f"seeds {sorted(shared)} are the suite's search seeds: settings have been chosen on "
-            "them", fix=f"other {place}",
+            "them", fix="other --seeds",
         )
+    common.require_scores(tasks)
     from colllm_bench.leaderboard.suite import records
     from colllm_bench.suite import execution, report
 

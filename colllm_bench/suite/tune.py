@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -45,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     draws = options.get("draws", suite.search.draws)
     if draws < 1:
         raise ConfigError(f"--draws {draws} is out of range", allowed="1 or more")
+    common.require_scores(tasks)
     algo = options["algo"]
     known = known_settings(algo)
     _require_settings(suite, algo, known)
@@ -75,14 +78,17 @@ def known_settings(algo: str) -> set[str]:
 
 
 def _require_settings(suite: Suite, algo: str, known: set[str]) -> None:
-    """Refuse a range of a setting that neither this algorithm nor a built-in one has: it would be
-    searched by nobody, and no one would see it."""
+    """Refuse a range that nobody would search, without a word: a misspelt setting. One that is no
+    setting here is an option of another algorithm, and its draws are left out."""
     settings = known.union(*map(known_settings, registry.ALGORITHMS))
     for one in suite.search.ranges:
-        if one.name not in settings:
+        if one.name in settings:
+            continue
+        if difflib.get_close_matches(one.name, settings, n=1, cutoff=0.8):
             raise unknown_name(
                 "search.ranges", one.name, settings, f"name a setting of a run, or of {algo}"
             )
+        warnings.warn(f"search.ranges.{one.name}: {algo} has no such option", stacklevel=2)
 
 
 def search(

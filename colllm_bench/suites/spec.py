@@ -171,10 +171,15 @@ def _suite(table: dict[str, Any], name: str) -> Suite:
         raise ConfigError(
             f"suite {name}: search.tasks has {', '.join(sorted(unknown))}", allowed=", ".join(ids)
         )
+    seeds = tuple(_seeds(table["seeds"], name))
+    if shared := set(seeds) & set(search.seeds):
+        raise ConfigError(
+            f"suite {name}: seeds and search.seeds share {sorted(shared)}",
+            allowed="none in common: what settings were chosen on is not reported",
+        )
     return Suite(
-        name=name, title=table["title"], tasks=tuple(tasks),
-        seeds=tuple(_seeds(table["seeds"], name)), settings=table["settings"],
-        search=search,
+        name=name, title=table["title"], tasks=tuple(tasks), seeds=seeds,
+        settings=table["settings"], search=search,
         digest=hashlib.sha256(text.encode()).hexdigest()[:12],
     )
 

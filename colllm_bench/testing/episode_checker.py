@@ -145,10 +145,12 @@ class EpisodeChecker:
             self.widest = max(self.widest, len(_in_words(text_of, seen)))
             info = infos.get(agent)
             require(isinstance(info, dict), f"no info for {agent!r}")
-            require(isinstance(info.get("invalid"), bool), f"{agent!r}: infos 'invalid' is no bool")
+            for key, kind in (("invalid", "true or false"), ("score", "a dict of floats")):
+                require(key in info, f"{agent!r}: infos has no {key!r} ({kind})")
+            require(isinstance(info["invalid"], bool), f"{agent!r}: infos 'invalid' is no bool")
             notice = info.get("notice", "")
             require(isinstance(notice, str), f"{agent!r}: infos 'notice' is no text")
-            score = info.get("score")
+            score = info["score"]
             require(isinstance(score, dict), f"{agent!r}: infos 'score' is no dict")
             for key, value in score.items():
                 require(

@@ -211,7 +211,8 @@ def _replay_buffer(algorithm: Any, critic: Any) -> ReplayBuffer | None:
         return None
     if not isinstance(critic, CriticLearner):
         raise ConfigError(
-            f"replay {iterations} with the critic of {type(algorithm).__name__}'s own",
+            f"replay {iterations} with a critic that is not learned from token ids alone "
+            f"({type(algorithm).__name__}, --critic {getattr(algorithm.options, 'critic', 'own')})",
             allowed="1; more with critics that read token ids alone (critic_input)",
             fix="leave out --replay",
         )

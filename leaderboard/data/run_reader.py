@@ -147,7 +147,9 @@ class _Unfit(Exception):
 
 def _read_run(path: Path) -> Run:
     if not any(entry.is_file() for entry in path.iterdir()):
-        raise _Unfit("empty", "an empty folder")
+        runs = sorted(path.glob("*/seed*/config.json")) or sorted(path.glob("*/config.json"))
+        within = f"; there are runs below it, such as {runs[0].parent}" if runs else ""
+        raise _Unfit("empty", f"no run: no file in it{within}" if within else "an empty folder")
     settings = _settings(path)
     config = settings["config"]
     environment = _json(path / "environment.json", "torn", missing={})

@@ -71,7 +71,7 @@ STUDIES = {
     ),
     "cc, strategy level 1 to 2": Study(
         {**SIEGE, "episodes": 1280, "env_options": {"level": 2}},
-        {name: CRITICS[name] for name in ("as usual", "carried over")},
+        {name: CRITICS[name] for name in ("as usual", "as usual, no warm-up", "carried over")},
         {**SIEGE, "episodes": 1280, "env_options": {"level": 1}}, one_source=True,
     ),
     "curriculum": Study(

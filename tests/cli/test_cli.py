@@ -59,7 +59,7 @@ def fails(capsys, tmp_path):
         ("--algo ./nothing.py:X", "algorithm file 'nothing.py' does not exist"),
         ("--name a/b", "--name 'a/b' is no folder name"),
         ("--seeds 0:0", "--seeds '0:0' names no seeds"),
-        ("--config nothing.toml", "--config nothing.toml: No such file"),
+        ("--config nothing.toml", "nothing.toml: No such file"),
         ("--resume nowhere", "nowhere holds no run"),
     ],
 )

@@ -155,7 +155,7 @@ def test_labels_are_what_varies():
         ("--lr 0.5,1 --name a", "differ in lr share the folder"),
         ("--device cpu,cuda", "one value of device a sweep"),
         ("--env-option level", "'level' is no pair"),
-        ("--config nothing.toml", "--config nothing.toml: No such file"),
+        ("--config nothing.toml", "nothing.toml: No such file"),
     ],
 )
 def test_bad_settings(capsys, argv, says):

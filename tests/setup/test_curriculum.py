@@ -175,10 +175,11 @@ def test_without_a_curriculum_nothing_is_recorded_of_one(model_folder):
 
 @pytest.mark.parametrize(("kind", "changes", "says"), [
     ("levels", {}, "ends at the run's own level, and 1 is the first; allowed: 2, hard"),
-    ("levels", {"env": "tiny_envs:Relay"}, "has no levels below None"),
+    ("levels", {"env": "tiny_envs:Relay"}, "has no levels; allowed"),
     ("anneal", {"env": "tiny_envs:Relay"}, "has no dense shaping with a weight"),
     ("anneal", {"env_options": {"reward": "dense"}}, "env option reward='dense': it sets both"),
     ("anneal", {"env_options": {"shaping": 0.5}}, "leave out shaping"),
+    ("anneal", {"replay": 2}, "leave out --replay"),
     ("backward", {"env": "tiny_envs:Relay"}, "starts at the beginning only"),
 ])
 def test_what_an_environment_does_not_have_is_refused(kind, changes, says, model_folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,25 @@ def test_tune_searches_options_of_a_plug_in(tmp_path, trained):
     (tmp_path / "mine.toml").write_text(ONE.replace("[search.ranges.lr]", ranges))
     assert call(tmp_path, "tune", "--algo", f"{tmp_path / 'own.py'}:Own", "--draws", "2") == 0
     assert [run.config.algo_options.get("width") for run in trained[:2]] == [None, 5]
+
+
+@pytest.mark.parametrize("word", ["run", "tune"])
+def test_a_task_without_a_score_is_refused_before_training(tmp_path, trained, word):
+    (tmp_path / "plain.py").write_text("class Plain:\n    def __init__(self, agents=2): pass\n")
+    text = re.sub('env = ".*"', f'env = "{tmp_path}/plain.py:Plain"', ONE)
+    text = re.sub("env_options = .*\n", "", text)
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match="has no score.*fix: give its class"):
+        call(tmp_path, word, "--algo", "mc")
+    assert not trained
+
+
+def test_a_range_of_another_algorithms_option_is_left_out(tmp_path, trained):
+    ranges = "[search.ranges.pull]\nchoices = [5]\n\n[search.ranges.lr]"
+    (tmp_path / "mine.toml").write_text(ONE.replace("[search.ranges.lr]", ranges))
+    with pytest.warns(UserWarning, match="search.ranges.pull: mc has no such option"):
+        assert call(tmp_path, "tune", "--algo", "mc", "--draws", "2") == 0
+    assert all("pull" not in run.config.algo_options for run in trained)
 
 
 def test_tune_searches_on_dev_and_run_takes_what_it_chose(tmp_path, trained, capsys):

@@ -52,6 +52,7 @@ def test_what_is_only_said_of_a_task_does_not(tmp_path, change):
 @pytest.mark.parametrize("change, message", [
     (("rungs = [0.5, 1.0]", "rungs = [0.5]"), "growing shares up to 1"),
     (("keep = 0.5", "keep = 1.0"), "keep between 0 and 1"),
+    (('seeds = [900]', 'seeds = [900, 1]'), r"seeds and search.seeds share \[1\]"),
     (("low = 1e-3", "low = 0.0"), "above 0 with log"),
     (('id = "b"', 'id = "a"'), "two of one id"),
     (("eval_episodes = 20", "lr = 0.1"), "allowed: model, eval_episodes, lr_schedule"),
