@@ -1,4 +1,5 @@
-"""Writes README.md beside it from critics.jsonl: what each critic explains of fresh returns.
+"""Writes README.md beside it from critics.jsonl and truth.jsonl: what each critic explains of
+fresh returns, and how near its values are to exact ones.
 
     python results/critics/table.py
 """
@@ -58,6 +59,45 @@ def table(policy: str, found: list[dict]) -> list[str]:
     return [*lines, ""]
 
 
+def truths() -> dict[tuple[int, str], dict[str, list[dict]]]:
+    """By task (agents, sees), the rows of each critic: one a fit."""
+    found: dict[tuple[int, str], dict[str, list[dict]]] = {}
+    for row in map(json.loads, (HERE / "truth.jsonl").read_text().splitlines()):
+        task = found.setdefault((row["agents"], row["sees"]), {})
+        task.setdefault(row["critic"], []).append(row)
+    return found
+
+
+def mean(lists: list[list[float]]) -> list[float]:
+    return [sum(column) / len(column) for column in zip(*lists)]
+
+
+def truth_tables() -> list[str]:
+    """A table for each task: how near values are to exact ones after so many episodes."""
+    lines = ["## Against exact values", "", ABOUT_TRUTH, ""]
+    for (agents, sees), critics in truths().items():
+        counts = list(next(iter(critics.values()))[0]["known"])
+        heads = ["critic", "n", *(f"{int(k):,} episodes" for k in counts), "exact values explain"]
+        lines += [f"### `credit`, {agents} agents, sees={sees}", "",
+                  "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+        for critic, fits in critics.items():
+            lines.append("| " + " | ".join([
+                critic, str(len(fits)),
+                *(cells(mean([fit["known"][k] for fit in fits])) for k in counts),
+                cells(mean([fit["truth"] for fit in fits])),
+            ]) + " |")
+        lines.append("")
+    return lines
+
+
+ABOUT_TRUTH = """An untrained team, `credit` with the reward at the end. Mean over n fits (another \
+team's episodes each) of 1 - E(V - V*)^2 / Var(V*), early / middle / late: 1 is the truth, 0 no \
+better than its mean, below 0 worse. V* is the exact value of the joint history for `cc`, `hier` \
+and `seq`, of the agent's own history for `dc`. Last column: the variance of returns that V* itself \
+explains, which no critic can pass. Made by `python results/critics/truth.py`, raw rows in \
+`truth.jsonl`."""
+
+
 def main() -> None:
     found = rows()
     first = next(iter(found.values()))[0]
@@ -69,6 +109,7 @@ def main() -> None:
     lines = [text, ""]
     for policy, own in found.items():
         lines += table(policy, own)
+    lines += truth_tables()
     (HERE / "README.md").write_text("\n".join(lines))
 
 

@@ -71,12 +71,12 @@ def samples(algo, task):
     return np.array(found)
 
 
-def permutation_p(ours, theirs):
+def permutation_p(ours, theirs, tie=1e-9):
     """Two-sided, exact: the share of all splits whose means differ as much. The runs are cut in
-    two; splits are pairs of a choice from either part."""
+    two; splits are pairs of a choice from either part. ``tie``: sums so near are equal."""
     both, m = np.concatenate([ours, theirs]), len(ours)
     both = both - both.mean()
-    seen = abs(both[:m].sum()) - 1e-11
+    seen = abs(both[:m].sum()) - tie
     parts = []
     for part in np.array_split(both, 2):
         masks = (np.arange(2 ** len(part))[:, None] >> np.arange(len(part))) & 1
@@ -167,6 +167,11 @@ def test_verdicts_recompute():
         assert table[f"`{theirs}` against"][ours] == " / ".join(mirrored)
 
 
+ROUNDED = 5e-6
+"""Sums of scores that are equal but for the five digits of a record's returns."""
+NOBODY = "no run of either got there"
+
+
 def test_replay_recomputes():
     lines = [[cell.strip() for cell in line.strip("|").split("|")]
              for line in block(PAGE, "replay")[2:]]
@@ -181,14 +186,20 @@ def test_replay_recomputes():
             told = [float(cells[k].split()[0]) for k in (0, 1, 2)]
             wanted = [ours.mean(), theirs.mean(), ours.mean() - theirs.mean()]
             assert told == pytest.approx(wanted, abs=6e-4)
-            tests["score"].append(permutation_p(ours, theirs))
+            tests["score"].append(permutation_p(ours, theirs, ROUNDED))
             ours, theirs = (log(*side) for side in sides)
-            told = [float(cells[k].split()[0]) for k in (3, 4, 5)]
-            assert told[:2] == pytest.approx(np.exp([ours.mean(), theirs.mean()]), abs=1)
-            assert told[2] == pytest.approx(np.exp(ours.mean() - theirs.mean()), abs=0.006)
+            told = [float(cells[k].split()[0]) for k in (3, 4)]
+            assert told == pytest.approx(np.exp([ours.mean(), theirs.mean()]), abs=1)
+            if np.isnan([*samples(*sides[0]), *samples(*sides[1])]).all():
+                assert cells[5] == NOBODY
+                continue
+            assert float(cells[5].split()[0]) == pytest.approx(
+                np.exp(ours.mean() - theirs.mean()), abs=0.006
+            )
             tests["samples"].append(permutation_p(ours, theirs))
         for column, kind in ((2, "score"), (5, "samples")):
-            told = [float(line[2 + column].rpartition(" p ")[2]) for line in own]
+            told = [float(line[2 + column].rpartition(" p ")[2]) for line in own
+                    if line[2 + column] != NOBODY]
             assert told == pytest.approx(holm(np.array(tests[kind])), abs=6e-4)
 
 
