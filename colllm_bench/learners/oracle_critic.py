@@ -25,9 +25,9 @@ import torch
 from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.learners.micro_batching import MicroBatchSizer
+from colllm_bench.learners.value_metrics import fit_metrics
 from colllm_bench.objectives.batches import action_tokens, collate, padded_tokens
 from colllm_bench.objectives.critic_inputs import CriticInput
-from colllm_bench.objectives.losses import explained_variance
 from colllm_bench.objectives.returns import discounted_returns
 from colllm_bench.types import Episode, Turn
 
@@ -170,17 +170,17 @@ class OracleCritic:
         return layers
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """Nothing is learned. Metrics: ``explained_variance`` and ``value_loss`` against the
-        discounted rewards that followed, ``value_bias`` (values minus those, in the mean), and
-        ``policy_spread`` (see :meth:`policy_table`)."""
-        values, returns = [], []
+        """Nothing is learned. Metrics: ``explained_variance`` of the discounted rewards that
+        followed, by thirds and in turns too (:func:`fit_metrics`), ``value_loss`` against them,
+        ``value_bias`` (values minus those, in the mean), and ``policy_spread`` (see
+        :meth:`policy_table`)."""
+        turns, returns = [], []
         for trajectory in (x for episode in episodes for x in episode.trajectories):
-            values += [turn.value for turn in trajectory.turns]
+            turns += trajectory.turns
             rewards = [float(turn.reward or 0.0) for turn in trajectory.turns]
             returns += discounted_returns(rewards, self.gamma)
-        value, target = torch.tensor(values), torch.tensor(returns)
-        return {
-            "explained_variance": explained_variance(value, target),
+        value, target = torch.tensor([turn.value for turn in turns]), torch.tensor(returns)
+        return fit_metrics(turns, episodes, self.gamma) | {
             "value_loss": float(((value - target) ** 2).mean()),
             "value_bias": float((value - target).mean()),
             "policy_spread": self.spread,

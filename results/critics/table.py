@@ -90,12 +90,14 @@ def truth_tables() -> list[str]:
     return lines
 
 
-ABOUT_TRUTH = """An untrained team, `credit` with the reward at the end. Mean over n fits (another \
-team's episodes each) of 1 - E(V - V*)^2 / Var(V*), early / middle / late: 1 is the truth, 0 no \
-better than its mean, below 0 worse. V* is the exact value of the joint history for `cc`, `hier` \
-and `seq`, of the agent's own history for `dc`. Last column: the variance of returns that V* itself \
-explains, which no critic can pass. Made by `python results/critics/truth.py`, raw rows in \
-`truth.jsonl`."""
+ABOUT_TRUTH = " ".join((
+    "An untrained team, `credit` with the reward at the end. Mean over n fits (another team's",
+    "episodes each) of 1 - E(V - V*)^2 / Var(V*), early / middle / late: 1 is the truth, 0 no",
+    "better than its mean, below 0 worse. V* is the exact value of the joint history for",
+    "`cc`, `hier` and `seq`, of the agent's own history for `dc`. Last column: the variance",
+    "of returns that V* itself explains, which no critic can pass. Made by `python",
+    "results/critics/truth.py`, raw rows in `truth.jsonl`.",
+))
 
 
 def main() -> None:
