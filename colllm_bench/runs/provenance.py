@@ -36,11 +36,12 @@ def environment() -> dict[str, Any]:
 
     Returns:
         ``colllm_bench`` (version), ``commit`` (of the checkout, or None for an installed
-        package), ``modified`` (tracked files differ from the commit), ``python``, ``packages``,
-        ``system``, ``machine``, ``cpu`` (its name), ``processor`` (:func:`processor`), ``cores``
-        (that this process may use), ``memory_gib``, ``accelerators`` (names; empty where torch
-        sees none), ``variables`` (those that decide how many threads compute, and with
-        which instructions) and, where several train together, ``processes`` (their number).
+        package), ``modified`` (tracked files outside of ``results`` and ``docs`` differ from it),
+        ``python``, ``packages``, ``system``, ``machine``, ``cpu`` (its name), ``processor``
+        (:func:`processor`), ``cores`` (that this process may use), ``memory_gib``,
+        ``accelerators`` (names; empty where torch sees none), ``variables`` (those that decide how
+        many threads compute, and with which instructions) and, where several train together,
+        ``processes`` (their number).
     """
     from colllm_bench import __version__
 
@@ -124,7 +125,9 @@ def _commit() -> tuple[str | None, bool | None]:
         return None, None
     try:
         head = _git(root, "rev-parse", "HEAD")
-        return head, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+        # Results that a run writes beside those of others are no change of the code.
+        code = ("--", ".", ":(exclude)results", ":(exclude)docs")
+        return head, bool(_git(root, "status", "--porcelain", "--untracked-files=no", *code))
     except (OSError, subprocess.SubprocessError):
         return None, None
 

@@ -26,6 +26,18 @@ CRITIC = frozenset({"explained_variance", "value_loss", "critic_grad_norm"})
 """In every line of an algorithm with the built-in critic, and in none without a critic."""
 ACTOR = frozenset({"policy_loss", "clip_fraction", "actor_grad_norm", "actor_steps"})
 """In every line of an iteration in which the actors learn."""
+BOUNDS = {
+    **dict.fromkeys(("success", "invalid", "clip_fraction", "effective_sample_size"), (0.0, 1.0)),
+    **dict.fromkeys((
+        "explained_variance", "explained_variance_early", "explained_variance_middle",
+        "explained_variance_late", "explained_variance_in_turn",
+    ), (float("-inf"), 1.0)),
+    **dict.fromkeys((
+        "value_loss", "value_loss_last", "critic_grad_norm", "actor_grad_norm", "actor_steps",
+        "advantage_variance", "bytes_exchanged", "replayed",
+    ), (0.0, float("inf"))),
+}
+"""Smallest and largest value of what the harness writes, whatever the algorithm."""
 TOKENS_A_SECOND = 1e8
 """Faster than this no machine has sampled: an H100 reaches 1e5 with a model of 0.6B."""
 
@@ -78,11 +90,29 @@ def _metrics_faults(config: RunConfig, rows: Any, run: dict[str, Any]) -> Iterat
             yield (f"line {count} of metrics.jsonl has {odd[0]!r}, which {config.algo[:40]} "
                    "does not write")
             return
-        if row["tokens"] < 0 or row["agent_turns"] < 1 or row["length"] <= 0:
-            yield f"line {count} of metrics.jsonl counts turns or tokens that cannot be"
+        if fault := _impossible(config, row):
+            yield f"line {count} of metrics.jsonl: {fault}, which cannot be"
             return
     if count < config.iterations:
         yield f"metrics.jsonl has {count} whole lines, not {config.iterations}"
+
+
+def _impossible(config: RunConfig, row: dict[str, Any]) -> str | None:
+    """A count or a metric of the harness that no training can have; None: there is none."""
+    least = config.batch * row["length"]  # turns of all episodes: in each at least one agent acts
+    most = least * config.agents
+    if row["length"] < 1 or not 0.999 * least <= row["agent_turns"] <= 1.001 * most:
+        return f"agent_turns is {row['agent_turns']:g} with length {row['length']:g}"
+    if row["tokens"] < 0:
+        return f"tokens is {row['tokens']:g}"
+    for name, value in row.items():
+        low, high = BOUNDS.get(name, (None, None))
+        if low is None or value is None:
+            continue
+        check_type(value, float, name)
+        if not low <= value <= high + 1e-6:
+            return f"{name} is {value:g}"
+    return None
 
 
 def metric_names(config: RunConfig) -> tuple[Callable[[int], frozenset[str]], frozenset[str]]:

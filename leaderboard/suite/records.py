@@ -8,8 +8,9 @@ package), ``settings`` (that its search chose, of so many ``draws``; None: nobod
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
 ``range`` (the returns of scores 0 and 1), ``references`` (returns of the random team and of the
 expert on them, whose means the range mostly is), ``episodes`` and ``curve`` (training score an
-iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``; ``code`` names the
-source file of an algorithm that is not built in.
+iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``, ``commit`` (that the
+run was begun at, with a + where tracked code differed from it; missing in records before
+November 28, 2026); ``code`` names the source file of an algorithm that is not built in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from colllm_bench import registry
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.leaderboard.data.run_reader import ExcludedRun, Run, read_run
 from colllm_bench.leaderboard.statistics.measures import curve, seconds_of
@@ -29,6 +31,8 @@ from colllm_bench.runs import files
 from colllm_bench.suites import Suite, load_suite
 
 Record = dict[str, Any]
+ROUNDED = 1e-3
+"""Returns of a record have five digits."""
 FIELDS = ("suite", "digest", "task", "algo", "seed", "score", "returns", "range", "references",
           "episodes", "curve", "settings")
 """What every line must have."""
@@ -66,8 +70,14 @@ def record_of(
         "episodes": run.metrics["episodes"].astype(int).tolist(), "curve": _short(scores),
         "agent_turns": _sum(run, "agent_turns"), "tokens": _sum(run, "tokens"),
         "seconds": None if seconds is None else round(float(seconds.sum()), 1),
-        "cpu": run.environment.get("cpu"), **({"code": code} if code else {}),
+        "cpu": run.environment.get("cpu"), "commit": _commit(run.environment),
+        **({"code": code} if code else {}),
     }
+
+
+def _commit(environment: dict[str, Any]) -> str | None:
+    commit = environment.get("commit")
+    return commit and commit[:7] + "+" * bool(environment.get("modified"))
 
 
 def _mean(run: Run, team: str) -> float:
@@ -132,7 +142,43 @@ def read_records(path: Path, suite: Suite) -> list[Record]:
                 f"this is {suite.name} {suite.digest}: results of two versions do not compare",
                 fix="make it again: python -m colllm_bench.suite run",
             )
+        if fault := _fault(record, suite):
+            raise ConfigError(f"{path} line {number}: {fault}", fix="make the record again")
+    _refuse_copies(path, records)
     return records
+
+
+def _fault(record: Record, suite: Suite) -> str | None:
+    """What of a record contradicts the rest of it; None: nothing."""
+    task = suite.task(record["task"])
+    floor, ceiling = record["range"]
+    if not floor < ceiling:
+        return f"range {record['range']} is none"
+    score = (np.mean(record["returns"]) - floor) / (ceiling - floor)
+    if abs(score - record["score"]) > ROUNDED:
+        return f"score {record['score']:.4f}, and its returns make {score:.4f}"
+    known = ":" not in task.env and registry.env_spec(task.env).score_range is not None
+    ends = [float(np.mean(returns)) for returns in record["references"]]
+    if not known and not np.allclose(ends, (floor, ceiling), rtol=0, atol=ROUNDED):
+        return f"range {record['range']}, and the reference teams' returns make {ends}"
+    if not len(record["episodes"]) == len(record["curve"]):
+        return "a curve of another length than its episodes"
+    if record["episodes"] and record["episodes"][-1] < task.episodes:
+        return f"{record['episodes'][-1]} episodes of a budget of {task.episodes}"
+    return None
+
+
+def _refuse_copies(path: Path, records: Sequence[Record]) -> None:
+    """Two seeds of a task never play and learn the same to every digit."""
+    seen: dict[str, Record] = {}
+    for record in records:
+        key = json.dumps([record["task"], record["returns"], record["curve"]])
+        first = seen.setdefault(key, record)
+        if first["seed"] != record["seed"]:
+            raise ConfigError(
+                f"{path}: task {record['task']}: seeds {first['seed']} and {record['seed']} are "
+                "one run", fix="make the second again",
+            )
 
 
 def read_references(root: Path, suite: Suite) -> dict[str, list[Record]]:

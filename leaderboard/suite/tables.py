@@ -13,7 +13,10 @@ been drawn. Samples: training episodes until the smoothed curve is at the task's
 that never gets there counts as the whole budget, and so does its ratio (below 1: ours earlier).
 Verdicts rest on permutation tests over runs, corrected for the number of tasks (Holm), 5% in all
 for each question against each algorithm. "No difference seen at this n" does not say that there
-is none: the interval says which differences remain possible. g: difference in standard deviations
+is none: the interval says which differences remain possible. Intervals are made by another rule,
+which is more cautious where a side hardly varies or a run may fail unseen: one may hold 0 (or a
+ratio of 1) where the test tells a difference. Training score: the end of the smoothed curve, on
+the tasks that a team learns from. g: difference in standard deviations
 of runs. P(better): how often a run of ours beats one of theirs."""
 
 
@@ -76,17 +79,18 @@ def algorithms(data: dict[str, Any]) -> str:
             rows.append([
                 task["id"], name, str(one["n"]),
                 between(score["value"], score["low"], score["high"], ".3f"),
-                _span(*one["on_such_tasks"]),
+                _span(*one["on_such_tasks"]), number(one["training"], ".3f"),
                 " ".join(f"{value:.3f}" for value in score["seeds"]),
                 between(samples["value"], samples["low"], samples["high"], ".0f"),
                 f"{reached} of {one['n']}", number(one["all_succeed"], ".2f"),
                 number(one["seconds"], ".0f"),
                 " ".join(f"{k}={v}" for k, v in one["settings"].items()) or "defaults",
+                ", ".join(one["commits"]),
             ])
     return table(
-        ["task", "algorithm", "n", "score", "on such tasks", "each seed",
+        ["task", "algorithm", "n", "score", "on such tasks", "training score", "each seed",
          "samples to threshold", "reached it",
-         "tasks that all runs win", "seconds a run", "settings"], rows,
+         "tasks that all runs win", "seconds a run", "settings", "commits"], rows,
     )
 
 

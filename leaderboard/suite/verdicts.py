@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from colllm_bench.leaderboard.statistics.differences import Comparison, compare,
 from colllm_bench.leaderboard.statistics.estimators import estimate
 from colllm_bench.leaderboard.statistics.held_out_tasks import measurement_noise, on_such_tasks
 from colllm_bench.leaderboard.statistics.samples import Samples, episodes_to, sample_ratio
+from colllm_bench.leaderboard.statistics.training_curves import smooth
 from colllm_bench.leaderboard.suite.records import Record, by_task, score_table
 from colllm_bench.suites import Suite, Task
 
@@ -75,7 +77,8 @@ def results(
 def described(task: Task, records: Sequence[Record]) -> dict[str, Any]:
     """An algorithm's runs of a task: ``score`` (its interval is on these held-out tasks;
     ``on_such_tasks`` on others of the kind) and ``samples`` with every seed's number, the curves,
-    and ``all_succeed`` (the share of held-out tasks that every run wins)."""
+    ``training`` (mean training score at the end, smoothed as for samples), ``commits``, and
+    ``all_succeed`` (the share of held-out tasks that every run wins)."""
     scores, needed = scores_of(records), samples_of(task, records)
     span = _range(task, scores)
     mean = estimate(scores, **span, noise=_noise(records))
@@ -87,6 +90,10 @@ def described(task: Task, records: Sequence[Record]) -> dict[str, Any]:
         "on_such_tasks": [wider.low, wider.high],
         "samples": samples.to_dict() | {"seeds": list(needed.values), "reached":
                                         list(needed.reached), "bound": needed.bound},
+        "training": fmean(
+            float(smooth(np.asarray(r["episodes"]), np.asarray(r["curve"]))[-1]) for r in records
+        ),
+        "commits": sorted({r.get("commit") or "not recorded" for r in records}),
         "all_succeed": _all_succeed(records),
         "settings": records[0]["settings"],
         "curves": [{"x": r["episodes"], "y": r["curve"], "seed": r["seed"]} for r in records],
@@ -159,16 +166,19 @@ def against(
             nobody = what == "samples" and not any(row[what]["reached"])
             row[what]["verdict"] = NOBODY if nobody else verdict(row[what]["gain"], p, least)
     return {
-        "ours": ours, "theirs": theirs, "effort": [_effort(our_tasks), _effort(their_tasks)],
+        "ours": ours, "theirs": theirs,
+        "effort": [_effort(ours, our_tasks), _effort(theirs, their_tasks)],
         "tasks": rows, "overall": _overall(rows),
     }
 
 
-def _effort(tasks: dict[str, list[Record]]) -> str:
-    """What was done to find an algorithm's settings."""
+def _effort(name: str, tasks: dict[str, list[Record]]) -> str:
+    """What was done to find an algorithm's settings; of a variant (``cc+replay=3``) those were
+    found without what it changes."""
     draws = {record.get("draws") for records in tasks.values() for record in records}
     words = sorted("its defaults" if d is None else f"the best of {d} draws" for d in draws)
-    return " and ".join(words)
+    _, _, changed = name.partition("+")
+    return " and ".join(words) + (f", searched without {changed}" if changed else "")
 
 
 def verdict(gain: float, p: float | None, least: float) -> str:

@@ -193,6 +193,17 @@ def test_times_that_cannot_be(copy, changes, says):
 # -- files that cost a verifier dearly
 
 
+@pytest.mark.parametrize("changes", [
+    {"agent_turns": 1}, {"tokens": -1}, {"length": 1e-9}, {"invalid": -3}, {"success": 1.5},
+    {"clip_fraction": 2.0}, {"actor_grad_norm": -1.0}, {"actor_grad_norm": "x"},
+])
+def test_metrics_that_cannot_be(copy, changes):
+    rows = rows_in(copy, "seed1/metrics.jsonl")
+    write_rows(copy, "seed1/metrics.jsonl", [row | changes for row in rows])
+    seal(copy, load(copy))
+    refused(copy, "seed 1:", next(iter(changes)), files_only=True)
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "timing.jsonl"])
 @pytest.mark.parametrize("line", ["{}", None], ids=["empty", "real"])
 def test_no_more_lines_are_read_than_iterations_and_one(copy, monkeypatch, name, line):

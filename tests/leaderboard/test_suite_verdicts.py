@@ -45,6 +45,34 @@ def test_a_clear_difference_is_better_one_way_and_worse_the_other(suite):
     assert row["effect"] > 2 and row["improvement"]["value"] == 1.0
 
 
+@pytest.mark.parametrize("changes, says", [
+    ({"score": 0.999}, "line 1: score 0.9990, and its returns make"),
+    ({"range": [0.0, 0.5]}, "line 1: score|line 1: range"),
+    ({"references": [[0.5] * 40, [1.0] * 40]}, "and the reference teams' returns make"),
+    ({"curve": [0.5]}, "another length"),
+    ({"episodes": [32], "curve": [0.5]}, "32 episodes of a budget of 640"),
+])
+def test_a_record_that_contradicts_itself_is_refused(suite, tmp_path, changes, says):
+    first, *others = make_records(suite, "mc", 0.5)
+    write_records(tmp_path / "mc.jsonl", [first | changes, *others])
+    with pytest.raises(ConfigError, match=says):
+        read_records(tmp_path / "mc.jsonl", suite)
+
+
+def test_one_run_under_two_seeds_is_refused(suite, tmp_path):
+    first, *others = make_records(suite, "mc", 0.5)
+    write_records(tmp_path / "mc.jsonl", [first, *others, first | {"seed": 9}])
+    with pytest.raises(ConfigError, match="task a: seeds 0 and 9 are one run"):
+        read_records(tmp_path / "mc.jsonl", suite)
+
+
+def test_a_variants_settings_were_searched_without_it(suite):
+    records = [r | {"draws": 8} for r in make_records(suite, "cc", 0.5)]
+    compared = verdicts.against(suite, "cc+replay=3", by_task(records), "cc", by_task(records))
+    assert compared["effort"] == ["the best of 8 draws, searched without replay=3",
+                                  "the best of 8 draws"]
+
+
 def test_samples_have_a_verdict_of_their_own(suite):
     soon = make_records(suite, "soon", 0.9, soon=0.25)
     late = make_records(suite, "late", 0.9, soon=0.75)
