@@ -1,13 +1,14 @@
 """How often the reports' intervals hold what they claim to: simulation with known truths.
 
     python results/statistics/coverage.py results/statistics [--datasets 4000]
+    python results/statistics/coverage.py results/statistics --datasets 2000 --add "NAME"
 
 Writes ``coverage.json`` (for every cell how many of the simulated experiments' 95% intervals
 held the truth, and their median width) and ``coverage.md`` (the tables of docs/statistics.md).
 An experiment is n runs whose scores are drawn from a distribution; the truth is the aggregate of
 four million draws. Distributions of scores are given with their range (0 to 1), the others without
 one, so that their intervals know of no runs but those seen. Every cell has a seed of its own, so
-that it can be made again alone.
+that it can be made again alone; ``--add`` makes those of one distribution and puts them to the others.
 """
 
 from __future__ import annotations
@@ -146,7 +147,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--datasets", type=int, default=4000)
+    parser.add_argument("--add", metavar="NAME", help="of runs' distributions, this one alone")
     args = parser.parse_args()
+    if args.add:
+        return add(args.out, args.add, args.datasets)
     began = time.process_time()
     rows = simulate(args.datasets)
     data = {
@@ -157,9 +161,24 @@ def main() -> None:
         "rows": rows,
     }
     args.out.mkdir(parents=True, exist_ok=True)
+    save(args.out, data)
+
+
+def add(out: Path, name: str, datasets: int) -> None:
+    """The cells of one distribution of runs, made alone, among those that are there."""
+    data = json.loads((out / "coverage.json").read_text())
+    rows = [row for row in data["rows"] if row["distribution"] != name]
+    draw = {**ORDINARY, **FAILING, **NAMED}[name]
+    data["rows"] = rows + [
+        aggregate(what, name, draw, n, datasets) for n in RUNS for what in AGGREGATES
+    ]
+    save(out, data)
+
+
+def save(out: Path, data: dict) -> None:
     compact = json.dumps(data, indent=None).replace("}, {", "},\n{")
-    files.write_text(args.out / "coverage.json", compact + "\n")
-    files.write_text(args.out / "coverage.md", tables(rows))
+    files.write_text(out / "coverage.json", compact + "\n")
+    files.write_text(out / "coverage.md", tables(data["rows"]))
 
 
 if __name__ == "__main__":

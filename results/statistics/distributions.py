@@ -33,17 +33,20 @@ fails ends at .30, the others at .93."""
 NAMED = {
     "three in ten fail": lambda rng, size: modes(rng, size, 0.3),
     "half the runs fail": lambda rng, size: modes(rng, size, 0.5),
+    "a fifth of the runs end at 0": lambda rng, size: modes(rng, size, 0.2, end=0.0),
     "lognormal, sigma 1": lambda rng, size: rng.lognormal(0, 1.0, size),
 }
-"""Cases that some of these intervals do not cover, and that reports name."""
+"""Cases that some of these intervals do not cover, and that the documentation names."""
 UNBOUNDED = {
     "normal", "heavy tails (t, 3 d.f.)", "exponential below 1", "lognormal, sigma 0.5",
     "lognormal, sigma 1",
 }
 
 
-def modes(rng: np.random.Generator, size, failing: float) -> np.ndarray:
-    middle = np.where(rng.random(size) < failing, 0.30, 0.93)
+def modes(
+    rng: np.random.Generator, size, failing: float, end: float = 0.30
+) -> np.ndarray:
+    middle = np.where(rng.random(size) < failing, end, 0.93)
     return np.clip(middle + rng.normal(0, 0.02, size), 0.0, 1.0)
 
 
