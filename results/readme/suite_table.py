@@ -20,6 +20,7 @@ from colllm_bench.leaderboard.suite.verdicts import BETTER, WORSE, results
 from colllm_bench.suites import load_suite
 
 SUITE = "v3-mini"
+LARGE = "v2"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 REPLAY = "+replay=3"
 VARIANTS = tuple(name + REPLAY for name in ORDER)
@@ -31,10 +32,10 @@ SHOWN = (*ORDER, "hier" + REPLAY)
 Report = dict[str, Any]
 
 
-def report() -> Report:
-    """The suite's report on the algorithms of :data:`ORDER` and their variants with replay, every
+def report(name: str = SUITE) -> Report:
+    """A suite's report on the algorithms of :data:`ORDER` and their variants with replay, every
     two of them compared; the variants come first, so that each is the ``ours`` of its pair."""
-    suite = load_suite(SUITE)
+    suite = load_suite(name)
     references = read_references(ROOT / "results" / "suite", suite)
     names = [name for name in (*VARIANTS, *ORDER) if name in references]
     return results(suite, {name: references[name] for name in names})
@@ -53,12 +54,16 @@ def heading(data: Report, name: str) -> str:
 
 def score(found: Report) -> str:
     value = found["score"]
+    if value["low"] is None:  # of one run
+        return f"{value['value']:.3f}"
     return f"{value['value']:.3f} ({value['low']:.2f} to {value['high']:.2f})"
 
 
 def samples(found: Report) -> str:
     value, never = found["samples"], found["samples"]["reached"].count(False)
-    text = f"{value['value']:.0f} ({value['low']:.0f} to {value['high']:.0f})"
+    text = f"{value['value']:.0f}"
+    if value["low"] is not None:
+        text += f" ({value['low']:.0f} to {value['high']:.0f})"
     return f"{text}, {never} of {value['n']} never" if never else text
 
 
@@ -68,7 +73,7 @@ def table(
     """A line a task, a column an algorithm; empty where it was not run."""
     lines = [f"| {title} | {' | '.join(heading(data, name) for name in names)} |"]
     lines.append("|---" * (1 + len(names)) + "|")
-    for task in data["tasks"]:
+    for task in filter(lambda one: one["algorithms"], data["tasks"]):
         about = f"{task['id']} ({task['budget']} episodes)"
         found = [task["algorithms"].get(name) for name in names]
         lines.append(f"| {about} | {' | '.join(one and cell(one) or '' for one in found)} |")
@@ -136,6 +141,11 @@ def main() -> None:
         scores=table(data, names, "held-out score", score),
         samples=table(data, names, "episodes to the threshold", samples),
         verdicts=verdicts(data, names), replay=variants(data, REPLAY),
+    ))
+    large = report(LARGE)
+    write_blocks(PAGE, blocks(
+        large=table(large, large["algorithms"], "held-out score", score),
+        large_samples=table(large, large["algorithms"], "episodes to the threshold", samples),
     ))
 
 

@@ -7,8 +7,9 @@ Writes ``coverage.json`` (for every cell how many of the simulated experiments' 
 held the truth, and their median width) and ``coverage.md`` (the tables of docs/statistics.md).
 An experiment is n runs whose scores are drawn from a distribution; the truth is the aggregate of
 four million draws. Distributions of scores are given with their range (0 to 1), the others without
-one, so that their intervals know of no runs but those seen. Every cell has a seed of its own, so
-that it can be made again alone; ``--add`` makes those of one distribution and puts them to the others.
+one, so that their intervals know of no runs but those seen. Every cell has a seed of its own,
+so that it can be made again alone; ``--add`` makes those of one distribution and puts them to
+the others.
 """
 
 from __future__ import annotations
