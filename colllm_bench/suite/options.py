@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli, registry
+from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
+from colllm_bench.options import options_of
 from colllm_bench.suites import Suite, Task, load_suite
 
 OUT = "results/suite"
@@ -41,6 +43,11 @@ def add_run_options(options: cli.Parser) -> None:
     options.add_argument(
         "--jobs", type=int, metavar="N", help="runs at a time, a thread each (default: cores)"
     )
+
+
+def known_settings(algo: str) -> set[str]:
+    """Settings of every run and options of the algorithm, by name."""
+    return {*options_of(RunConfig), *options_of(registry.options_class(algo))}
 
 
 def require_scores(tasks: Sequence[Task]) -> None:

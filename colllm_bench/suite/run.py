@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.errors import ConfigError
+from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.suite import options as common
 from colllm_bench.suites import Suite, Task
 
@@ -92,6 +92,10 @@ def plan(
 
     chosen = chosen_for(suite, algo, out, options.get("settings"))
     changed = dict(cli.pair(text, "--set") for text in options.get("set", ()))
+    known = common.known_settings(algo)
+    for name in changed:
+        if name not in known:
+            raise unknown_name("--set", name, known, f"a setting of a run, or an option of {algo}")
     chosen = replace(chosen, settings=chosen.settings | changed)
     if "quiet" not in options:
         cli.say(f"settings: {chosen.source}{', then --set' if changed else ''}")

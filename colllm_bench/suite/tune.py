@@ -10,9 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from colllm_bench import cli, registry
-from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError, unknown_name
-from colllm_bench.options import options_of
 from colllm_bench.runs import files
 from colllm_bench.suite import options as common
 from colllm_bench.suites import Suite, Task
@@ -49,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--draws {draws} is out of range", allowed="1 or more")
     common.require_scores(tasks)
     algo = options["algo"]
-    known = known_settings(algo)
+    known = common.known_settings(algo)
     _require_settings(suite, algo, known)
     settings = {k: suite.search.draw(k, known) for k in range(draws)}
     table = search(suite, tasks, algo, settings, out, options)
@@ -72,15 +70,10 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def known_settings(algo: str) -> set[str]:
-    """Settings of every run and options of the algorithm, by name."""
-    return {*options_of(RunConfig), *options_of(registry.options_class(algo))}
-
-
 def _require_settings(suite: Suite, algo: str, known: set[str]) -> None:
     """Refuse a range that nobody would search, without a word: a misspelt setting. One that is no
     setting here is an option of another algorithm, and its draws are left out."""
-    settings = known.union(*map(known_settings, registry.ALGORITHMS))
+    settings = known.union(*map(common.known_settings, registry.ALGORITHMS))
     for one in suite.search.ranges:
         if one.name in settings:
             continue

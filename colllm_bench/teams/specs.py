@@ -13,6 +13,7 @@ language model is.
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,13 @@ def parse_team(text: str) -> TeamSpec:
             raise ConfigError(
                 f"team {text!r} is unknown: no such folder", allowed=allowed_teams()
             )
-        kind, name = _kind_of_entry(match["entry"]), match["name"] or ""
+        try:
+            kind, name = _kind_of_entry(match["entry"]), match["name"] or ""
+        except ConfigError as error:
+            near = difflib.get_close_matches(text.partition(":")[0], KINDS, n=1, cutoff=0.7)
+            if not near:
+                raise
+            raise ConfigError(f"{error} Did you mean {near[0]!r}?") from error
         if bool(name) != bool(kind.argument):
             wish = f"{match['entry']}:{kind.argument}" if kind.argument else match["entry"]
             raise ConfigError(f"team {text!r} is not complete", fix=wish)

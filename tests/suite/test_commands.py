@@ -150,6 +150,13 @@ def test_a_task_without_a_score_is_refused_before_training(tmp_path, trained, wo
     assert not trained
 
 
+def test_an_unknown_setting_is_refused(tmp_path, trained):
+    make_suite(tmp_path, ONE)
+    with pytest.raises(ConfigError, match="unknown --set 'epoch'.*did you mean 'epochs'"):
+        call(tmp_path, "run", "--algo", "mc", "--set", "epoch=3")
+    assert not trained
+
+
 def test_a_range_of_another_algorithms_option_is_left_out(tmp_path, trained):
     ranges = "[search.ranges.pull]\nchoices = [5]\n\n[search.ranges.lr]"
     (tmp_path / "mine.toml").write_text(ONE.replace("[search.ranges.lr]", ranges))

@@ -10,7 +10,7 @@ from suite_files import SUITE, make_suite
 from colllm_bench import registry
 from colllm_bench.envs.classic import known
 from colllm_bench.errors import ConfigError
-from colllm_bench.suite.tune import known_settings
+from colllm_bench.suite.options import known_settings
 from colllm_bench.suites.spec import load_suite, shipped
 
 

@@ -236,3 +236,8 @@ def test_help_lists_the_kinds_and_stays_light():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert all(f"  {kind.usage}" in done.stdout for kind in KINDS.values())
+
+
+def test_a_misspelt_word_before_a_name_is_answered_by_the_nearest():
+    with pytest.raises(ConfigError, match="no module 'scriptd'.*Did you mean 'scripted'"):
+        parse_team("scriptd:x")
