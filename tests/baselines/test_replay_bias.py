@@ -34,12 +34,17 @@ def value(known: dict[int, int]) -> float:
     )
 
 
-def played(algo: str, first: int, rho_bar: float = 1e9):
-    """(actions, what the last value knows, episode) of every play, with credit; agent ``first``
-    is the first in ``seq``'s order."""
-    options = {"agent_lambda": 1.0} if algo == "seq" else {}
+def played(algo: str, first: int, replay: int = 2, agent_lambda: float = 1.0, wrong: float = 0.0):
+    """(actions, episode) of every play, with credit; agent ``first`` is the first in ``seq``'s
+    order.
+
+    Args:
+        replay: 1: the present policies played.
+        wrong: error of the values that know an action.
+    """
+    options = {"agent_lambda": agent_lambda} if algo == "seq" else {}
     algorithm = ALGOS[algo](RunConfig.of(
-        algo=algo, replay=2, rho_bar=rho_bar, gae_lambda=1.0, critic_gae_lambda=1.0, **options
+        algo=algo, replay=replay, rho_bar=1e9, gae_lambda=1.0, critic_gae_lambda=1.0, **options
     ))
     found = []
     for a in PLAYS:
@@ -48,18 +53,19 @@ def played(algo: str, first: int, rho_bar: float = 1e9):
             episode = Episode(seed, 0, [
                 Trajectory(str(i), i, "", [Turn(
                     "", [1], [2], [0.0], reward=float(a[0] == a[1]), terminated=True,
-                    truncated=False, log_ratio=math.log(PI[i][a[i]] / MU),
+                    truncated=False,
+                    log_ratio=math.log(PI[i][a[i]] / MU) if replay > 1 else None,
                 )]) for i in (0, 1)
-            ], replayed=True)
+            ], replayed=replay > 1)
             if order_of(episode, 0, [0, 1])[0] == first:
                 break
             seed += 1
         for i, x in enumerate(episode.trajectories):
             x.turns[0].value = value({})
             if algo == "hier":
-                x.turns[0].values = [value({1 - i: a[1 - i]})]
+                x.turns[0].values = [value({1 - i: a[1 - i]}) + wrong * (-1) ** a[1 - i]]
             elif i == first:
-                x.turns[0].values = [value({i: a[i]})]
+                x.turns[0].values = [value({i: a[i]}) + wrong * (-1) ** a[i]]
         algorithm.compute_advantages([episode])
         found.append((a, episode))
     return found
@@ -74,6 +80,20 @@ def test_an_actors_gradient_is_that_of_the_present_policies(algo, first, agent):
         gains[a[agent]] += MU * episode.trajectories[agent].turns[0].advantage
     true = value({agent: 0}) - value({agent: 1})
     assert gains[0] - gains[1] == pytest.approx(true) and abs(true) > 0.3
+
+
+@pytest.mark.parametrize(("algo", "agent_lambda", "wrong", "biased"), [
+    ("hier", 1.0, 0.5, False),  # a baseline that does not see the own action
+    ("seq", 1.0, 0.5, False),  # nothing is bootstrapped within a turn
+    ("seq", 0.0, 0.0, False), ("seq", 0.0, 0.5, True),  # bootstrapped whole: the critic's error
+])
+def test_on_policy_bias_and_its_source(algo, agent_lambda, wrong, biased):
+    """Of agent 0, the first in the order."""
+    gains = [0.0, 0.0]
+    for a, episode in played(algo, 0, replay=1, agent_lambda=agent_lambda, wrong=wrong):
+        gains[a[0]] += PI[1][a[1]] * episode.trajectories[0].turns[0].advantage
+    off = gains[0] - gains[1] - (value({0: 0}) - value({0: 1}))
+    assert off == pytest.approx(2 * wrong if biased else 0.0)
 
 
 @pytest.mark.parametrize("algo", ALGOS)
