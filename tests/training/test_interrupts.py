@@ -151,8 +151,9 @@ def test_an_environment_that_raises_is_named_and_the_run_goes_on(tmp_path, monke
     said = capsys.readouterr().err.strip()
     folder = tmp_path / "results/failing/mc/a/seed0"
     assert re.fullmatch(
-        r"error: KeyError: 'a\\nkey', raised by Failing.step \(mine.py, line 11\); what was "
-        r"learned is kept, go on with: python -m colllm_bench.run --resume "
+        r"error: KeyError: 'a\\nkey', raised by Failing.step \(mine.py, line 11\)"
+        r"(; seed \d+, turn \d+)?; what was learned is kept, go on with: "
+        r"python -m colllm_bench.run --resume "
         r"results/failing/mc/a/seed0; run with --debug for the traceback", said
     )
     assert "KeyError" in (folder / "error.txt").read_text()
