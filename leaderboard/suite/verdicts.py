@@ -182,10 +182,16 @@ def against(
 def _effort(name: str, tasks: dict[str, list[Record]]) -> str:
     """What was done to find an algorithm's settings; of a variant (``cc+replay=3``) those were
     found without what it changes."""
-    draws = {record.get("draws") for records in tasks.values() for record in records}
-    words = sorted("its defaults" if d is None else f"the best of {d} draws" for d in draws)
+    every = [record for records in tasks.values() for record in records]
+    words = sorted({_found(record.get("draws"), record["settings"]) for record in every})
     _, _, changed = name.partition("+")
     return " and ".join(words) + (f", searched without {changed}" if changed else "")
+
+
+def _found(draws: int | None, settings: dict[str, Any]) -> str:
+    if draws is not None:
+        return f"the best of {draws} draws"
+    return "settings that this suite's search did not choose" if settings else "its defaults"
 
 
 def verdict(gain: float, p: float | None, least: float) -> str:

@@ -73,6 +73,14 @@ def test_a_variants_settings_were_searched_without_it(suite):
                                   "the best of 8 draws"]
 
 
+def test_settings_from_elsewhere_are_no_defaults(suite):
+    plain = make_records(suite, "cc", 0.5)
+    given = [r | {"settings": {"lr": 0.1}} for r in make_records(suite, "mc", 0.5)]
+    compared = verdicts.against(suite, "cc", by_task(plain), "mc", by_task(given))
+    assert compared["effort"] == ["its defaults",
+                                  "settings that this suite's search did not choose"]
+
+
 def test_samples_have_a_verdict_of_their_own(suite):
     soon = make_records(suite, "soon", 0.9, soon=0.25)
     late = make_records(suite, "late", 0.9, soon=0.75)
