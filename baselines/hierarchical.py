@@ -21,7 +21,7 @@ from colllm_bench.objectives.critic_inputs import (
     ValuePosition,
     centralized,
 )
-from colllm_bench.types import Episode, Turn
+from colllm_bench.types import Episode, Trajectory, Turn
 
 
 def read(episode: Episode) -> CriticReading:
@@ -49,20 +49,26 @@ class HierarchicalCritic(ActorCritic):
     values_know_actions = True
 
     def compute_advantages(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        metrics, o = super().compute_advantages(episodes), self.options
+        metrics = super().compute_advantages(episodes)
         for episode, x in ((e, x) for e in episodes for x in e.trajectories):
-            line, bootstrap = self._line(episode, x)
-            for t, turn in enumerate(x.turns):
-                (baseline,) = turn.values
-                if o.credit == "others":
+            if self.options.credit == "others":
+                for t, turn in enumerate(x.turns):
+                    (baseline,) = turn.values
                     weight = self.weight_of_others(episode, x, t)
                     turn.advantage += weight * (turn.value - baseline)
-                if o.replay > 1:
-                    after = line[t + 1] if t + 1 < len(line) else None
-                    following, error = (after.value, after.return_ - after.value) if after else (
-                        bootstrap, 0.0)
-                    turn.returns = [vtrace.target(
-                        baseline, turn.reward, following, error, turn.log_ratio or 0.0, o.gamma,
-                        o.critic_gae_lambda, o.rho_bar,
-                    )]
+            if self.options.replay > 1:
+                self._write_targets(episode, x)
         return metrics
+
+    def _write_targets(self, episode: Episode, trajectory: Trajectory) -> None:
+        """``returns`` of an agent's turns, the targets of B_{t,i}; ``return_`` is there."""
+        o, (line, bootstrap) = self.options, self._line(episode, trajectory)
+        values = [*(turn.value for turn in line[1:]), bootstrap]
+        errors = [*(turn.return_ - turn.value for turn in line[1:]), 0.0]
+        # An agent that leaves early has fewer turns than its line.
+        for turn, following, error in zip(trajectory.turns, values, errors):
+            (baseline,) = turn.values
+            turn.returns = [vtrace.target(
+                baseline, turn.reward, following, error, turn.log_ratio or 0.0, o.gamma,
+                o.critic_gae_lambda, o.rho_bar,
+            )]

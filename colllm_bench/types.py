@@ -68,7 +68,7 @@ class Turn:
     returns: list[float] | None = None
     """Targets of ``values``, one of each, where they are not ``return_`` (off policy a value that
     knows some actions has another).
-    Written by ``Algorithm.compute_advantages`` (hier), ``SequentialCredit._corrected``."""
+    Written by ``HierarchicalCritic._write_targets``, ``SequentialCredit._corrected``."""
     advantage: float | None = None
     """The turn's advantage, the same for each of its action tokens.
     Written by ``Algorithm.compute_advantages``."""

@@ -166,7 +166,8 @@ def settings_table(jobs: Sequence[Any], titles: Sequence[str]) -> Table:
 
 
 def _measure(jobs: Sequence[Any]) -> str:
-    """What the tables show of runs on tasks that they did not train on; "" where none is done."""
+    """What the tables show of runs on tasks that they did not train on; both where they differ or
+    none is done."""
     paths = [job.path / "summary.json" for job in jobs]
     found = {bool(files.read_json(path)["success"]) for path in paths if path.exists()}
     return {(True,): "win rate", (False,): "return"}.get(tuple(found), "win rate or return")

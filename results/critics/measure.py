@@ -102,15 +102,18 @@ def by_third(metrics: dict[str, float]) -> list[float | None]:
     return [None if math.isnan(value) else value for value in found]
 
 
-def thirds(critic, episodes, gamma: float) -> list[float | None]:
-    """Explained variance of fresh episodes' returns, early, middle, late; over all critics."""
+def write_values(critic, episodes) -> list:
+    """The turns of held-out episodes, with the critic's values in them."""
     for k in range(0, len(episodes), 64):
         critic.write_values(episodes[k : k + 64])
-    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
+    return [turn for e in episodes for x in e.trajectories for turn in x.turns]
+
+
+def thirds(turns, episodes, gamma: float) -> list[float | None]:
+    """Explained variance of fresh episodes' returns, early, middle, late; over all critics."""
     for turn in turns:
         turn.return_ = turn.value  # only the metric's mean squared error reads it
-    metrics = fit_metrics(turns, episodes, gamma)
-    return by_third(metrics)
+    return by_third(fit_metrics(turns, episodes, gamma))
 
 
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
@@ -132,7 +135,9 @@ def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
         trainer.critic.update(episodes)
         spent += time.process_time() - began
         if k in (5, 10, 20, 40):
-            explained[64 * k] = thirds(trainer.critic, held, trainer.algorithm.options.gamma)
+            explained[64 * k] = thirds(
+                write_values(trainer.critic, held), held, trainer.algorithm.options.gamma
+            )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"critic": name, "options": CRITICS[name][1], "explained": explained,
             "seconds_an_iteration": round(spent / len(batches), 3), "peak_mib": peak // 1024}

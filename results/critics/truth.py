@@ -18,11 +18,10 @@ import platform
 import subprocess
 
 import torch
-from measure import HERE, by_third, play, team_of
+from measure import HERE, play, team_of, thirds, write_values
 
 from colllm_bench.config import RunConfig
 from colllm_bench.learners.oracle_critic import OracleCritic
-from colllm_bench.learners.value_metrics import fit_metrics
 from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.trainer import Trainer
 
@@ -34,11 +33,7 @@ TASKS = ((3, "own"), (3, "none"), (8, "own"), (3, "all"))
 """Agents, and whose cues each of them sees (docs/credit.md)."""
 
 
-def values_of(critic, episodes) -> torch.Tensor:
-    """[V] the critic's V(h_t), episode by episode, agent by agent, turn by turn."""
-    for k in range(0, len(episodes), 64):
-        critic.write_values(episodes[k : k + 64])
-    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
+def values_in(turns) -> torch.Tensor:
     return torch.tensor([turn.value for turn in turns])
 
 
@@ -59,14 +54,6 @@ def known(values: torch.Tensor, truth: torch.Tensor, third: torch.Tensor) -> lis
     return found
 
 
-def explained(episodes, gamma: float) -> list[float | None]:
-    """Explained variance of returns by the values that stand in the turns, by third."""
-    turns = [turn for e in episodes for x in e.trajectories for turn in x.turns]
-    for turn in turns:
-        turn.return_ = turn.value  # only the metric's mean squared error reads it
-    return by_third(fit_metrics(turns, episodes, gamma))
-
-
 def fit(config: RunConfig, algo: str, batches, held) -> dict:
     """A row of truth.jsonl, without what it is of."""
     trainer = Trainer(resolve(RunConfig.of(**{**config.to_dict(), "algo": algo, "lr": None,
@@ -76,15 +63,17 @@ def fit(config: RunConfig, algo: str, batches, held) -> dict:
         "local" if algo == "dc" else "joint", trainer.team, trainer.envs[0], trainer.config, gamma,
         trainer.algorithm.critic_input,
     )
-    truth, third = values_of(oracle, held), thirds_of(held)
-    row = {"truth": explained(held, gamma), "known": {}, "explained": {}}
+    turns, third = write_values(oracle, held), thirds_of(held)
+    truth = values_in(turns)
+    row = {"truth": thirds(turns, held, gamma), "known": {}, "explained": {}}
     for k, episodes in enumerate(batches, 1):
         trainer.critic.write_values(episodes)
         trainer.algorithm.compute_advantages(episodes)
         trainer.critic.update(episodes)
         if 64 * k in COUNTS:
-            row["known"][64 * k] = known(values_of(trainer.critic, held), truth, third)
-            row["explained"][64 * k] = explained(held, gamma)
+            turns = write_values(trainer.critic, held)
+            row["known"][64 * k] = known(values_in(turns), truth, third)
+            row["explained"][64 * k] = thirds(turns, held, gamma)
     trainer.close()
     return row
 
