@@ -119,6 +119,16 @@ def without(key, at_reset):
     return Lacking
 
 
+def with_wrong(key, value):
+    class Wrong(StrategyEnv):
+        def reset(self, seed=None, options=None):
+            observations, infos = super().reset(seed, options)
+            infos["front_2"][key] = value
+            return observations, infos
+
+    return Wrong
+
+
 class Unwinnable(StrategyEnv):
     def step(self, actions):
         result = super().step(actions)
@@ -170,6 +180,8 @@ class Blinking(StrategyEnv):
         (without("invalid", True), "infos has no 'invalid'"),
         (without("score", False), "infos has no 'score'"),
         (without("success", False), "'success'"),
+        (with_wrong("invalid", "no"), "'invalid' is no bool"),
+        (with_wrong("score", [1.0]), "'score' is no dict"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
