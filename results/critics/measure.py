@@ -4,10 +4,11 @@
     python results/critics/measure.py --policies strategy-3-untrained --critics cc,dc,hier
 
 A team plays, and does not learn. Each critic learns from its episodes as in a run: 64 an
-iteration, each seen in one iteration only. After 5, 10, 20, 40 iterations it is asked for the
+iteration, each seen in one iteration only. After 2, 5, 10, 20, 40 iterations it is asked for the
 values of held-out episodes (written to critics.jsonl: early, middle and late third). The probe
 beside it is what can be reached: a recurrent network over the same tokens, trained on the same
 episodes for many epochs with early stopping. Rows are added; what is there is not made again.
+Variants of a critic (:data:`VARIANTS`) learn from 20 iterations, and are asked for by name.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ OLD = {"critic_backbone": "adapters", "critic_readout": "last", "critic_width": 
        "critic_epochs": 1, "critic_average": 0.0, "critic_history": False,
        "critic_embeddings": False}
 """The critics up to commit ce7469f."""
-CRITICS = {
-    "cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {}),
+CRITICS = {"cc": ("cc", {}), "dc": ("dc", {}), "hier": ("hier", {}), "seq": ("seq", {})}
+VARIANTS = {
     "cc old": ("cc", OLD), "dc old": ("dc", OLD),
     "cc last token": ("cc", {"critic_readout": "last"}),
     "cc linear": ("cc", {"critic_width": 0}),
@@ -59,7 +60,23 @@ CRITICS = {
     "dc no average": ("dc", {"critic_average": 0.0}),
     "dc no history": ("dc", {"critic_history": False}),
     "dc adapters": ("dc", {"critic_backbone": "adapters"}),
+    "cc rate / 10": ("cc", {"critic_lr": 3e-4}),
+    "cc rate / 3": ("cc", {"critic_lr": 1e-3}),
+    "cc rate x 3": ("cc", {"critic_lr": 1e-2}),
+    "cc old + rate / 3": ("cc", {**OLD, "critic_lr": 1e-3}),
+    "cc old + rate x 3": ("cc", {**OLD, "critic_lr": 1e-2}),
+    "cc adapters of rank 2": ("cc", {"critic_backbone": "adapters", "rank": 2}),
+    "cc adapters of rank 32": ("cc", {"critic_backbone": "adapters", "rank": 32}),
+    "cc old + rank 2": ("cc", {**OLD, "rank": 2}),
+    "cc old + rank 32": ("cc", {**OLD, "rank": 32}),
+    "cc old + replay 3": ("cc", {**OLD, "replay": 3}),
+    "cc replay 3": ("cc", {"replay": 3}), "dc replay 3": ("dc", {"replay": 3}),
+    "hier replay 3": ("hier", {"replay": 3}), "seq replay 3": ("seq", {"replay": 3}),
 }
+"""One setting changed each; ``rank`` is that of adapters, 8 else. With ``replay`` a step is made
+from the last three iterations' episodes, all ratios 1: the team is the same."""
+POINTS = (2, 5, 10, 20, 40)
+"""Iterations after which a critic is asked."""
 
 
 def policies() -> dict[str, tuple[RunConfig, int, int]]:
@@ -68,15 +85,18 @@ def policies() -> dict[str, tuple[RunConfig, int, int]]:
     for agents, stages in ((3, (0, 12, 40)), (8, (0, 12, 40))):
         for stage, name in zip(stages, ("untrained", "half", "trained")):
             config = RunConfig.of(env="strategy", algo="cc", agents=agents, seed=SEED, lr=3e-3)
-            found[f"strategy-{agents}-{name}"] = (config, stage, 20 if agents == 3 else 10)
+            found[f"strategy-{agents}-{name}"] = (config, stage, 40 if agents == 3 else 20)
     for sees in ("own", "none", "all"):
         options = {"reward": "sparse", "sees": sees}
         config = RunConfig.of(env="credit", algo="cc", agents=3, seed=SEED, env_options=options)
-        found[f"credit-3-sees-{sees}"] = (config, 0, 20)
-    two = RunConfig.of(env="writing", algo="cc", agents=3, seed=SEED, env_options={"turns": 2})
-    found["writing-3-untrained"] = (two, 0, 10)
-    coding = RunConfig.of(env="coding", algo="cc", agents=3, seed=SEED)
-    found["coding-3-untrained"] = (coding, 0, 10)
+        found[f"credit-3-sees-{sees}"] = (config, 0, 40)
+    for agents, iterations in ((3, 40), (8, 10)):
+        two = {"env_options": {"turns": 2}}
+        for env, options in (("writing", two), ("coding", {})):
+            config = RunConfig.of(env=env, algo="cc", agents=agents, seed=SEED, **options)
+            for stage, name in zip((0, 12, 40), ("untrained", "half", "trained")):
+                if agents == 3 or stage == 0:
+                    found[f"{env}-{agents}-{name}"] = (config, stage, iterations)
     return found
 
 
@@ -118,29 +138,39 @@ def thirds(turns, episodes, gamma: float) -> list[float | None]:
 
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
     """A row of critics.jsonl, without policy and machine."""
-    algo, options = CRITICS[name]
-    options = dict(options)
-    raw = options.pop("raw", False)
-    changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": options,
-                              "lr": None})
+    algo, options = (CRITICS | VARIANTS)[name]
+    own = {k: v for k, v in options.items() if k not in ("raw", "rank")}
+    changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": own, "lr": None,
+                              "lora_rank": options.get("rank", config.lora_rank)})
     trainer = Trainer(resolve(changed))
-    if raw:  # as before: inputs and targets in their own units
+    if options.get("raw"):  # as before: inputs and targets in their own units
         for head in (*trainer.critic.critic.heads, *trainer.critic.averaged):
             head.fitted.fill_(True)
     explained, spent = {}, 0.0
-    for k, episodes in enumerate(batches, 1):
+    for k in range(1, len(batches) + 1):
         began = time.process_time()
-        trainer.critic.write_values(episodes)
-        trainer.algorithm.compute_advantages(episodes)
-        trainer.critic.update(episodes)
+        learn(trainer, batches[max(0, k - own.get("replay", 1)) : k])
         spent += time.process_time() - began
-        if k in (5, 10, 20, 40):
+        if k in POINTS:
             explained[64 * k] = thirds(
                 write_values(trainer.critic, held), held, trainer.algorithm.options.gamma
             )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"critic": name, "options": CRITICS[name][1], "explained": explained,
+    return {"critic": name, "options": options, "explained": explained,
             "seconds_an_iteration": round(spent / len(batches), 3), "peak_mib": peak // 1024}
+
+
+def learn(trainer: Trainer, batches) -> None:
+    """The critic's part of an iteration: the last batch is fresh, those before are replayed."""
+    for k, batch in enumerate(batches):
+        for episode in batch:
+            episode.replayed = k < len(batches) - 1
+            for turn in (turn for x in episode.trajectories for turn in x.turns):
+                turn.log_ratio = 0.0 if episode.replayed else None
+    episodes = [episode for batch in batches for episode in batch]
+    trainer.critic.write_values(episodes)
+    trainer.algorithm.compute_advantages(episodes)
+    trainer.critic.update(episodes)
 
 
 class Probe(torch.nn.Module):
@@ -233,7 +263,7 @@ def probe_rows(batches, held, vocabulary: int, agents: int) -> list[dict]:
     for name, groups in (("probe joint", [list(range(agents))]),
                          ("probe local", [[i] for i in range(agents)])):
         explained = {}
-        for count in sorted({10, len(batches)}):
+        for count in sorted({10, 20, len(batches)} & set(range(len(batches) + 1))):
             found = [fit_probe(batches[:count], held, vocabulary, own, 1.0) for own in groups]
             explained[64 * count] = [
                 None if None in x else round(sum(x) / len(found), 4) for x in zip(*found)
@@ -245,7 +275,8 @@ def probe_rows(batches, held, vocabulary: int, agents: int) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--policies", default=",".join(policies()))
-    parser.add_argument("--critics", default=",".join(CRITICS))
+    parser.add_argument("--critics", default=",".join(CRITICS), help="of VARIANTS, too")
+    parser.add_argument("--no-probes", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     lines = ROWS.read_text().splitlines() if ROWS.exists() else []
@@ -254,7 +285,9 @@ def main() -> None:
     for policy in args.policies.split(","):
         config, before, iterations = policies()[policy]
         wanted = [c for c in args.critics.split(",") if (policy, c) not in there]
-        probes = (policy, "probe joint") not in there
+        probes = (policy, "probe joint") not in there and not args.no_probes
+        if not set(wanted) & set(CRITICS) and not probes:
+            iterations = min(iterations, 20)  # a variant's row
         if not wanted and not probes:
             continue
         trainer = team_of(config, before)
