@@ -170,11 +170,12 @@ class OracleCritic:
         return layers
 
     def update(self, episodes: Sequence[Episode]) -> dict[str, float]:
-        """Nothing is learned. Metrics: ``explained_variance`` of the discounted rewards that
-        followed, by thirds and in turns too (:func:`fit_metrics`), ``value_loss`` against them,
-        ``value_bias`` (values minus those, in the mean), and ``policy_spread`` (see
+        """Nothing is learned. Metrics, of fresh episodes: ``explained_variance`` of the discounted
+        rewards that followed, by thirds and in turns too (:func:`fit_metrics`), ``value_loss``
+        against them, ``value_bias`` (values minus those, in the mean), and ``policy_spread`` (see
         :meth:`policy_table`)."""
         turns, returns = [], []
+        episodes = [episode for episode in episodes if not episode.replayed]
         for trajectory in (x for episode in episodes for x in episode.trajectories):
             turns += trajectory.turns
             rewards = [float(turn.reward or 0.0) for turn in trajectory.turns]

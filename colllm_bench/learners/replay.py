@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 
@@ -13,11 +14,17 @@ class ReplayBuffer:
     """The episodes of the ``iterations - 1`` iterations before the present one.
 
     Kept are token ids, log-probabilities as sampled, rewards and end flags: what actors and
-    critics learn from. Observations as text and what environments told beside are not.
+    learned critics read. What environments told beside (``info``, ``score``) is not.
+
+    Args:
+        iterations: the present one and those before it that are learned from.
+        texts: whether texts and agents' names are kept too, for critics that read those. Episodes
+            are then replayed as a checkpoint gives them back, resumed or not: what a critic finds
+            in them does not depend on where a run was interrupted.
     """
 
-    def __init__(self, iterations: int):
-        self.iterations = iterations
+    def __init__(self, iterations: int, texts: bool = False):
+        self.iterations, self.texts = iterations, texts
         self.groups: list[list[Episode]] = []
         """Of each iteration, the oldest first."""
 
@@ -28,18 +35,33 @@ class ReplayBuffer:
 
     def add(self, episodes: Sequence[Episode]) -> None:
         """Keep an iteration's episodes for the next ones, and forget the oldest."""
-        for episode in episodes:
+        kept = list(episodes)
+        if self.texts:
+            kept = _unpacked(_packed(kept) | _texts(kept))
+        for episode in kept:
             episode.replayed = True
-        self.groups = [*self.groups, list(episodes)][1 - self.iterations :]
+        self.groups = [*self.groups, kept][1 - self.iterations :]
 
-    def state_dict(self) -> list[dict[str, torch.Tensor]]:
-        return [_packed(group) for group in self.groups]
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [
+            _packed(group) | (_texts(group) if self.texts else {}) for group in self.groups
+        ]
 
-    def load_state_dict(self, state: list[dict[str, torch.Tensor]]) -> None:
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         self.groups = [_unpacked(group) for group in state]
 
 
-def _packed(episodes: Sequence[Episode]) -> dict[str, torch.Tensor]:
+def _texts(episodes: Sequence[Episode]) -> dict[str, list[tuple[str, ...]]]:
+    """``about``: of each trajectory name and instructions; ``texts``: of each turn observation and
+    action."""
+    trajectories = [x for episode in episodes for x in episode.trajectories]
+    return {
+        "about": [(x.agent, x.instructions) for x in trajectories],
+        "texts": [(t.observation, written(t.action_text)) for x in trajectories for t in x.turns],
+    }
+
+
+def _packed(episodes: Sequence[Episode]) -> dict[str, Any]:
     """Flat tensors: ``ids`` and ``logprobs`` of all turns one after the other, ``lengths`` [turns,
     2] of prompts and actions, ``rewards`` [turns], ``ends`` [turns, 2], ``final`` ids, ``shapes``
     [trajectories, 3]: episode, turns, length of ``final`` (-1: none), ``seeds`` [episodes, 2]."""
@@ -69,8 +91,9 @@ def _ints(numbers: Iterable[int]) -> torch.Tensor:
     return torch.tensor(list(numbers), dtype=torch.int32)
 
 
-def _unpacked(state: dict[str, torch.Tensor]) -> list[Episode]:
-    """The episodes again; agents have their index for a name."""
+def _unpacked(state: dict[str, Any]) -> list[Episode]:
+    """The episodes again. Without :func:`_texts` agents have their index for a name."""
+    about, texts = iter(state.get("about", ())), iter(state.get("texts", ()))
     ids, logprobs = iter(state["ids"].tolist()), iter(state["logprobs"].tolist())
     final = iter(state["final"].tolist())
     rows = zip(
@@ -79,12 +102,14 @@ def _unpacked(state: dict[str, torch.Tensor]) -> list[Episode]:
     episodes = [Episode(seed, group, [], replayed=True) for seed, group in state["seeds"].tolist()]
     for number, count, after in state["shapes"].tolist():
         own = episodes[number].trajectories
-        trajectory = Trajectory(str(len(own)), len(own), "")
+        name, instructions = next(about, (str(len(own)), ""))
+        trajectory = Trajectory(name, len(own), instructions)
         for _ in range(count):
             (prompt, action), reward, (terminated, truncated) = next(rows)
+            seen, done = next(texts, ("", None))
             trajectory.turns.append(Turn(
-                "", [next(ids) for _ in range(prompt)], [next(ids) for _ in range(action)],
-                [next(logprobs) for _ in range(action)],
+                seen, [next(ids) for _ in range(prompt)], [next(ids) for _ in range(action)],
+                [next(logprobs) for _ in range(action)], done,
                 reward=reward, terminated=terminated, truncated=truncated,
             ))
         if after >= 0:

@@ -177,7 +177,8 @@ class Trainer:
             self.curriculum.load_state_dict(state["curriculum"])
         if self.replay is not None:
             self.replay.load_state_dict(state["replay"])
-            self.critic.recall(self.replay.groups)
+            if isinstance(self.critic, CriticLearner):
+                self.critic.recall(self.replay.groups)
 
 
 def _require_shares(config: RunConfig) -> None:
@@ -201,22 +202,11 @@ def _require_shares(config: RunConfig) -> None:
 
 
 def _replay_buffer(algorithm: Any, critic: Any) -> ReplayBuffer | None:
-    """Where the last iterations' episodes are kept; None where each is learned from once.
-
-    Raises:
-        ConfigError: the critic reads more of an episode than a checkpoint keeps.
-    """
+    """Where the last iterations' episodes are kept; None where each is learned from once."""
     iterations = getattr(algorithm.options, "replay", 1)
     if iterations == 1:
         return None
-    if not isinstance(critic, CriticLearner):
-        raise ConfigError(
-            f"replay {iterations} with a critic that is not learned from token ids alone "
-            f"({type(algorithm).__name__}, --critic {getattr(algorithm.options, 'critic', 'own')})",
-            allowed="1; more with critics that read token ids alone (critic_input)",
-            fix="leave out --replay",
-        )
-    return ReplayBuffer(iterations)
+    return ReplayBuffer(iterations, texts=not isinstance(critic, CriticLearner))
 
 
 def _require_critic(algorithm: Any, critic: Any) -> None:

@@ -10,9 +10,11 @@ from helpers import shake
 from tiny_envs import tiny_config
 
 from colllm_bench.baselines.collm_cc import CentralizedCritic
+from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.learners.replay import ReplayBuffer
 from colllm_bench.runs.folder import RunFolder
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.loop import train
 from colllm_bench.training.trainer import Trainer
 
@@ -123,22 +125,86 @@ def test_metrics_of_the_fit_are_of_fresh_episodes(model_folder):
     assert episodes == fresh and turns == sum(len(e.rewards) for e in fresh)
 
 
-def test_what_cannot_be_replayed_is_refused_in_words(model_folder):
+def test_an_algorithm_without_values_refuses_replay_in_words(model_folder):
     with pytest.raises(ConfigError, match="--replay 3 has no effect with algorithm 'mc'"):
         config_of(model_folder, "mc", replay=3)
 
-    class Bag:
-        def write_values(self, episodes): ...
-        def update(self, episodes): ...
-        def state_dict(self): ...
-        def load_state_dict(self, state): ...
 
-    class Own(CentralizedCritic):
-        def build_critic(self, policy, env):
-            return Bag()
+class Words:
+    """A critic of a plug-in's own that reads texts: a value for each word, and what it has read."""
 
-    config = config_of(model_folder, replay=2)
-    from colllm_bench.training.trainer import _replay_buffer
+    def __init__(self):
+        self.values, self.read = {}, []
 
-    with pytest.raises(ConfigError, match="replay 2 with a critic that is not .*Own, --cr"):
-        _replay_buffer(Own(config), Bag())
+    def write_values(self, episodes):
+        self.read.append([
+            (e.replayed, x.agent, x.instructions, t.observation, t.action_text, t.info is None)
+            for e in episodes for x in e.trajectories for t in x.turns])
+        for turn in self._turns(episodes):
+            found = [self.values.get(word, 0.0) for word in turn.observation.split()]
+            turn.value = sum(found) / max(1, len(found))
+        for trajectory in (x for e in episodes for x in e.trajectories):
+            trajectory.final_value = 0.0
+
+    def update(self, episodes):
+        for turn in self._turns(episodes):
+            for word in {*turn.observation.split(), *turn.action_text.split()}:
+                old = self.values.get(word, 0.0)
+                self.values[word] = old + 0.1 * (turn.return_ - old)
+        return {"words": float(len(self.values))}
+
+    def _turns(self, episodes):
+        return [turn for e in episodes for x in e.trajectories for turn in x.turns]
+
+    def state_dict(self):
+        return {"values": self.values}
+
+    def load_state_dict(self, state):
+        self.values = state["values"]
+
+
+class ReadsWords(CentralizedCritic):
+    def build_critic(self, policy, env):
+        return Words()
+
+
+def test_a_critic_of_ones_own_reads_the_texts_of_replayed_episodes(model_folder, tmp_path):
+    config = config_of(model_folder, f"{__name__}:ReadsWords", replay=3, env_options={"turns": 3})
+    with RunFolder.create(tmp_path / "a", config) as folder:
+        trainer = train(config, folder)
+    lines = (tmp_path / "a/metrics.jsonl").read_bytes()
+    assert b'"replayed": 8' in lines and b'"effective_sample_size"' in lines
+    before, last = trainer.critic.read[-2:]
+    fresh = [row[1:5] for row in before if not row[0]]
+    assert [row[1:5] for row in last if row[0]][-len(fresh):] == fresh
+    assert any(row[3] for row in last) and {row[5] for row in last if row[0]} == {True}
+    (tmp_path / "a/checkpoints/iteration-000004.pt").rename(tmp_path / "last.pt")
+    with RunFolder.resume(tmp_path / "a") as folder:
+        again = train(config, folder)
+    assert again.critic.read == trainer.critic.read[-1:]
+    assert (tmp_path / "a/metrics.jsonl").read_bytes() == lines
+    checkpoint = (tmp_path / "a/checkpoints/iteration-000004.pt").read_bytes()
+    assert checkpoint == (tmp_path / "last.pt").read_bytes()
+
+
+@pytest.mark.parametrize("algo", ["cc", "hier"])
+def test_an_oracle_tells_the_present_policys_values_of_replayed_episodes(algo):
+    config = RunConfig.of(env="credit", algo=algo, critic="oracle:joint", replay=3, batch=4,
+                          episodes=16, env_options={"turns": 3})
+    trainer = Trainer(resolve(config))
+    for k in range(3):
+        metrics = trainer.learn(trainer.play(k), k)
+    assert metrics["replayed"] == 8 and metrics["actor_steps"] > 0
+    old = trainer.replay.episodes
+    assert all(t.observation and t.action_text for e in old for x in e.trajectories
+               for t in x.turns)
+    trainer.critic.write_values(old)
+    table, _ = trainer.critic.policy_table(old)
+    arrays = trainer.critic.reader.arrays(old)
+    expected = trainer.critic.reader.of(table, 1.0).values(*arrays, "joint")
+    assert [t.value for t in old[0].trajectories[1].turns] == pytest.approx(expected[0, :, 1])
+    fresh = trainer.play(3)
+    trainer.critic.write_values([*old, *fresh])
+    trainer.algorithm.compute_advantages([*old, *fresh])
+    among = trainer.critic.update([*old, *fresh])["value_loss"]
+    assert among == pytest.approx(trainer.critic.update(fresh)["value_loss"])  # fresh ones alone
