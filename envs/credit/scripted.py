@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from colllm_bench.envs.credit import text
 from colllm_bench.envs.credit.env import REWARDS, SEES, CreditEnv
-from colllm_bench.envs.demonstrations import agent_chat, controller_chat, play
+from colllm_bench.envs.demonstrations import Step, agent_chat, controller_chat, play
 
 
 class Expert:
@@ -56,6 +56,7 @@ class Novice(Expert):
 
 TEAM_SIZES = (2, 3, 3, 3, 4, 8, *range(2, 17))
 TURNS = (*(1, 2, 4, 4, 8, 8) * 3, 16, 32, 64)
+MASTER_TURNS = (2, 4, 8, 8, 8, 8, 16, 32)
 CENTRAL_SHARE = 0.15
 """Share of the demonstrations in which a centralized controller writes every agent's answer."""
 
@@ -68,15 +69,29 @@ def demonstrations(rng: random.Random, count: int) -> Iterator[list[dict]]:
     """
     for _ in range(count):
         agents, turns = rng.choice(TEAM_SIZES), rng.choice(TURNS)
-        words = rng.choice((6, 6, *range(2, 9)))
-        env = CreditEnv(
-            agents=agents, turns=turns, reward=rng.choice(REWARDS), cues=rng.randint(2, words),
-            words=words, sees=rng.choice(("own", *SEES)), luck=rng.choice((0.0, 1.0)),
-            base=rng.choice((0.25, 0.9, *text.BASES)),
-        )
-        steps = list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
+        env, steps = _played(rng, agents, turns)
         if rng.random() < CENTRAL_SHARE and agents * turns <= 48:
             yield controller_chat(env, steps)
         else:
             # The coin's holder is drawn as often as all others: its first prompt is another.
             yield agent_chat(steps, rng.choice([env.possible_agents[-1], *env.possible_agents]))
+
+
+def masters(rng: random.Random, count: int) -> Iterator[list[dict]]:
+    """``count`` transcripts of centralized controllers that answer as novices do, each answer
+    after its agent's number: what to look up is then written just before what to write."""
+    for _ in range(count):
+        agents, turns = rng.choice(TEAM_SIZES), rng.choice(MASTER_TURNS)
+        env, steps = _played(rng, agents, turns)
+        yield controller_chat(env, steps, numbered=True)
+
+
+def _played(rng: random.Random, agents: int, turns: int) -> tuple[CreditEnv, list[Step]]:
+    """An episode of novices, with options drawn by lot."""
+    words = rng.choice((6, 6, *range(2, 9)))
+    env = CreditEnv(
+        agents=agents, turns=turns, reward=rng.choice(REWARDS), cues=rng.randint(2, words),
+        words=words, sees=rng.choice(("own", *SEES)), luck=rng.choice((0.0, 1.0)),
+        base=rng.choice((0.25, 0.9, *text.BASES)),
+    )
+    return env, list(play(env, [Novice() for _ in range(agents)], rng.getrandbits(32)))
