@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     from colllm_bench.leaderboard.suite import power, tables
     from colllm_bench.suite.report import references_of
 
-    references = references_of(suite, out, options)
+    references, _ = references_of(suite, out, options)
     rows = [row for row in power.plan(suite, references) if row["task"] in {t.id for t in tasks}]
     print(tables.planned(rows))
     print()

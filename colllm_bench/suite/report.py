@@ -18,7 +18,8 @@ DESCRIPTION = """Verdicts, tables and plots, from the records of `run` and the r
   python -m colllm_bench.suite report v3-mini
 
 Every algorithm that was run below --out is compared with every reference; without any, the
-references with one another. Writes FOLDER/SUITE/report.md, report.json and report.png.
+references with one another. Writes FOLDER/SUITE/report.md, report.json and report.png (with the
+extra plots), and in them the expected best of k draws of every search that `tune` left.
 """
 
 
@@ -45,7 +46,7 @@ def write(suite: Suite, out: Path, options: dict[str, Any]) -> int:
     """
     from colllm_bench.leaderboard.suite import records, tables, verdicts
 
-    references = references_of(suite, out, options)
+    references, place = references_of(suite, out, options)
     folder = out / suite.name
     paths = sorted(folder.glob("*.jsonl"))
     local = {path.stem: records.read_records(path, suite) for path in paths}
@@ -54,18 +55,19 @@ def write(suite: Suite, out: Path, options: dict[str, Any]) -> int:
             f"no records of suite {suite.name} below {out}",
             fix=f"python -m colllm_bench.suite run {options['suite']} --algo NAME",
         )
-    ours = {f"{name} (here)" if name in references else name: own for name, own in local.items()}
+    ours = _here(local, references)
     data = verdicts.results(suite, {**ours, **references}, list(ours) if references and ours
                             else None)
+    data["searches"] = searches_of(suite, out, place)
     with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     files.write_json(folder / "report.json", data)
-    text = tables.markdown(data)
-    files.write_text(folder / "report.md", text)
+    figure = None
     if importlib.util.find_spec("matplotlib") is not None:
         from colllm_bench.leaderboard.suite.plots import draw
 
-        draw(data, folder / "report.png")
+        figure = draw(data, folder / "report.png").name
+    files.write_text(folder / "report.md", tables.markdown(data, figure))
     if "quiet" not in options:
         for compared in data["comparisons"]:
             print(f"{compared['ours']} against {compared['theirs']}. {tables.effort(compared)}\n")
@@ -76,14 +78,36 @@ def write(suite: Suite, out: Path, options: dict[str, Any]) -> int:
     return 0
 
 
-def references_of(suite: Suite, out: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Records of the references by algorithm: below ``--references``, else ``--out``, else where
-    a checkout has them."""
+def references_of(
+    suite: Suite, out: Path, options: dict[str, Any]
+) -> tuple[dict[str, Any], Path]:
+    """Records of the references by algorithm, below ``--references``, else ``--out``, else where
+    a checkout has them; and below which of these they are (``--out`` where there are none)."""
     from colllm_bench.leaderboard.suite.records import read_references
 
     places = [options["references"]] if "references" in options else [out, common.OUT]
-    for place in places:
-        found = read_references(Path(place), suite)
+    for place in map(Path, places):
+        found = read_references(place, suite)
         if found:
-            return found
-    return {}
+            return found, place
+    return {}, out
+
+
+def searches_of(suite: Suite, out: Path, place: Path) -> dict[str, Any]:
+    """Searches by algorithm: those below ``out``, and those of the references, below ``place``.
+
+    Raises:
+        ConfigError: a file is no search, or of another version of the suite.
+    """
+    from colllm_bench.leaderboard.suite.searches import read_searches
+
+    local = read_searches(suite, out)
+    if place.resolve() == out.resolve():
+        return local
+    others = read_searches(suite, place)
+    return {**_here(local, others), **others}
+
+
+def _here(local: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
+    """What was made here, so named that it is told from references of the same name."""
+    return {f"{name} (here)" if name in references else name: own for name, own in local.items()}

@@ -5,39 +5,115 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from colllm_bench.leaderboard.suite.searches import comparable
+
 READING = """\
-Score: 0 is the random team, 1 the scripted expert, on held-out tasks (classic: the best blind and
-the optimal team, whose values are known). Intervals are 95%, over seeds on these held-out tasks;
-"on such tasks" also counts that other tasks of the kind could have
-been drawn. Samples: training episodes until the smoothed curve is at the task's threshold; a run
-that never gets there counts as the whole budget, and so does its ratio (below 1: ours earlier).
-Verdicts rest on permutation tests over runs, corrected for the number of tasks (Holm), 5% in all
-for each question against each algorithm. "No difference seen at this n" does not say that there
-is none: the interval says which differences remain possible. Intervals are made by another rule,
-which is more cautious where a side hardly varies or a run may fail unseen: one may hold 0 (or a
-ratio of 1) where the test tells a difference. Training score: the end of the smoothed curve, on
-the tasks that a team learns from. Best known: the highest mean of these algorithms. g: difference
-in standard deviations of runs. P(better): how often a run of ours beats one of theirs."""
+How to read the tables:
+
+- **Score**: on held-out tasks; 0 is the random team, 1 the scripted expert (classic: the best blind
+  and the optimal team, whose values are known). Difference: ours, the first in a title, less
+  theirs. g: the same in standard deviations of runs (Hedges). P(better): how often a run of ours
+  beats one of theirs.
+- **Samples**: training episodes until the training score, smoothed over 160 episodes, is at the
+  task's threshold. A run that never gets there is censored at its budget and counts as the whole of
+  it. Ratio: of the geometric means; below 1 ours are earlier, and 1 where no run got there.
+- **p**: a permutation test over runs, of mean scores, or of the logarithms of samples. Both are
+  corrected for the number of tasks (Holm), and **verdicts rest on these two alone**: the chance of
+  any wrong "better" or "worse" is at most 5% for each question against each algorithm.
+- **Log-rank p**: another test of the samples, which asks when runs get there and takes those that
+  never do as censored. It is corrected in the same way, by itself, and **no verdict uses it**: it
+  is an approximation, and too small for few runs. Five runs that are all earlier than five others
+  have .002 before the correction, and .008 by the permutation test.
+- **No p**: there was no test, since no run of either got there, or a side has a single run; the
+  verdict says which.
+- **"No difference seen at this n"** does not say that there is none: the interval says which
+  differences remain possible.
+- **Intervals** are 95%, over seeds on these held-out tasks; "on such tasks" also counts that other
+  tasks of the kind could have been drawn. They are more cautious than the tests where a side hardly
+  varies or a run may fail unseen, so one may hold 0 (or a ratio of 1) where the test tells a
+  difference."""
+
+SEARCHED = """\
+The expected best score of k draws of the search (`suite tune`): the mean, over all choices of k of
+an algorithm's draws, of the best of them (Dodge et al. 2019, here without replacement). The draws
+are random settings and, as one of them, the algorithm's defaults. k = 1 is the mean draw, the last
+k the best draw of all. How to read it: algorithms compare at equal k; a flat row hardly depends on
+its settings, one that still rises at its end may gain from more draws. Part of every rise is luck,
+since the best of noisy scores is too high; the tables above are of other seeds, on the held-out
+tasks of the split `eval`."""
 
 
-def markdown(data: dict[str, Any]) -> str:
-    """The whole report."""
+def markdown(data: dict[str, Any], figure: str | None = None) -> str:
+    """The whole report.
+
+    Args:
+        data: of :func:`verdicts.results`; ``searches``, where it has them, as of
+            :func:`searches.read_searches`.
+        figure: name of the figure's file beside the report, None: none was drawn.
+    """
+    below = (
+        "Below the comparisons: [every algorithm](#every-algorithm), [the tasks](#the-tasks), "
+        "[what the search gains](#what-the-search-gains)."
+    )
+    if figure is not None:
+        below += f" Learning curves and scores of all seeds: [{figure}]({figure})."
     parts = [
-        f"# {data['title']}",
-        f"Suite `{data['suite']}`, digest `{data['digest']}`. {READING}",
+        f"# {data['title']}", f"Suite `{data['suite']}`, digest `{data['digest']}`. {below}",
+        READING,
     ]
     for compared in data["comparisons"]:
         title = f"## {compared['ours']} against {compared['theirs']}"
         parts += [title, effort(compared), comparison(compared)]
-    parts += ["## Every algorithm", algorithms(data), "## The tasks", tasks(data)]
+    parts += [
+        "## Every algorithm",
+        "Training score: the end of the smoothed curve, on the tasks that a team learns from.",
+        algorithms(data),
+        "## The tasks",
+        "Best known: the highest mean over seeds, of these algorithms or stated with the suite.",
+        tasks(data),
+        "## What the search gains", *searched(data.get("searches", {})),
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+def searched(searches: dict[str, dict[str, Any]]) -> list[str]:
+    """Paragraphs and tables of the best of k draws, a table for what compares; why there is
+    none."""
+    if not searches:
+        return ["No search of this suite (`suite tune`) is recorded here."]
+    parts = [SEARCHED]
+    for group in comparable(searches):
+        most = max(len(one["best_of"]) for one in group.values())
+        rows = [
+            [name, *(number(value, ".3f") for value in one["best_of"]),
+             *[""] * (most - len(one["best_of"]))]
+            for name, one in group.items()
+        ]
+        parts += [
+            f"A draw's score: {scored(next(iter(group.values())))}.",
+            table(["algorithm", *(f"k = {k}" for k in range(1, most + 1))], rows),
+        ]
+    return parts
+
+
+def scored(search: dict[str, Any]) -> str:
+    """What the scores of a search are means over."""
+    seeds = search["seeds"]
+    return (
+        f"after {search['share']:.0%} of the budget, on the held-out tasks of the split "
+        f"`{search['split']}`, mean over {', '.join(search['tasks'])}; "
+        f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'} of each "
+        f"({', '.join(map(str, seeds))})"
+    )
 
 
 def effort(compared: dict[str, Any]) -> str:
     """How the settings of both were found, and whether that was equal effort."""
     ours, theirs = compared["effort"]
-    line = f"Settings: {compared['ours']} has {ours}, {compared['theirs']} {theirs}."
-    return line if ours == theirs else f"{line} **Unequal effort**: `suite tune` is for both."
+    if ours == theirs:
+        return f"Settings of both: {ours}."
+    line = f"Settings. {compared['ours']}: {ours}; {compared['theirs']}: {theirs}."
+    return f"{line} **Unequal effort**: `suite tune` would give both the same search."
 
 
 def comparison(compared: dict[str, Any]) -> str:
@@ -51,7 +127,7 @@ def comparison(compared: dict[str, Any]) -> str:
             number(row["score"]["effect"], "+.1f"), _better(row["score"]["improvement"]),
             _p(row["score"]["p"]), row["score"]["verdict"],
             between(row["samples"]["ratio"], row["samples"]["low"], row["samples"]["high"], ".2f"),
-            _p(row["samples"]["p"]), row["samples"]["verdict"],
+            _p(row["samples"]["p"]), _p(row["samples"]["logrank_p"]), row["samples"]["verdict"],
         ]
         for row in compared["tasks"]
     ]
@@ -60,12 +136,13 @@ def comparison(compared: dict[str, Any]) -> str:
         "mean over tasks", "",
         signed(overall["difference"], overall["low"], overall["high"]), "", "", "",
         _counted(overall["verdicts"]["score"]),
-        between(overall["ratio"], overall["ratio_low"], overall["ratio_high"], ".2f"), "",
+        between(overall["ratio"], overall["ratio_low"], overall["ratio_high"], ".2f"), "", "",
         _counted(overall["verdicts"]["samples"]),
     ])
     return table(
-        ["task", "n (ours / theirs)", "score: difference", "g", "P(better)", "p", "score: verdict",
-         "samples: ratio", "p", "samples: verdict"], rows,
+        ["task", "n (ours / theirs)", "score: difference", "g", "P(better)", "score: p",
+         "score: verdict", "samples: ratio", "samples: p", "samples: log-rank p",
+         "samples: verdict"], rows,
     )
 
 

@@ -218,6 +218,27 @@ def test_report_without_records_says_what_to_run(tmp_path):
         call(tmp_path, "report")
 
 
+def test_a_report_has_ones_own_searches_and_those_of_the_references(tmp_path, trained):
+    suite = make_suite(tmp_path, ONE)
+    elsewhere = tmp_path / "shared"
+    write_records(reference_folder(elsewhere, suite) / "mc.jsonl", make_records(suite, "mc", 0.6))
+    call(tmp_path, "tune", "--algo", "mc", "--draws", "2", "--quiet")
+    call(tmp_path, "tune", "--algo", "cc", "--draws", "2", "--quiet")
+    (elsewhere / "mine" / "tuned").mkdir()
+    (tmp_path / "out" / "mine" / "tuned" / "mc.json").rename(
+        elsewhere / "mine" / "tuned" / "mc.json"
+    )
+    call(tmp_path, "tune", "--algo", "mc", "--draws", "3", "--quiet")
+    assert call(tmp_path, "report", "--references", str(elsewhere), "--quiet") == 0
+    folder = tmp_path / "out" / "mine"
+    searches = json.loads((folder / "report.json").read_text())["searches"]
+    assert {name: len(one["best_of"]) for name, one in searches.items()} == {
+        "cc": 2, "mc": 2, "mc (here)": 3,
+    }
+    text = (folder / "report.md").read_text()
+    assert "| mc (here) | " in text and "## What the search gains" in text
+
+
 def test_a_run_that_fails_is_told_and_nothing_is_reported(tmp_path, monkeypatch):
     make_suite(tmp_path, ONE)
     monkeypatch.setattr(execution, "work_through", lambda jobs, *others, **more: jobs[:1])

@@ -1,0 +1,85 @@
+"""Committed reports of suites, recomputed: log-rank tests by Mantel's formula, the best of k draws
+by counting subsets. Nothing of what made them is imported here."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2] / "results" / "suite"
+SUITES = sorted(path.parent.name for path in ROOT.glob("*/report.md"))
+
+
+def sections(name):
+    """Rows of a report's tables by heading, each a list of cells."""
+    found, title = {}, ""
+    for line in (ROOT / name / "report.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            title = line.removeprefix("## ")
+        elif line.startswith("| "):
+            found.setdefault(title, []).append([cell.strip() for cell in line.split("|")[1:-1]])
+    return found
+
+
+def logrank(ours, theirs):
+    """Two-sided p of pairs (time, whether it got there); None: no event, or nothing to compare."""
+    got, variance = 0.0, 0.0
+    for time in sorted({t for t, there in ours + theirs if there}):
+        risk = [sum(t >= time for t, _ in side) for side in (ours, theirs)]
+        events = [sum(t == time and there for t, there in side) for side in (ours, theirs)]
+        n, d = sum(risk), sum(events)
+        got += events[0] - d * risk[0] / n
+        if n > 1:
+            variance += d * risk[0] * risk[1] * (n - d) / (n**2 * (n - 1))
+    return math.erfc(abs(got) / math.sqrt(2 * variance)) if variance else None
+
+
+def holm(values):
+    made = sorted((p, k) for k, p in enumerate(values) if p is not None)
+    found, largest = [None] * len(values), 0.0
+    for rank, (p, k) in enumerate(made):
+        largest = max(largest, min(1.0, (len(made) - rank) * p))
+        found[k] = largest
+    return found
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_log_rank_columns(name):
+    data = json.loads((ROOT / name / "report.json").read_text())
+    printed = sections(name)
+    times = {
+        (task["id"], algo): list(zip(one["samples"]["seeds"], one["samples"]["reached"]))
+        for task in data["tasks"] for algo, one in task["algorithms"].items()
+    }
+    checked = 0
+    for compared in data["comparisons"]:
+        names = compared["ours"], compared["theirs"]
+        heads, *rows = printed["{} against {}".format(*names)]
+        sides = [[times[row["task"], algo] for algo in names] for row in compared["tasks"]]
+        expected = holm([logrank(*two) if min(map(len, two)) > 1 else None for two in sides])
+        for row, p in zip(rows, expected, strict=False):
+            shown = dict(zip(heads, row))["samples: log-rank p"]
+            if p is None:
+                assert shown == ""
+            else:
+                assert shown == "< .001" if p < 0.001 else abs(float(shown) - p) < 6e-4
+                checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_best_of_k_draws(name):
+    files = sorted((ROOT / name / "tuned").glob("*.json"))
+    rows = {row[0]: row[1:] for row in sections(name).get("What the search gains", [])[1:]}
+    assert sorted(rows) == [path.stem for path in files]
+    for path in files:
+        scores = list(json.loads(path.read_text())["rungs"][0]["scores"].values())
+        expected = [
+            fmean(map(max, itertools.combinations(scores, k))) for k in range(1, len(scores) + 1)
+        ]
+        assert rows[path.stem] == [f"{value:.3f}" for value in expected]
