@@ -1,4 +1,5 @@
-"""The cells of the map: one option of ``credit_v0`` at a time moved away from a centre.
+"""The cells of the map: one option of ``credit_v0`` at a time moved away from a centre, and the
+corners where two or three are moved at once.
 
 The order is that of the runs: what tells most comes first, so that whatever has been run when
 time is up is a map of its own.
@@ -69,6 +70,15 @@ CELLS = (
     Cell(9, "sees all", changed={"sees": "all"}),
     Cell(10, "sees none", changed={"sees": "none"}),
     Cell(8, "turns 16", changed={"turns": 16}),
+    Cell(16, "turns 32, dense", changed={"turns": 32, "reward": "dense"}),
+    Cell(17, "agents 8, dense", agents=8, changed={"reward": "dense"}),
+    Cell(18, "agents 8, turns 32", agents=8, changed={"turns": 32}, learners=(*CORE, "hier")),
+    Cell(20, "agents 8, luck 1", agents=8, changed={"luck": 1.0}),
+    Cell(21, "turns 32, luck 1", changed={"turns": 32, "luck": 1.0}),
+    Cell(22, "agents 8, sees none", agents=8, changed={"sees": "none"}),
+    Cell(23, "turns 32, sees none", changed={"turns": 32, "sees": "none"}),
+    Cell(19, "agents 8, turns 32, dense", agents=8, changed={"turns": 32, "reward": "dense"},
+         learners=(*CORE, "hier")),
 )
 """In the order of the runs: first those of the tests that ``analysis.py`` names."""
 TESTED = CELLS[:5]
@@ -77,8 +87,10 @@ ROWS = (
     "turns 4", "centre", "turns 16", "turns 32", "turns 32, lambda 0.95", "dense", "delayed 4",
     "agents 2", "agents 8", "agents 8, lambda 0.5", "luck 1", "luck 3", "noise 0.3", "sees none",
     "sees all", "team all",
+    "turns 32, dense", "agents 8, dense", "agents 8, turns 32", "agents 8, turns 32, dense",
+    "turns 32, luck 1", "agents 8, luck 1", "turns 32, sees none", "agents 8, sees none",
 )
-"""In the order of the page: along each axis."""
+"""In the order of the page: along each axis, then the corners."""
 
 
 def cell(name: str) -> Cell:
