@@ -16,8 +16,8 @@ from colllm_bench.suites import Suite, Task, load_suite
 OUT = "results/suite"
 
 
-def parser(command: str, description: str) -> cli.Parser:
-    """A parser with SUITE and the options of every command."""
+def parser(command: str, description: str, *, tasks: bool = True) -> cli.Parser:
+    """A parser with SUITE and the options of every command, ``--tasks`` where it chooses some."""
     options = cli.Parser(
         prog=f"python -m colllm_bench.suite {command}",
         usage=f"python -m colllm_bench.suite {command} SUITE [options]",
@@ -28,7 +28,8 @@ def parser(command: str, description: str) -> cli.Parser:
         "--out", metavar="FOLDER",
         help=f"where it all goes, and where references are read: FOLDER/SUITE (default: {OUT})",
     )
-    options.add_argument("--tasks", metavar="A,B", help="of the suite's tasks (default: all)")
+    if tasks:
+        options.add_argument("--tasks", metavar="A,B", help="of the suite's tasks (default: all)")
     options.add_argument("--quiet", action="store_true", help="print nothing but errors")
     options.add_argument("--debug", action="store_true", help="show tracebacks")
     return options

@@ -24,7 +24,8 @@ extra plots), and in them the expected best of k draws of every search that `tun
 
 
 def parser() -> cli.Parser:
-    options = common.parser("report", DESCRIPTION)
+    # All tasks: p-values are corrected for how many there are.
+    options = common.parser("report", DESCRIPTION, tasks=False)
     options.add_argument(
         "--references", metavar="FOLDER",
         help="where references lie: FOLDER/SUITE/reference (default: --out, else results/suite)",

@@ -15,6 +15,7 @@ import theory
 from analysis import LEVEL, TESTS, WARM_UP, Map
 from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, TUNED, cell
 from claims import spread, verdicts
+from crossed import bold, crossed_table
 from in_short import in_short
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
@@ -27,7 +28,7 @@ HEAD = """# When which critic wins: a map of `credit_v0`
 
 Written by `page.py` from the rows beside it. Each row of the picture is one setting of \
 [credit_v0](../../docs/credit.md), a task whose true values are known. The centre is {centre}; \
-every other row changes one thing.
+every other row changes one thing, the last eight two or three.
 
 ![map](map.png)
 
@@ -87,13 +88,6 @@ def samples_table(own: Map) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(
             f"{np.mean(f):.3f} ({min(f):.2f})" if f else "" for f in finals) + " |")
     return lines
-
-
-def bold(ratio: object) -> str:
-    if ratio is None:
-        return ""
-    text = spread(ratio)
-    return f"**{text}**" if ratio.low > 1 or ratio.high < 1 else text
 
 
 def exact_table(own: Map) -> list[str]:
@@ -229,7 +223,7 @@ def text_of(folder: Path) -> str:
                                           else f"{key} {value}" for key, value in CENTRE.items())
     parts = [
         [HEAD.format(centre=centre).rstrip("\n")], in_short(own), claims_table(own),
-        samples_table(own),
+        samples_table(own), crossed_table(own),
         exact_table(own), cold_table(own), explained_table(own),
         tuning_table(folder), how(own),
     ]
