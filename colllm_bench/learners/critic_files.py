@@ -39,7 +39,9 @@ def save(learner: Any, folder: Path) -> None:
 
 
 def load(learner: Any, run: str | Path) -> None:
-    """Start a critic from that of a finished run. Its units of inputs and targets come with it.
+    """Start a critic from that of a finished run. Its units of inputs and targets come with it;
+    those of targets are exchanged at the first update, values staying what they are, where the
+    returns here are on another scale (:meth:`ValueHead.rescale_targets`).
 
     Raises:
         ConfigError: no run with a critic, or one that does not fit: says what differs.
@@ -78,6 +80,7 @@ def load(learner: Any, run: str | Path) -> None:
             tensor.copy_(state[name])
         for head, averaged in zip(learner.critic.heads, learner.averaged, strict=True):
             head.load_state_dict(averaged.state_dict())
+    learner.carried = True
 
 
 def about(learner: CriticLearner) -> dict[str, Any]:

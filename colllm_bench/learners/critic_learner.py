@@ -69,6 +69,8 @@ class CriticLearner:
         self.context = context_length(model.config)
         self.averaged = copy.deepcopy(critic.heads)
         self.steps, self.silence = 0, SilenceWatch()
+        self.carried = False
+        """Its heads are another run's, and have learned nothing here yet."""
         self.groups = critic.parameters()
         flat = [tensor for tensors in self.groups.values() for tensor in tensors]
         self.optimizer = torch.optim.Adam(flat, lr=options.critic_lr)
@@ -195,6 +197,9 @@ class CriticLearner:
         for k in range(len(self.critic.heads)):
             for head in (self.critic.heads[k], self.averaged[k]):
                 head.fit_targets(targets[owner == k])
+                if self.carried:
+                    head.rescale_targets(targets[owner == k])
+        self.carried = False
 
     def _prepare(self, episodes: Sequence[Episode]) -> list[Part]:
         """The micro-batches of one optimizer step; one for all where hidden states are kept."""
@@ -265,6 +270,7 @@ class CriticLearner:
             ],
             "steps": self.steps,
             "silent": self.silence.iterations,
+            **({"carried": True} if self.carried else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -273,3 +279,4 @@ class CriticLearner:
             head.load_state_dict(own)
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.silence.iterations = state["steps"], state["silent"]
+        self.carried = state.get("carried", False)

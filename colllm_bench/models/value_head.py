@@ -21,6 +21,9 @@ from torch import nn
 
 from colllm_bench.objectives.critic_inputs import CriticReading, Span
 
+OTHER_SCALE = 4.0
+"""Returns whose spread differs by more than this factor are on another scale."""
+
 
 @dataclass
 class CellSets:
@@ -193,6 +196,22 @@ class ValueHead(nn.Module):
         self.target_mean.copy_(targets.mean())
         self.target_std.copy_(targets.std(unbiased=False))
         self.value[-1].bias.zero_()  # what it had learned was the mean of equal targets
+
+    @torch.no_grad()
+    def rescale_targets(self, targets: torch.Tensor) -> None:
+        """Where targets [V] of another task vary more than :data:`OTHER_SCALE` times as much as
+        those that the head's units are of, or as much less: take their units, and change the last
+        layer so that every value stays what it is (van Hasselt et al. 2016, arXiv 1602.07714,
+        Proposition 1). Steps then have the new task's length."""
+        mean, std = targets.mean(), targets.std(unbiased=False)
+        ratio = float(std / self.target_std)
+        if not std > 1e-6 or 1 / OTHER_SCALE <= ratio <= OTHER_SCALE:
+            return
+        last = self.value[-1]
+        last.weight.mul_(self.target_std / std)
+        last.bias.mul_(self.target_std / std).add_((self.target_mean - mean) / std)
+        self.target_mean.copy_(mean)
+        self.target_std.copy_(std)
 
     def forward(
         self, observed: torch.Tensor, acted: torch.Tensor, table: ValueTable

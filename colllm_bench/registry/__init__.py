@@ -35,7 +35,7 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         "strategy", "StrategyEnv",
         "a siege under fog, one front per agent; won only when every fort falls",
         masters="colllm_bench.envs.strategy.scripted:masters",
-        pretrain_masters={"tokenizer_chats": 300, "steps": 700, "batch": 6, "longest": 768,
+        pretrain_masters={"tokenizer_chats": 300, "steps": 2500, "batch": 4, "longest": 1536,
                           "observation_weight": 0.03},
     ),
     _built_in(

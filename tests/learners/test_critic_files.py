@@ -6,12 +6,17 @@ import json
 
 import pytest
 import torch
+from paths import ROOT
 from tiny_envs import tiny_config
 from tiny_runs import shake_critic, turns_of
 
+from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.learners import critic_files
+from colllm_bench.models.value_head import ValueHead
 from colllm_bench.runs.folder import RunFolder
+from colllm_bench.seeding import torch_generator
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.training.loop import train
 from colllm_bench.training.trainer import Trainer
 
@@ -111,3 +116,53 @@ def test_a_resumed_run_does_not_start_again(model_folder, tmp_path):
     with RunFolder.resume(tmp_path / "a") as folder:
         train(config, folder)
     assert (tmp_path / "a/metrics.jsonl").read_bytes() == lines
+
+
+@pytest.mark.parametrize(("factor", "exchanged"), [(0.3, False), (3.0, False), (50.0, True),
+                                                   (0.01, True)])
+def test_units_of_another_scale_are_exchanged_and_no_value_moves(factor, exchanged):
+    head = ValueHead(3, 4, True, torch_generator(0, "head"), "cpu")
+    head.fit_targets(torch.tensor([1.0, 2.0, 3.0]))
+    drawn = torch_generator(1, "weights")
+    with torch.no_grad():
+        for tensor in head.value[-1].parameters():
+            tensor.copy_(torch.randn(tensor.shape, generator=drawn))
+    hidden = torch.randn(5, 4, generator=drawn)
+    before = head.values(hidden)
+    head.rescale_targets(factor * torch.tensor([5.0, 6.0, 7.0]))
+    torch.testing.assert_close(head.values(hidden), before, rtol=1e-4, atol=1e-4)
+    scale = factor if exchanged else 1.0
+    assert float(head.target_std) == pytest.approx(scale * (2 / 3) ** 0.5)
+    assert float(head.target_mean) == pytest.approx(6 * factor if exchanged else 2.0)
+
+
+def test_equal_targets_tell_no_scale():
+    head = ValueHead(3, 4, True, torch_generator(0, "head"), "cpu")
+    head.fit_targets(torch.tensor([1.0, 3.0]))
+    head.rescale_targets(torch.full((4,), 9.0))
+    assert (float(head.target_mean), float(head.target_std)) == (2.0, 1.0)
+
+
+def test_a_critic_of_one_environment_starts_a_run_of_another_on_the_same_base(tmp_path):
+    """Returns of classic's climb are tens, those of credit below 1; the first update finds that
+    out, and a run that was stopped before it still will."""
+    base = str(ROOT / "colllm_bench" / "models" / "tiny" / "classic")
+    small = {"model": base, "style": "brief", "agents": 2, "batch": 8, "episodes": 8, "algo": "cc"}
+    old = Trainer(resolve(RunConfig.of(env="classic", **small)))
+    old.learn(old.play(0), 0)
+    (tmp_path / "run").mkdir()
+    critic_files.save(old.critic, tmp_path / "run")
+    new = Trainer(resolve(RunConfig.of(
+        env="classic", env_options={"game": "broadcast"}, critic_from=str(tmp_path / "run"),
+        **small)))
+    new.begin()
+    (head,) = new.critic.averaged
+    assert new.critic.state_dict()["carried"] and float(head.target_std) > 5
+    again = Trainer(new.config)
+    again.load_state_dict(new.state_dict())
+    for trainer in (new, again):
+        trainer.learn(trainer.play(0), 0)
+        assert float(trainer.critic.averaged[0].target_std) < 2
+        assert "carried" not in trainer.critic.state_dict()
+    torch.testing.assert_close(
+        again.critic.averaged[0].state_dict(), head.state_dict(), rtol=0, atol=0)
