@@ -5,6 +5,7 @@ Torch-free: none of it loads a model.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -52,6 +53,11 @@ def find_source(name: str, env: str | None, *, central: bool = False) -> str:
         return str(PACKAGED[name].require())
     path = Path(name)
     if not (path.exists() or name.startswith((".", "/", "~"))):
+        near = difflib.get_close_matches(name.lower(), (*MODELS, *PACKAGED), 1, 0.75)
+        if near and "/" not in name:  # the hub's ids have an owner, but for a few old ones
+            raise ConfigError(
+                f"no model {name!r}", allowed=ALLOWED, fix=f"did you mean {near[0]}?"
+            )
         return name
     path = path.expanduser()
     files = sorted(path.glob("*.gguf")) if path.is_dir() else []

@@ -190,3 +190,14 @@ def test_end_ids_of_odd_forms(folder, ids, read):
     path = folder / "generation_config.json"
     path.write_text(json.dumps({"eos_token_id": ids}))
     assert load_base(str(folder), device="cpu").end_ids == read
+
+
+@pytest.mark.parametrize("name", ["tinny", "Tiny", "smollm", "smol-lm2"])
+def test_a_mistyped_name_is_not_looked_for_on_the_hub(name):
+    with pytest.raises(ConfigError, match=f"no model {name!r}.* did you mean (tiny|smollm2)"):
+        find_source(name, None)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "distilgpt2", "someone/tinny"])
+def test_other_names_are_the_hubs(name):
+    assert find_source(name, None) == name

@@ -7,6 +7,7 @@ import pytest
 
 import colllm_bench
 from colllm_bench import cli, pretrain, registry
+from colllm_bench.envs.credit.text import WORDS
 from colllm_bench.envs.strategy import rules
 from colllm_bench.errors import ConfigError
 from colllm_bench.models import pretraining
@@ -143,15 +144,16 @@ def test_a_model_that_is_there_is_not_overwritten(capsys, tmp_path):
 # -- a model of a controller alone
 
 
-def test_a_controller_is_cloned_from_controllers_alone():
-    config = pretraining.settings("strategy", player="controller")
-    assert config.steps == registry.ENVS["strategy"].pretrain_masters["steps"]
+@pytest.mark.parametrize(("env", "known"), [("strategy", rules.ORDERS), ("credit", WORDS)])
+def test_a_controller_is_cloned_from_controllers_alone(env, known):
+    config = pretraining.settings(env, player="controller")
+    assert config.steps == registry.ENVS[env].pretrain_masters["steps"]
     chat = next(pretraining.corpus(config, 0))
     agents = int(chat[0]["content"].split()[2])
     assert chat[0]["content"].startswith("master of ") and agents >= 2
     lines = chat[2]["content"].split("\n")
     assert [line.split(": ")[0] for line in lines] == [str(k + 1) for k in range(agents)]
-    assert {line.split(": ")[1] for line in lines} <= set(rules.ORDERS)
+    assert {line.split(": ")[1] for line in lines} <= set(known)
 
 
 def test_an_environment_without_controllers_has_no_such_corpus():
