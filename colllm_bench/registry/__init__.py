@@ -59,8 +59,8 @@ ENVS: dict[str, EnvSpec] = {spec.name: spec for spec in (
         pretrain={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 1000, "lr": 6e-3,
                   "longest": 320, "observation_weight": 0.01},
         masters="colllm_bench.envs.credit.scripted:masters",
-        pretrain_masters={"vocab": 512, "hidden": 32, "intermediate": 64, "steps": 3000,
-                          "lr": 6e-3, "longest": 1280, "observation_weight": 0.01},
+        pretrain_masters={"vocab": 512, "steps": 5000, "batch": 6, "longest": 768,
+                          "observation_weight": 0.01},
         action_tokens=2,
     ),
     _built_in(
