@@ -16,6 +16,8 @@ from colllm_bench.options import coerced, kinds_of
 
 BUILT_IN_ACTION_TOKENS = 4
 """A short order; with its end token, 2 to 3 tokens. Environments may name another length."""
+NUMBER_TOKENS = 2
+"""Before each line of a controller that was cloned from numbered ones: the number, a colon."""
 MESSAGE_TOKENS = 24
 """A message of 40 characters, after the order."""
 DEFAULT_ACTION_TOKENS = 64
@@ -162,6 +164,8 @@ def _action_tokens(config: RunConfig, algorithm: Any, built_in: bool) -> int:
     spec = registry.env_spec(config.env)
     if built_in:
         one = spec.action_tokens or BUILT_IN_ACTION_TOKENS
+        if spec.action_tokens and spec.masters and algorithm.centralized_execution:
+            one += NUMBER_TOKENS
         one += MESSAGE_TOKENS if config.env_options.get("messages") else 0
     else:
         one = spec.full_action_tokens or DEFAULT_ACTION_TOKENS

@@ -72,7 +72,7 @@ class CreditEnv(TextEnv):
         team: ``"mean"``: the share of right answers. ``"all"``: 1 once every agent has ``need``
             right answers. ``"any"``: the share of turns with a right answer. ``"pairs"``: the
             mean payoff of neighbours in the climbing game (right, next word, other).
-        need: right answers of each agent, only with ``team="all"`` (None: turns / 4 + 1).
+        need: of each agent, 1 to ``turns``; only with ``team="all"`` (None: turns / 4 + 1).
         cues: C, 2 to K.
         words: K, 2 to 8 (3 or more with ``team="pairs"``).
         sees: what an observation shows of results: ``"own"`` right answers, ``"none"``, or

@@ -260,3 +260,13 @@ def test_streams_are_named():
     again = torch.rand(4, generator=torch_generator(0, "a")).tolist()
     assert draws[0, "a"] == again
     assert len({tuple(x) for x in draws.values()}) == 4
+
+
+@pytest.mark.parametrize(("env", "agents", "algo", "tokens"), [
+    ("credit", 3, "cc", 2),
+    ("credit", 3, "central", 12),  # "1: blue" and the end of the line, three times
+    ("strategy", 8, "central", 32), ("classic", 2, "central", 4),
+])
+def test_a_controller_has_room_for_a_numbered_line_of_each_agent(env, agents, algo, tokens):
+    config = resolve(RunConfig.of(env=env, algo=algo, agents=agents))
+    assert config.max_action_tokens == tokens
