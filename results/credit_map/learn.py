@@ -147,12 +147,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tune", action="store_true", help="the learning rates, on the centre")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, a thread each")
-    parser.add_argument("--cells", help="only these, by name: 'centre,turns 32'")
+    parser.add_argument("--cells", help="only these, by name: 'centre;turns 32, dense'")
     parser.add_argument("--minutes", type=float, default=1e9, help="start no run after these")
     parser.add_argument("--out", type=Path, help="another file for the rows")
     args = parser.parse_args()
     path = args.out or HERE / ("tune.jsonl" if args.tune else "learn.jsonl")
-    names = args.cells.split(",") if args.cells else [own.name for own in CELLS]
+    names = args.cells.split(";") if args.cells else [own.name for own in CELLS]
     left = [job for job in missing(path, jobs(args.tune)) if job[0] in names]
     kept = ("colllm_bench", "commit", "modified", "python", "system", "cpu", "cores")
     about = {key: value for key, value in environment().items() if key in kept}

@@ -12,6 +12,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROBE = {"dc": "probe local"}
 """What can be reached by critics that see one agent's history; all others see all."""
+LEAST = 0.07
+"""Where the probe finds less than this, over all thirds, a share of it is noise."""
+SHARED = ("640", "2560")
+"""Episodes after which critics are compared with the probe."""
 
 
 def rows() -> dict[str, list[dict]]:
@@ -29,12 +33,14 @@ def cells(explained: list[float | None]) -> str:
     return " / ".join(f"{value:.2f}".replace("0.", ".") for value in there)
 
 
-def share(row: dict, probes: dict[str, list[float]]) -> str:
-    """The mean over thirds as a share of the probe's."""
-    reach = probes.get(PROBE.get(row["critic"].split()[0], "probe joint"))
-    if reach is None or row["critic"].startswith("probe") or total(reach) < 0.07:
-        return ""  # where the probe finds next to nothing a share is noise
-    return f"{total(row['explained']['640']) / total(reach):.0%}"
+def share(row: dict, probes: dict[str, dict], count: str) -> str:
+    """The mean over thirds after so many episodes as a share of the probe's."""
+    probe = probes.get(PROBE.get(row["critic"].split()[0], "probe joint"), {})
+    if row["critic"].startswith("probe") or not {count} <= probe.keys() & row["explained"].keys():
+        return ""
+    if total(probe[count]) < LEAST:
+        return ""
+    return f"{total(row['explained'][count]) / total(probe[count]):.0%}"
 
 
 def total(explained: list[float | None]) -> float:
@@ -42,11 +48,12 @@ def total(explained: list[float | None]) -> float:
 
 
 def table(policy: str, found: list[dict]) -> list[str]:
-    probes = {row["critic"]: row["explained"]["640"] for row in found
+    probes = {row["critic"]: row["explained"] for row in found
               if row["critic"].startswith("probe")}
     counts = sorted({int(k) for row in found for k in row["explained"]})
-    heads = ["critic", *(f"{k} episodes" for k in counts), "of the probe, 640",
-             "CPU s an iteration"]
+    shared = [k for k in SHARED if any(k in explained for explained in probes.values())]
+    heads = ["critic", *(f"{k} episodes" for k in counts),
+             *(f"of the probe, {k}" for k in shared), "CPU s an iteration"]
     lines = [f"## {policy}", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in found:
         seconds = row.get("seconds_an_iteration")
@@ -54,7 +61,7 @@ def table(policy: str, found: list[dict]) -> list[str]:
             row["critic"],
             *(cells(row["explained"][str(k)]) if str(k) in row["explained"] else ""
               for k in counts),
-            share(row, probes), f"{seconds:.2f}" if seconds else "",
+            *(share(row, probes, k) for k in shared), f"{seconds:.2f}" if seconds else "",
         ]) + " |")
     return [*lines, ""]
 
