@@ -199,6 +199,22 @@ def test_what_is_said_of_scores():
     assert least <= found < least + 0.01
 
 
+def test_what_is_said_of_the_controller():
+    ends = said(r"a team 0\.10\) and ends at #, # and #, between `mc`'s worst")
+    scores = by_task("strategy", "central").mean(1)
+    assert ends == pytest.approx(scores, abs=5.01e-3)
+    mc = by_task("strategy", "mc").mean(1)
+    best = min(by_task("strategy", method).mean(1).min() for method in ("cc", "dc"))
+    assert mc.min() < scores.min() and scores.max() < min(mc.max(), best)
+    start, other, team = said(r"as high as a team \(#, and # of 600 other games; a team #\)")
+    rows = json.loads((ROOT / "results" / "tuning" / "untrained.json").read_text())["rows"]
+    found = {row["algo"]: row["mean"] for row in rows if (row["env"], row["agents"]) == (
+        "strategy", 3)}
+    starts = [s["score"]["untrained"]["mean"] for s in summaries("strategy", "central")]
+    assert start == pytest.approx(np.mean(starts), abs=5.01e-3)
+    assert [other, team] == pytest.approx([found["central"], found["cc"]], abs=6e-3)
+
+
 def test_what_is_said_of_samples():
     for env, words in (("strategy", ("times the episodes of", "times those of")),
                        ("coding", ("times those of", "times those of"))):
