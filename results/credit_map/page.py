@@ -209,7 +209,7 @@ def how(own: Map) -> list[str]:
         "    python results/credit_map/page.py             # this page",
     ]
     if left:
-        lines += ["", f"Not run, or not all learners with all seeds: {', '.join(left)}. Runs "
+        lines += ["", f"Not run, or not all learners with all seeds: {'; '.join(left)}. Runs "
                   "of another commit should not stand beside these: critics may have changed."]
     return lines
 
