@@ -73,8 +73,8 @@ def test_the_wheel_has_every_file_and_no_other(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == shipped()
-    # Models are 4.2 MB of it; another one, or a data set, is to be noticed.
-    assert wheel.stat().st_size < 5.5 * 2**20
+    # Models are 4.6 MB of it; another one, or a data set, is to be noticed.
+    assert wheel.stat().st_size < 5.8 * 2**20
 
 
 def test_the_wheel_works_from_anywhere(wheel, tmp_path):

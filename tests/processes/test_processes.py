@@ -65,6 +65,7 @@ def together(where, *argv: str, size: int = 2) -> subprocess.CompletedProcess:
          "--master_port", "0", "--standalone", *argv],
         capture_output=True, text=True, cwd=where, timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
+             "PYTHONFAULTHANDLER": "1",  # a child that aborts says where
              "PYTHONPATH": os.pathsep.join([str(ROOT), os.path.dirname(__file__),
                                             str(ROOT / "tests" / "support")])},
     )
@@ -118,7 +119,7 @@ def found(tmp_path_factory):
     where = tmp_path_factory.mktemp("together")
     (where / "train_all.py").write_text(TRAIN_ALL)
     done = together(where, "train_all.py")
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-9000:]
     return json.loads((where / "found.json").read_text())
 
 
@@ -154,7 +155,7 @@ def lines(run):
 def test_the_first_process_alone_keeps_the_record_and_any_number_goes_on(tmp_path, monkeypatch):
     command = ["-m", "colllm_bench.run", *ARGV]
     done = together(tmp_path, *command, "--name", "split", "--episodes", "6")
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-9000:]
     split = tmp_path / "runs/credit/cc/split/seed0"
     assert files.read_json(split / "environment.json")["processes"] == 2
     assert files.read_json(split / "config.json")["config"]["random_streams"] == "episode"
@@ -167,7 +168,7 @@ def test_the_first_process_alone_keeps_the_record_and_any_number_goes_on(tmp_pat
     assert cli.execute(run.main, [*ARGV, *streams, "--name", "whole", "--episodes", "12"]) == 0
     done = together(tmp_path, "-m", "colllm_bench.run", "--resume", str(whole), "--episodes", "18",
                     "--quiet")
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-9000:]
     assert files.read_json(whole / "environment.json")["resumed"][-1]["processes"] == 2
 
     assert len(lines(whole)) == 3
