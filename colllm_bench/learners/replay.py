@@ -37,15 +37,16 @@ class ReplayBuffer:
         """Keep an iteration's episodes for the next ones, and forget the oldest."""
         kept = list(episodes)
         if self.texts:
-            kept = _unpacked(_packed(kept) | _texts(kept))
+            kept = _unpacked(self._state(kept))
         for episode in kept:
             episode.replayed = True
         self.groups = [*self.groups, kept][1 - self.iterations :]
 
     def state_dict(self) -> list[dict[str, Any]]:
-        return [
-            _packed(group) | (_texts(group) if self.texts else {}) for group in self.groups
-        ]
+        return [self._state(group) for group in self.groups]
+
+    def _state(self, episodes: Sequence[Episode]) -> dict[str, Any]:
+        return _packed(episodes) | (_texts(episodes) if self.texts else {})
 
     def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         self.groups = [_unpacked(group) for group in state]

@@ -125,3 +125,11 @@ def cheaper(own: Map, name: str) -> Verdict:
 def spread(ratio: object) -> str:
     """A ratio with its interval: ``0.71 (0.55 to 0.92)``."""
     return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def bold(ratio: object) -> str:
+    """A ratio with its interval; bold where that excludes 1, nothing where it was not run."""
+    if ratio is None:
+        return ""
+    text = spread(ratio)
+    return f"**{text}**" if ratio.low > 1 or ratio.high < 1 else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis import Map
-from claims import spread
+from claims import bold
 
 CORNERS = (
     ("turns 8, sparse", "centre", "agents 8"),
@@ -34,11 +34,3 @@ def crossed_table(own: Map) -> list[str]:
         ]
         lines.append(f"| {title} | " + " | ".join(map(bold, ratios)) + " |")
     return lines
-
-
-def bold(ratio: object) -> str:
-    """A ratio with its interval; bold where that excludes 1, nothing where it was not run."""
-    if ratio is None:
-        return ""
-    text = spread(ratio)
-    return f"**{text}**" if ratio.low > 1 or ratio.high < 1 else text

@@ -14,8 +14,8 @@ import numpy as np
 import theory
 from analysis import LEVEL, TESTS, WARM_UP, Map
 from cells import CENTRE, GAE_LAMBDA, LEARNERS, ROWS, TUNED, cell
-from claims import spread, verdicts
-from crossed import bold, crossed_table
+from claims import bold, spread, verdicts
+from crossed import crossed_table
 from in_short import in_short
 from learn import BATCH, EPISODES, HELD_OUT, LR, SEEDS, read
 
@@ -28,7 +28,7 @@ HEAD = """# When which critic wins: a map of `credit_v0`
 
 Written by `page.py` from the rows beside it. Each row of the picture is one setting of \
 [credit_v0](../../docs/credit.md), a task whose true values are known. The centre is {centre}; \
-every other row changes one thing, the last eight two or three.
+every other row changes one thing, those below `team all` two or three.
 
 ![map](map.png)
 
