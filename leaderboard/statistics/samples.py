@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from colllm_bench.errors import ConfigError
-from colllm_bench.leaderboard.statistics.differences import compare
+from colllm_bench.leaderboard.statistics.differences import compare, permutation_p
 from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, estimate
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 
@@ -128,8 +127,8 @@ class Ratio:
         cautious_low, cautious_high: the interval that holds where runs fail unseen as well.
         p_value: permutation test of the means of the logarithms, two-sided.
         smallest_p: the least p that so many runs can give.
-        logrank_p: log-rank test (Mantel 1966) of the times themselves, an approximation for few
-            runs; None where no run got there.
+        logrank_p: log-rank test (Mantel 1966) of the times themselves, two-sided, exact; None
+            where no run got there, or with a single run on a side.
         reached: how many runs of ours, of theirs got there.
         n: runs of ours, of theirs.
         budget: that the means are restricted to.
@@ -207,13 +206,26 @@ def _logs(
 
 
 def logrank_p(ours: Sequence[float], theirs: Sequence[float], budget: float) -> float | None:
-    """Two-sided p of scipy's log-rank test; None where nothing was reached or all runs tie."""
-    sides = []
-    for side in (np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)):
-        there = side <= budget
-        sides.append(stats.CensoredData(side[there], right=np.full((~there).sum(), budget)))
-    if not any(side.num_censored() < len(side) for side in sides):
+    """Two-sided p of the log-rank test (Mantel 1966), over all ways of dealing the runs to two
+    sides: exact where both sides were followed to one budget, as they are here.
+
+    None where no run got there, where all runs have the same score, or with a single run on a
+    side.
+    """
+    times = np.minimum(np.concatenate([ours, theirs]).astype(float), budget)
+    there = np.concatenate([ours, theirs]) <= budget
+    scores = logrank_scores(times, there)
+    if not there.any() or np.ptp(scores) < 1e-12:
         return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = float(stats.logrank(*sides).pvalue)
-    return p if math.isfinite(p) else None
+    return permutation_p(scores[: len(ours)], scores[len(ours) :])
+
+
+def logrank_scores(times: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """[n] of runs of both sides together: 1 if a run got there, less the events to be expected of
+    it until then (Nelson-Aalen). Their sum over a side is that side's observed less its expected
+    number of events (Peto and Peto 1972)."""
+    expected = np.zeros(len(times))
+    for time in np.unique(times[there]):
+        at_risk = times >= time
+        expected[at_risk] += (there & (times == time)).sum() / at_risk.sum()
+    return there - expected

@@ -16,14 +16,14 @@ How to read the tables:
   beats one of theirs.
 - **Samples**: training episodes until the training score, smoothed over 160 episodes, is at the
   task's threshold. A run that never gets there is censored at its budget and counts as the whole of
-  it. Ratio: of the geometric means; below 1 ours are earlier, and 1 where no run got there.
+  it. Ratio: of the geometric means; below 1 ours are earlier, and 1 where no run got there (such
+  a task is left out of the mean over tasks).
 - **p**: a permutation test over runs, of mean scores, or of the logarithms of samples. Both are
   corrected for the number of tasks (Holm), and **verdicts rest on these two alone**: the chance of
   any wrong "better" or "worse" is at most 5% for each question against each algorithm.
 - **Log-rank p**: another test of the samples, which asks when runs get there and takes those that
-  never do as censored. It is corrected in the same way, by itself, and **no verdict uses it**: it
-  is an approximation, and too small for few runs. Five runs that are all earlier than five others
-  have .002 before the correction, and .008 by the permutation test.
+  never do as censored. It is exact, too (over all ways of dealing the runs to two sides), and
+  corrected in the same way, by itself; **no verdict uses it**.
 - **No p**: there was no test, since no run of either got there, or a side has a single run; the
   verdict says which.
 - **"No difference seen at this n"** does not say that there is none: the interval says which
@@ -136,7 +136,7 @@ def comparison(compared: dict[str, Any]) -> str:
         "mean over tasks", "",
         signed(overall["difference"], overall["low"], overall["high"]), "", "", "",
         _counted(overall["verdicts"]["score"]),
-        between(overall["ratio"], overall["ratio_low"], overall["ratio_high"], ".2f"), "", "",
+        _mean_ratio(overall, len(rows)), "", "",
         _counted(overall["verdicts"]["samples"]),
     ])
     return table(
@@ -144,6 +144,15 @@ def comparison(compared: dict[str, Any]) -> str:
          "score: verdict", "samples: ratio", "samples: p", "samples: log-rank p",
          "samples: verdict"], rows,
     )
+
+
+def _mean_ratio(overall: dict[str, Any], tasks: int) -> str:
+    """Over how many tasks, where that is not all of them."""
+    timed = overall["ratio_tasks"]
+    if not timed:
+        return ""
+    text = between(overall["ratio"], overall["ratio_low"], overall["ratio_high"], ".2f")
+    return text if timed == tasks else f"{text}, of {timed} tasks"
 
 
 def algorithms(data: dict[str, Any]) -> str:

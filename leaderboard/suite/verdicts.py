@@ -231,8 +231,7 @@ def _compared(task: Task, ours: Sequence[Record], theirs: Sequence[Record]) -> d
             "ratio": ratio.value, "low": ratio.low, "high": ratio.high,
             "gain": -math.log(ratio.value), "p_value": ratio.p_value if any(ratio.reached)
             else None, "reached": list(ratio.reached),
-            # A single run on a side has no permutation test; the log-rank test is less exact.
-            "logrank_p_value": None if ratio.p_value is None else ratio.logrank_p,
+            "logrank_p_value": ratio.logrank_p,
         },
     }
 
@@ -257,13 +256,16 @@ def effect(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
 
 def _overall(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Means over the tasks, each of equal weight, with intervals (squares of the tasks' half
-    widths add up: MOVER, Donner and Zou 2012), and how many tasks had which verdict. It stands
-    below its parts, and ranks nothing by itself."""
+    widths add up: MOVER, Donner and Zou 2012), and how many tasks had which verdict. Ratios are
+    of the ``ratio_tasks`` that a run got to the threshold of: the others say nothing of samples.
+    It stands below its parts, and ranks nothing by itself."""
     if not rows:
         return None
-    scores, ratios = _mover([r["score"] for r in rows], "difference"), _mover(
-        [{k: r["samples"][k] and math.log(r["samples"][k]) for k in ("ratio", "low", "high")}
-         for r in rows], "ratio",
+    scores = _mover([row["score"] for row in rows], "difference")
+    timed = [row["samples"] for row in rows if any(row["samples"]["reached"])]
+    ratios = _mover(
+        [{k: each[k] and math.log(each[k]) for k in ("ratio", "low", "high")} for each in timed],
+        "ratio",
     )
     counts = {
         what: {
@@ -274,15 +276,19 @@ def _overall(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     }
     return {
         "difference": scores[0], "low": scores[1], "high": scores[2],
-        "ratio": math.exp(ratios[0]), "verdicts": counts,
-        "ratio_low": None if ratios[1] is None else math.exp(ratios[1]),
-        "ratio_high": None if ratios[2] is None else math.exp(ratios[2]),
+        "verdicts": counts, "ratio_tasks": len(timed),
+        **{
+            key: None if value is None else math.exp(value)
+            for key, value in zip(("ratio", "ratio_low", "ratio_high"), ratios, strict=True)
+        },
     }
 
 
 def _mover(
     entries: Sequence[dict[str, Any]], key: str
-) -> tuple[float, float | None, float | None]:
+) -> tuple[float | None, float | None, float | None]:
+    if not entries:
+        return None, None, None
     point = sum(entry[key] for entry in entries) / len(entries)
     if any(entry["low"] is None for entry in entries):
         return point, None, None

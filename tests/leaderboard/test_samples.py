@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from colllm_bench.leaderboard.statistics.samples import (
     Samples,
     crossing,
     logrank_p,
+    logrank_scores,
     restricted_mean_ratio,
     sample_ratio,
 )
@@ -94,13 +96,47 @@ def test_ratios_are_always_defined():
 
 
 def test_the_log_rank_test_by_hand():
-    """Two against two, all there, ours first: at 1 and 2 expected 2/4 and 1/3 of an event,
-    variances 1/4 and 2/9; at 3 and 4 nobody of ours is left."""
-    statistic = (2 - (1 / 2 + 1 / 3)) / math.sqrt(1 / 4 + 2 / 9)
-    expected = math.erfc(abs(statistic) / math.sqrt(2))
-    assert logrank_p([1, 2], [3, 4], 10) == pytest.approx(expected)
-    assert logrank_p([NEVER, 20], [NEVER], 10) is None
-    assert logrank_p([5, 5], [NEVER, NEVER], 10) < 0.2
+    """At risk 4, 3, 2, 1: the scores are 1 - 1/4, 1 - 1/4 - 1/3, ..., and add up to 0. Of six
+    ways to deal four runs, two are as far apart as the first two against the last two."""
+    scores = logrank_scores(np.array([1.0, 2, 3, 4]), np.ones(4, bool))
+    assert scores == pytest.approx([3 / 4, 5 / 12, -1 / 12, -13 / 12])
+    assert logrank_p([1, 2], [3, 4], 10) == pytest.approx(2 / 6)
+    assert logrank_p([1, 4], [2, 3], 10) == pytest.approx(1), "-1/3, the least of the six sums"
+    tied = logrank_scores(np.array([5.0, 5, 10, 10]), np.array([True, True, False, False]))
+    assert tied == pytest.approx([1 / 2, 1 / 2, -1 / 2, -1 / 2]), "two events of four at risk"
+    assert logrank_p([5, 5], [NEVER, NEVER], 10) == pytest.approx(2 / 6)
+    assert logrank_p([NEVER, 20], [NEVER, NEVER], 10) is None, "nobody got there"
+    assert logrank_p([5, 5], [5, 5], 10) is None, "all runs are alike"
+    assert logrank_p([5], [6, 7], 10) is None, "a single run has no test"
+
+
+@pytest.mark.parametrize("censored", [0, 3])
+def test_the_log_rank_test_has_the_statistic_of_scipy_and_the_p_of_all_splits(censored):
+    from scipy import stats
+
+    rng = np.random.default_rng(3)
+    times = rng.integers(1, 12, 9).astype(float)
+    times[rng.permutation(9)[:censored]] = NEVER
+
+    def statistic(chosen):
+        sides = [times[list(chosen)], np.delete(times, list(chosen))]
+        data = [stats.CensoredData(x[x <= 12], right=np.full((x > 12).sum(), 12)) for x in sides]
+        return abs(stats.logrank(*data).statistic)
+
+    def observed_less_expected(chosen):
+        scores = logrank_scores(np.minimum(times, 12), times <= 12)
+        return abs(scores[list(chosen)].sum())
+
+    splits = list(combinations(range(9), 4))
+    ours = splits[17]
+    beyond = sum(
+        observed_less_expected(split) >= observed_less_expected(ours) - 1e-9 for split in splits
+    )
+    found = logrank_p(times[list(ours)], np.delete(times, ours), 12)
+    assert found == pytest.approx(beyond / len(splits))
+    order = np.argsort([statistic(split) for split in splits])
+    sums = np.array([observed_less_expected(split) for split in splits])[order]
+    assert np.corrcoef(np.sort(sums), sums)[0, 1] > 0.99, "the variance hardly depends on a split"
 
 
 @pytest.mark.parametrize(("ours", "budget", "grid"), [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import pytest
 from suite_files import make_records, make_suite
@@ -35,14 +34,10 @@ def compared(suite, ours, theirs):
     return verdicts.against(suite, "x", first, "y", second)
 
 
-def normal_p(z):
-    return math.erfc(abs(z) / math.sqrt(2))
-
-
-APART = normal_p((2 - (1 / 2 + 1 / 3)) / math.sqrt(1 / 4 + 2 / 9))
-"""Two against two, ours first: expected 2/4 and 1/3 of an event, variances 1/4 and 2/9."""
-MIXED = normal_p((2 - (1 / 2 + 1 / 3 + 1 / 2 + 1)) / math.sqrt(1 / 4 + 2 / 9 + 1 / 4))
-"""Ours first and last: expected 2/4, 1/3, 1/2 and 1, variances 1/4, 2/9, 1/4 and 0."""
+APART = 2 / 6
+"""Two against two, ours first: of six splits two are as far apart."""
+MIXED = 1.0
+"""Ours first and last: observed less expected is 1/3, the least of the six."""
 
 
 @pytest.mark.parametrize("late", [[12, 14], [NEVER, NEVER]], ids=["late", "censored"])
@@ -51,7 +46,7 @@ def test_the_log_rank_test_stands_beside_the_ratio_and_decides_nothing(suite, la
     first, second = (row["samples"] for row in found["tasks"])
     assert [first["logrank_p_value"], second["logrank_p_value"]] == pytest.approx([APART, MIXED])
     assert first["logrank_p"] == pytest.approx(2 * APART), "Holm: times two tasks"
-    assert second["logrank_p"] == pytest.approx(MIXED), "the larger of two is left as it is"
+    assert second["logrank_p"] == pytest.approx(MIXED), "a p is at most 1"
     assert first["p_value"] == pytest.approx(2 / 6), "of six splits two are as far apart"
     assert first["verdict"] == verdicts.FEW, "of the permutation test, not of the log-rank one"
     lines = tables.comparison(found).splitlines()
@@ -61,15 +56,29 @@ def test_the_log_rank_test_stands_beside_the_ratio_and_decides_nothing(suite, la
 
 
 def test_no_log_rank_test_decides_a_verdict(suite):
-    """Two against five, all earlier: expected 2/7 and 1/6 of an event, so p .008 by the log-rank
-    test; 1/21 by the permutation test. Two tasks double both."""
-    found = compared(suite, {"a": [3, 4], "b": [3, 4]},
-                     {"a": [8, 9, 10, 11, 12], "b": [8, 9, 10, 11, 12]})
-    row = found["tasks"][0]["samples"]
-    assert row["p"] == pytest.approx(2 / 21)
-    z = (2 - (2 / 7 + 1 / 6)) / math.sqrt(10 / 49 + 5 / 36)
-    assert row["logrank_p"] == pytest.approx(2 * normal_p(z))
-    assert row["logrank_p"] < verdicts.ALPHA < row["p"] and row["verdict"] == verdicts.FEW
+    """One of theirs gets there long before all of ours, and no other: their mean is no later, but
+    five of six of ours are."""
+    ours, theirs = [10] * 5 + [11], [3] + [NEVER] * 5
+    row = compared(suite, {"a": ours, "b": ours}, {"a": theirs, "b": theirs})["tasks"][0]["samples"]
+    assert row["logrank_p"] == pytest.approx(2 * 14 / 924)
+    assert row["logrank_p"] < verdicts.ALPHA < row["p"] and row["verdict"] == verdicts.NONE
+
+
+def test_a_task_that_nobody_got_to_the_threshold_of_is_not_in_the_mean_ratio(suite):
+    ours, theirs = [3, 4, 5, 4, 3], [8, 9, 10, 9, 8]
+    found = compared(suite, {"a": ours, "b": [NEVER] * 5}, {"a": theirs, "b": [NEVER] * 5})
+    first, second = (row["samples"] for row in found["tasks"])
+    assert second["ratio"] == 1 and second["verdict"] == verdicts.NOBODY
+    overall = found["overall"]
+    keys = ("ratio", "low", "high")
+    assert [overall[k] for k in ("ratio", "ratio_low", "ratio_high")] == pytest.approx(
+        [first[k] for k in keys]
+    ) and overall["ratio_tasks"] == 1
+    assert ", of 1 tasks |" in tables.comparison(found).splitlines()[-1]
+    nobody = {"a": [NEVER] * 5, "b": [NEVER] * 5}
+    found = compared(suite, nobody, nobody)
+    assert found["overall"]["ratio"] is None and found["overall"]["ratio_tasks"] == 0
+    assert "|  |  |  |" in tables.comparison(found).splitlines()[-1]
 
 
 def test_a_log_rank_test_that_was_not_made_is_blank_beside_its_reason(suite):
