@@ -54,6 +54,10 @@ class CriticOptions:
     critic_embeddings: bool = option(
         True, "read the tokens' embeddings, too", time=False
     )
+    critic_counts: int = option(
+        0, "read how often each token occurs, too, hashed into so many places (1024); 0: do not",
+        low=0, time=False,
+    )
     critic_width: int = option(
         64, "width of the value head's layers; 0: linear in what is read", low=0, time=False
     )

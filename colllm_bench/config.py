@@ -32,6 +32,8 @@ LEFT_OUT_AT_DEFAULT = frozenset({
     "sampling_factor_cap", "vllm_memory",
 })
 """Settings that came after digests were published: at their defaults no digest has them."""
+OPTIONS_LEFT_OUT = {"critic_counts": 0}
+"""Options of algorithms of which the same is true, with their defaults."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,11 @@ def digest_of(settings: dict[str, Any]) -> str:
         name: value for name, value in settings.items()
         if name != "seed" and (name not in plain or value != plain[name])
     }
+    if options := data.get("algo_options"):
+        data["algo_options"] = {
+            name: value for name, value in options.items()
+            if name not in OPTIONS_LEFT_OUT or value != OPTIONS_LEFT_OUT[name]
+        }
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -21,7 +21,8 @@ from colllm_bench.runs import files
 WEIGHTS, ABOUT = "critic.safetensors", "critic.json"
 FLAGS = {
     "critic_backbone": "--critic-backbone", "critic_readout": "--critic-readout",
-    "critic_embeddings": "--critic-embeddings", "critic_width": "--critic-width",
+    "critic_embeddings": "--critic-embeddings", "critic_counts": "--critic-counts",
+    "critic_width": "--critic-width",
     "critic_history": "--critic-history", "lora_rank": "--lora-rank",
     "lora_alpha": "--lora-alpha",
 }
@@ -114,6 +115,7 @@ def _require_fit(run: Path, found: dict[str, Any], here: dict[str, Any]) -> None
             f"this run's has {here['base']}",
             allowed="runs with one base model (and one --critic-model)",
         )
+    found = {"critic_counts": 0} | found  # of before it was an option
     for name, flag in FLAGS.items():
         if found.get(name) != here.get(name):
             raise ConfigError(

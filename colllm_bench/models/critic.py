@@ -20,9 +20,10 @@ from colllm_bench.config import RunConfig
 from colllm_bench.errors import ConfigError
 from colllm_bench.models.activation_checkpointing import enable_checkpointing, training_mode
 from colllm_bench.models.adapters import LoRAAdapters, add_adapters
+from colllm_bench.models.critic_backbone import backbone_parameters, load_backbone
 from colllm_bench.models.forward import hidden_states
-from colllm_bench.models.loading import LoadedModel, load_base
 from colllm_bench.models.shared_prefix import PrefixReader
+from colllm_bench.models.token_counts import token_counts
 from colllm_bench.models.value_head import ValueHead, ValueTable, pool_spans
 from colllm_bench.objectives.batches import pad
 from colllm_bench.objectives.critic_inputs import CriticReading
@@ -45,6 +46,8 @@ class Critic:
         last_token: read a span at its last token, not at the mean of its tokens.
         embeddings: read the tokens' embeddings beside the hidden states: words that a small
             base no longer tells apart in a context that it has never seen.
+        counts: into how many places the counts of a span's tokens are hashed, which are read
+            beside (:mod:`colllm_bench.models.token_counts`); 0: none.
         checkpointing: recompute activations in the backward pass.
         shares_prefixes: compute once what rows begin with alike.
     """
@@ -59,13 +62,14 @@ class Critic:
         trained: bool,
         last_token: bool = False,
         embeddings: bool = False,
+        counts: int = 0,
         checkpointing: bool = False,
         shares_prefixes: bool = False,
         pad_id: int = 0,
     ):
         self.models, self.adapters, self.slots = models, adapters, slots
         self.heads, self.trained, self.last_token = list(heads), trained, last_token
-        self.embeddings = embeddings
+        self.embeddings, self.counts = embeddings, counts
         self.checkpointing, self.pad_id = checkpointing, pad_id
         self.shares_prefixes = shares_prefixes
 
@@ -82,7 +86,7 @@ class Critic:
         if options.critic_model is not None or kind == "full" or (
             kind == "adapters" and len(team.critic_slots) < critics
         ):
-            loaded = _load(config, team, options.critic_model)
+            loaded = load_backbone(config, team, options.critic_model)
             models, adapters = [loaded.model.requires_grad_(kind == "full")], None
         if kind == "adapters" and adapters is None:
             generator = torch_generator(config.seed, "critic adapters", device=team.device)
@@ -104,13 +108,14 @@ class Critic:
             ValueHead(
                 width, options.critic_width, options.critic_history,
                 torch_generator(config.seed, "critic head", i), team.device,
+                counts=options.critic_counts,
             )
             for i in range(critics)
         ]
         return cls(
             models, adapters, slots, heads, trained=kind != "frozen",
             last_token=options.critic_readout == "last", embeddings=options.critic_embeddings,
-            checkpointing=again, pad_id=team.prompts.pad_id,
+            counts=options.critic_counts, checkpointing=again, pad_id=team.prompts.pad_id,
             shares_prefixes=models[0] is team.model and team.shares_prefixes,
         )
 
@@ -131,7 +136,7 @@ class Critic:
             for name in ("observed", "acted")
         ]
         # Before the large tensors, so that what is kept does not lie above what is freed.
-        shape = len(cells), len(self.heads[0].observed_mean)
+        shape = len(cells), len(self.heads[0].observed_mean) - self.counts
         found = [torch.zeros(shape, device=tokens.device) for _ in spans]
         shared = self._shared(ids, [row[0] for row in rows])
         size = self._rows_at_once(tokens)
@@ -144,6 +149,11 @@ class Critic:
                 where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
                 pooled = pool_spans(hidden, [(row, span) for _, row, span in here], self.last_token)
                 pooled_here.index_copy_(0, where.to(pooled.device), pooled)
+        if self.counts:
+            found = [
+                torch.cat([pooled, token_counts(readings, name, self.counts, pooled.device)], 1)
+                for pooled, name in zip(found, ("observed", "acted"), strict=True)
+            ]
         return found[0], found[1]
 
     def _rows_at_once(self, tokens: torch.Tensor) -> int:
@@ -268,29 +278,3 @@ class Critic:
                 tensor.copy_(state[f"{i}.{k}"])
             for name, buffer in self.heads[i].named_buffers():
                 buffer.copy_(state[f"{i}.{name}"])
-
-
-def backbone_parameters(model: Any) -> list[nn.Parameter]:
-    """All parameters that a value depends on: the output embedding only where it is tied."""
-    inputs = model.get_input_embeddings().weight
-    unused = [p for p in model.get_output_embeddings().parameters() if p is not inputs]
-    return [p for p in model.parameters() if all(p is not other for other in unused)]
-
-
-def _load(config: RunConfig, team: Any, backbone: str | None) -> LoadedModel:
-    loaded = load_base(
-        backbone or team.loaded.source,
-        device=str(team.device),
-        dtype=team.model.dtype,
-        chat_template=config.chat_template,
-        gradient_checkpointing=config.gradient_checkpointing,
-        trust_remote_code=config.trust_remote_code,
-    )
-    # Critics read the actors' token ids: a backbone with another tokenizer cannot.
-    if team.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
-        raise ConfigError(
-            f"critic model {loaded.name!r} has another vocabulary than {team.loaded.name!r}",
-            allowed="a model with the actors' tokenizer",
-            fix="leave out --critic-model, or choose one of the same family",
-        )
-    return loaded

@@ -23,6 +23,9 @@ from colllm_bench.objectives.critic_inputs import CriticReading, Span
 
 OTHER_SCALE = 4.0
 """Returns whose spread differs by more than this factor are on another scale."""
+COUNT_STD = 0.3
+"""The least deviation of a token's count: one that the first batch hardly had does not weigh a
+hundred times as much as others when it comes."""
 
 
 @dataclass
@@ -139,16 +142,21 @@ class ValueHead(nn.Module):
     """One critic's values of pooled hidden states.
 
     Args:
-        inputs: width of the hidden states.
+        inputs: width of the hidden states (and embeddings).
         width: of the encodings and the hidden layer; 0: values are linear in the means of what
             is read.
         history: read the turns before as well.
         generator: draws the weights. The last layer is zero: values start constant.
+        counts: how many of the inputs, the last ones, are counts of tokens.
     """
 
-    def __init__(self, inputs: int, width: int, history: bool, generator: torch.Generator, device):
+    def __init__(
+        self, inputs: int, width: int, history: bool, generator: torch.Generator, device, *,
+        counts: int = 0,
+    ):
         super().__init__()
-        self.width, self.history = width, history
+        self.width, self.history, self.counts = width, history, counts
+        inputs += counts
         if width:
             self.observation = _linear(inputs, width)
             self.turn = _linear(2 * inputs, width)
@@ -185,7 +193,9 @@ class ValueHead(nn.Module):
         for name, values in (("observed", observed), ("acted", acted)):
             if len(values) > 1:
                 getattr(self, f"{name}_mean").copy_(values.mean(0))
-                getattr(self, f"{name}_std").copy_(values.std(0, unbiased=False) + 1e-3)
+                deviation = values.std(0, unbiased=False) + 1e-3
+                deviation[values.shape[1] - self.counts :].clamp_(min=COUNT_STD)
+                getattr(self, f"{name}_std").copy_(deviation)
 
     @torch.no_grad()
     def fit_targets(self, targets: torch.Tensor) -> None:

@@ -203,5 +203,6 @@ class Shapes:
         if learns:
             return size * tokens * sizer.bytes_per_token
         cells = sum(len(x.turns) for x in self.sample[0].trajectories) * self.config.batch
-        read = self.width * (2 if self.options.critic_embeddings else 1) * 2 * FLOAT
+        read = self.width * (2 if self.options.critic_embeddings else 1)
+        read = (read + self.options.critic_counts) * 2 * FLOAT
         return self._forward(size * tokens) + 2 * cells * read

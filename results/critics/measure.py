@@ -8,7 +8,8 @@ iteration, each seen in one iteration only. After 2, 5, 10, 20, 40 iterations it
 values of held-out episodes (written to critics.jsonl: early, middle and late third). The probe
 beside it is what can be reached: a recurrent network over the same tokens, trained on the same
 episodes for many epochs with early stopping. Rows are added; what is there is not made again.
-Variants of a critic (:data:`VARIANTS`) learn from 20 iterations, and are asked for by name.
+Variants of a critic (:data:`VARIANTS`, :data:`COUNTED`) are asked for by name; the former learn
+from 20 iterations.
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ VARIANTS = {
     "cc old + replay 3": ("cc", {**OLD, "replay": 3}),
     "cc replay 3": ("cc", {"replay": 3}), "dc replay 3": ("dc", {"replay": 3}),
     "hier replay 3": ("hier", {"replay": 3}), "seq replay 3": ("seq", {"replay": 3}),
+    "cc counts + replay 3": ("cc", {"critic_counts": 1024, "replay": 3}),
 }
+COUNTED = {f"{algo} counts": (algo, {"critic_counts": 1024}) for algo in CRITICS}
+"""Words are counted, too (``--critic-counts``)."""
 """One setting changed each; ``rank`` is that of adapters, 8 else. With ``replay`` a step is made
 from the last three iterations' episodes, all ratios 1: the team is the same."""
 POINTS = (2, 5, 10, 20, 40)
@@ -132,7 +136,7 @@ def thirds(turns, episodes, gamma: float) -> list[float | None]:
 
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
     """A row of critics.jsonl, without policy and machine."""
-    algo, options = (CRITICS | VARIANTS)[name]
+    algo, options = (CRITICS | COUNTED | VARIANTS)[name]
     own = {k: v for k, v in options.items() if k not in ("raw", "rank")}
     changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": own, "lr": None,
                               "lora_rank": options.get("rank", config.lora_rank)})
@@ -170,7 +174,7 @@ def learn(trainer: Trainer, batches) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--policies", default=",".join(policies()))
-    parser.add_argument("--critics", default=",".join(CRITICS), help="of VARIANTS, too")
+    parser.add_argument("--critics", default=",".join(CRITICS), help="of VARIANTS and COUNTED, too")
     parser.add_argument("--no-probes", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -181,7 +185,7 @@ def main() -> None:
         config, before, iterations = policies()[policy]
         wanted = [c for c in args.critics.split(",") if (policy, c) not in there]
         probes = (policy, "probe joint") not in there and not args.no_probes
-        if not set(wanted) & set(CRITICS) and not probes:
+        if not set(wanted) & set(CRITICS | COUNTED) and not probes:
             iterations = min(iterations, 20)  # a variant's row
         if not wanted and not probes:
             continue

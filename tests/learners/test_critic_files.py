@@ -78,11 +78,23 @@ def test_critics_of_each_agent_are_taken_by_index(model_folder, tmp_path):
     ("dc", {"critic_width": 8}, "its critic_width is 64, this run's 8; fix: --critic-width 64"),
     ("dc", {"critic_history": False}, "its critic_history is True"),
     ("dc", {"critic_backbone": "adapters"}, "its critic_backbone is frozen"),
+    ("dc", {"critic_counts": 64}, "its critic_counts is 0, this run's 64; fix: --critic-counts 0"),
 ])
 def test_what_does_not_fit_is_refused_in_words(algo, changes, says, model_folder, tmp_path):
     saved(model_folder, tmp_path / "run", "dc")
     config = config_of(model_folder, algo, critic_from=str(tmp_path / "run"), **changes)
     with pytest.raises(ConfigError, match=says):
+        Trainer(config).begin()
+
+
+def test_a_critic_of_before_counts_could_be_read_is_taken(model_folder, tmp_path):
+    saved(model_folder, tmp_path / "run")
+    about = json.loads((tmp_path / "run/critic.json").read_text())
+    assert about.pop("critic_counts") == 0
+    (tmp_path / "run/critic.json").write_text(json.dumps(about))
+    Trainer(config_of(model_folder, critic_from=str(tmp_path / "run"))).begin()
+    config = config_of(model_folder, critic_from=str(tmp_path / "run"), critic_counts=8)
+    with pytest.raises(ConfigError, match="its critic_counts is 0, this run's 8"):
         Trainer(config).begin()
 
 

@@ -25,6 +25,7 @@ CRITICS = {
         critic_backbone="frozen", critic_readout="last", critic_width=0, critic_embeddings=False
     ),
     "frozen no history": dict(critic_backbone="frozen", critic_history=False),
+    "frozen counts": dict(critic_backbone="frozen", critic_counts=32),
     "adapters": dict(critic_backbone="adapters", critic_width=16),
     "full": dict(critic_backbone="full", critic_readout="last", critic_embeddings=False),
 }
@@ -45,7 +46,7 @@ def everything(episodes):
 
 
 @every_algorithm
-@pytest.mark.parametrize(("kind", "micro_batch"), [("adapters", 1), ("full", 3), ("frozen", 3)])
+@pytest.mark.parametrize(("kind", "micro_batch"), [("adapters", 1), ("full", 3), ("frozen", 3), ("frozen counts", 3)])
 def test_micro_batches_give_the_critics_gradient(model_folder, algo, kind, micro_batch):
     options = dict(max_grad_norm=1e9, env_options={**LEAVE, "cut": True}, critic_epochs=1,
                    **CRITICS[kind])

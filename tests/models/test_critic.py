@@ -29,11 +29,12 @@ every_case = pytest.mark.parametrize("case", CASES)
 
 
 def options_of(
-    backbone, *, readout="mean", width=8, history=True, embeddings=False, model=None
+    backbone, *, readout="mean", width=8, history=True, embeddings=False, counts=0, model=None
 ):
     return ActorCriticOptions(
         critic_backbone=backbone, critic_readout=readout, critic_width=width,
-        critic_history=history, critic_embeddings=embeddings, critic_model=model,
+        critic_history=history, critic_embeddings=embeddings, critic_counts=counts,
+        critic_model=model,
     )
 
 
@@ -130,6 +131,27 @@ def plain(critic, owner, ids):
         states = model(input_ids=tokens, output_hidden_states=True).hidden_states
     words = [model.get_input_embeddings()(tokens)[0]] if critic.embeddings else []
     return torch.cat([*words, states[-1][0]], 1)
+
+
+@pytest.mark.parametrize("view", ["local", "joint", "apart"])
+@pytest.mark.parametrize("places", [1, 7, 4096])
+def test_counts_of_tokens_stand_beside_what_is_read(model_folder, view, places):
+    team, plain = built(model_folder, "frozen")
+    counting = built(model_folder, "frozen", counts=places)[1]
+    readings = readings_of(team, view=getattr(critic_inputs, view))
+    found, pooled = counting.features(readings), plain.features(readings)
+    assert counting.heads[0].counts == places
+    cells = [(reading, cell) for reading in readings for cell in reading.cells]
+    unread = 0
+    for c, (reading, cell) in enumerate(cells):
+        for own, without, span in zip(found, pooled, (cell.observed, cell.acted)):
+            expected = [0] * places
+            for token in reading.rows[span.row].ids[span.start : span.stop] if span else ():
+                expected[token * 7919 % places] += 1
+            assert own[c, -places:].expm1().tolist() == pytest.approx(expected, abs=1e-4)
+            torch.testing.assert_close(own[c, :-places], without[c])
+            unread += not span
+    assert unread > 0, "the last turn's actions"
 
 
 def test_a_frozen_critic_reads_the_base_and_not_the_actors(model_folder):

@@ -172,6 +172,14 @@ def test_units_are_those_of_the_first_batch():
     torch.testing.assert_close(head.acted_std, there.std(0, unbiased=False) + 1e-3)
 
 
+def test_a_token_that_the_first_batch_hardly_had_weighs_no_hundredfold():
+    head = ValueHead(2, 4, True, torch.Generator().manual_seed(0), "cpu", counts=3)
+    batch = torch.tensor([[1.0, 0, 0, 0.0, 0], [3, 0, 0, 0.02, 4]])
+    head.fit_inputs(batch, batch)
+    assert head.observed_std.tolist() == pytest.approx([1.001, 0.001, 0.3, 0.3, 2.001], rel=1e-4)
+    assert head.observed_mean.tolist() == pytest.approx([2, 0, 0, 0.01, 2])
+
+
 def test_the_unit_of_targets_waits_until_they_vary():
     head = ValueHead(SIZE, 0, False, torch.Generator().manual_seed(0), "cpu")
     head.fit_targets(torch.zeros(4))
