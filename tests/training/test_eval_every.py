@@ -13,6 +13,7 @@ from colllm_bench.evaluation import held_out
 from colllm_bench.runs import files
 from colllm_bench.runs.folder import RunFolder
 from colllm_bench.runs.status import run_status
+from colllm_bench.setup.resolve import resolve
 from colllm_bench.training import Callback
 from colllm_bench.training.loop import finish, train
 
@@ -98,13 +99,24 @@ def test_it_may_change_when_a_run_is_resumed(tmp_path, config):
     assert ["eval_return" in row for row in rows] == [False] * 3 + [True] * (len(rows) - 3)
 
 
+LATER = ("compile_decoding", "eval_every", "lr_schedule", "random_streams", "rollouts",
+         "sampling_factor_cap", "vllm_memory")
+
+
 def test_digests_that_were_published_hold():
     plain = RunConfig(seed=3)
-    later = ("compile_decoding", "eval_every", "lr_schedule", "random_streams", "rollouts",
-             "sampling_factor_cap", "vllm_memory")
-    without = {k: v for k, v in plain.to_dict().items() if k not in ("seed", *later)}
+    without = {k: v for k, v in plain.to_dict().items() if k not in ("seed", *LATER)}
     assert plain.digest == files_digest(without)
     assert plain.replace(eval_every=5).digest != plain.digest
+
+
+def test_options_of_algorithms_that_came_later_leave_published_digests_alone():
+    plain = resolve(RunConfig(seed=3))
+    without = {k: v for k, v in plain.to_dict().items() if k not in ("seed", *LATER)}
+    without["algo_options"] = dict(without["algo_options"])
+    assert without["algo_options"].pop("critic_counts") == 0
+    assert plain.digest == files_digest(without)
+    assert plain.replace(critic_counts=8).digest != plain.digest
 
 
 def files_digest(settings: dict) -> str:
