@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tempfile
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +126,13 @@ def _check_options(options: dict[str, Any]) -> None:
             raise ConfigError(f"--record {path} is there already", fix="another name")
         if not path.parent.is_dir():
             raise ConfigError(f"--record {path}: no folder {path.parent}", fix="make it first")
+        try:  # now, not after the game
+            tempfile.TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise ConfigError(
+                f"--record {path}: nothing can be written to {path.parent} ({error.strerror})",
+                fix="another folder",
+            ) from error
 
 
 def _base(teams: Sequence[str]) -> Any:

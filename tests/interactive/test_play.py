@@ -139,6 +139,8 @@ def test_watching_without_a_terminal_shows_every_turn(game):
         (["--watch", "--seat", "1"], "no seat"), (["--delay", "1"], "without --watch"),
         (["--watch", "--delay", "-1"], "out of range"), (["--seed", "-1"], "out of range"),
         (["--record", "a.pkl"], ".json, .txt"), (["--record", "no/a.json"], "no folder"),
+        pytest.param(["--record", "/proc/a.json"], "nothing can be written to /proc",
+                     marks=pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc")),
         (["--replay", "none.json"], "does not exist"), (["--replay", "."], "no replay"),
         (["--team", "x", "--replay", "y"], "who played"), (["--lr", "1"], "unknown option"),
         (["--temperature", "-1"], "greedy"), (["--env", "strategi"], "did you mean 'strategy'"),
