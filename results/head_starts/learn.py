@@ -41,6 +41,12 @@ CRITICS = {
     "carried over, warm-up": {"critic_from": True},
 }
 CURRICULA = {name: {"curriculum": name} for name in ("none", "levels", "backward", "anneal")}
+LEARNERS = {
+    f"{algo}, {curriculum}": {"algo": algo, "curriculum": curriculum}
+    for algo, curriculum in (
+        ("cc", "levels"), ("mc", "levels"), ("dc", "levels"), ("hier", "levels"), ("mc", "none"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,9 @@ STUDIES = {
     "curriculum": Study(
         {**SIEGE, "batch": 32, "episodes": 1600, "env_options": {"level": "hard"}}, CURRICULA,
     ),
+    "algorithms": Study(
+        {**SIEGE, "batch": 32, "episodes": 1600, "env_options": {"level": "hard"}}, LEARNERS,
+    ),
 }
 
 Job = tuple[str, str, int]
@@ -93,7 +102,7 @@ def config_of(job: Job, critics: Path) -> RunConfig:
         else:
             (options if key.startswith("critic_") else changed)[key] = value
     return RunConfig(
-        **study.target, **changed, algo_options=options, seed=seed, threads=1,
+        **study.target | changed, algo_options=options, seed=seed, threads=1,
         gradient_snr_every=0,
     )
 
