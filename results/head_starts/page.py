@@ -119,8 +119,9 @@ def carried(found: dict[str, Rows]) -> list[str]:
 
 def curricula(found: dict[str, Rows]) -> list[str]:
     several = "," in next(iter(found))
-    heads = ["algorithm, curriculum" if several else "curriculum", "n", "stage at the end (each seed)", "episodes on the full task",
-             "held out (each seed)", "difference"]
+    heads = ["algorithm, curriculum" if several else "curriculum", "n",
+             "stage at the end (each seed)", "episodes on the full task", "held out (each seed)",
+             "difference"]
     first = next(iter(found.values()))
     lines = []
     for name, own in found.items():
@@ -140,7 +141,8 @@ def full_task(row: dict[str, Any]) -> int:
         return sum(weight == 0 for weight in row["curriculum_weight"])
     if "curriculum_stage" not in row:
         return len(row["curve"])
-    return sum(stage == STAGES[row["condition"].split(", ")[-1]] - 1 for stage in row["curriculum_stage"])
+    last = STAGES[row["condition"].split(", ")[-1]] - 1
+    return sum(stage == last for stage in row["curriculum_stage"])
 
 
 def text() -> str:
