@@ -8,7 +8,7 @@ iteration, each seen in one iteration only. After 2, 5, 10, 20, 40 iterations it
 values of held-out episodes (written to critics.jsonl: early, middle and late third). The probe
 beside it is what can be reached: a recurrent network over the same tokens, trained on the same
 episodes for many epochs with early stopping. Rows are added; what is there is not made again.
-Variants of a critic (:data:`VARIANTS`, :data:`COUNTED`) are asked for by name; the former learn
+Variants of a critic (:data:`VARIANTS`, :data:`LONG`) are asked for by name; the former learn
 from 20 iterations.
 """
 
@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import torch
+from offline import fit_offline
 from probe import by_third, probe_rows
 
 from colllm_bench.config import RunConfig
@@ -75,8 +76,11 @@ VARIANTS = {
     "hier replay 3": ("hier", {"replay": 3}), "seq replay 3": ("seq", {"replay": 3}),
     "cc counts + replay 3": ("cc", {"critic_counts": 1024, "replay": 3}),
 }
-COUNTED = {f"{algo} counts": (algo, {"critic_counts": 1024}) for algo in CRITICS}
-"""Words are counted, too (``--critic-counts``)."""
+LONG = {f"{algo} counts": (algo, {"critic_counts": 1024}) for algo in CRITICS} | {
+    "cc as the probe": ("cc", {"offline": True}),
+    "cc counts as the probe": ("cc", {"critic_counts": 1024, "offline": True}),
+}
+"""Words are counted, too (``--critic-counts``); learned as the probe learns (``offline.py``)."""
 """One setting changed each; ``rank`` is that of adapters, 8 else. With ``replay`` a step is made
 from the last three iterations' episodes, all ratios 1: the team is the same."""
 POINTS = (2, 5, 10, 20, 40)
@@ -136,8 +140,8 @@ def thirds(turns, episodes, gamma: float) -> list[float | None]:
 
 def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
     """A row of critics.jsonl, without policy and machine."""
-    algo, options = (CRITICS | COUNTED | VARIANTS)[name]
-    own = {k: v for k, v in options.items() if k not in ("raw", "rank")}
+    algo, options = (CRITICS | LONG | VARIANTS)[name]
+    own = {k: v for k, v in options.items() if k not in ("raw", "rank", "offline")}
     changed = RunConfig.of(**{**config.to_dict(), "algo": algo, "algo_options": own, "lr": None,
                               "lora_rank": options.get("rank", config.lora_rank)})
     trainer = Trainer(resolve(changed))
@@ -145,14 +149,16 @@ def fit_critic(config: RunConfig, name: str, batches, held) -> dict:
         for head in (*trainer.critic.critic.heads, *trainer.critic.averaged):
             head.fitted.fill_(True)
     explained, spent = {}, 0.0
-    for k in range(1, len(batches) + 1):
+    steps = [batches] if options.get("offline") else [
+        batches[max(0, k - own.get("replay", 1)) : k] for k in range(1, len(batches) + 1)
+    ]
+    for k, step in enumerate(steps, 1 + len(batches) - len(steps)):
         began = time.process_time()
-        learn(trainer, batches[max(0, k - own.get("replay", 1)) : k])
+        (fit_offline if options.get("offline") else learn)(trainer, step)
         spent += time.process_time() - began
         if k in POINTS:
-            explained[64 * k] = thirds(
-                write_values(trainer.critic, held), held, trainer.algorithm.options.gamma
-            )
+            turns = write_values(trainer.critic, held)
+            explained[64 * k] = thirds(turns, held, trainer.algorithm.options.gamma)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"critic": name, "options": options, "explained": explained,
             "seconds_an_iteration": round(spent / len(batches), 3), "peak_mib": peak // 1024}
@@ -174,7 +180,7 @@ def learn(trainer: Trainer, batches) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--policies", default=",".join(policies()))
-    parser.add_argument("--critics", default=",".join(CRITICS), help="of VARIANTS and COUNTED, too")
+    parser.add_argument("--critics", default=",".join(CRITICS), help="of VARIANTS and LONG, too")
     parser.add_argument("--no-probes", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -185,7 +191,7 @@ def main() -> None:
         config, before, iterations = policies()[policy]
         wanted = [c for c in args.critics.split(",") if (policy, c) not in there]
         probes = (policy, "probe joint") not in there and not args.no_probes
-        if not set(wanted) & set(CRITICS | COUNTED) and not probes:
+        if not set(wanted) & set(CRITICS | LONG) and not probes:
             iterations = min(iterations, 20)  # a variant's row
         if not wanted and not probes:
             continue
