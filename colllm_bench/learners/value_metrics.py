@@ -87,7 +87,8 @@ class SilenceWatch:
             warnings.warn(
                 f"the critic has explained nothing of the returns for {PATIENCE} iterations: "
                 "advantages are noise around a constant. Levers: more --critic-epochs, another "
-                "--critic-lr, --gae-lambda nearer 1, a larger --batch; where returns depend on "
-                "what no history shows, no critic helps (--algo mc)",
+                "--critic-lr, --critic-counts 1024 (where it matters which words a text has), "
+                "--gae-lambda nearer 1, a larger --batch; where returns depend on what no "
+                "history shows, no critic helps (--algo mc)",
                 stacklevel=2,
             )
