@@ -63,7 +63,9 @@ def fit_inputs(
     features = joined(kept)
     for table, pair in zip(critic.tables(readings), heads, strict=True):
         for head in (head for head in pair if not head.fitted[0]):
-            head.fit_inputs(*(x[table.cells] for x in features))
+            # Not copied where they are all of them.
+            whole = len(table.cells) == len(features[0])
+            head.fit_inputs(*(x if whole else x[table.cells] for x in features))
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from colllm_bench.models.adapters import LoRAAdapters, add_adapters
 from colllm_bench.models.critic_backbone import backbone_parameters, load_backbone
 from colllm_bench.models.forward import hidden_states
 from colllm_bench.models.shared_prefix import PrefixReader
-from colllm_bench.models.token_counts import token_counts
+from colllm_bench.models.token_counts import add_token_counts
 from colllm_bench.models.value_head import ValueHead, ValueTable, pool_spans
 from colllm_bench.objectives.batches import pad
 from colllm_bench.objectives.critic_inputs import CriticReading
@@ -136,7 +136,7 @@ class Critic:
             for name in ("observed", "acted")
         ]
         # Before the large tensors, so that what is kept does not lie above what is freed.
-        shape = len(cells), len(self.heads[0].observed_mean) - self.counts
+        shape = len(cells), len(self.heads[0].observed_mean)
         found = [torch.zeros(shape, device=tokens.device) for _ in spans]
         shared = self._shared(ids, [row[0] for row in rows])
         size = self._rows_at_once(tokens)
@@ -148,12 +148,10 @@ class Critic:
                     continue
                 where = torch.tensor([c for c, _, _ in here], dtype=torch.long)
                 pooled = pool_spans(hidden, [(row, span) for _, row, span in here], self.last_token)
-                pooled_here.index_copy_(0, where.to(pooled.device), pooled)
-        if self.counts:
-            found = [
-                torch.cat([pooled, token_counts(readings, name, self.counts, pooled.device)], 1)
-                for pooled, name in zip(found, ("observed", "acted"), strict=True)
-            ]
+                pooled_here[:, : pooled.shape[1]].index_copy_(0, where.to(pooled.device), pooled)
+        for own, name in zip(found, ("observed", "acted"), strict=True):
+            if self.counts:
+                add_token_counts(own, readings, name, self.counts)
         return found[0], found[1]
 
     def _rows_at_once(self, tokens: torch.Tensor) -> int:

@@ -17,11 +17,12 @@ STRIDE = 7_919
 larger than a power of two that is the number of places has no two ids in one."""
 
 
-def token_counts(
-    readings: Sequence[CriticReading], name: str, places: int, device: torch.device
-) -> torch.Tensor:
-    """[C, places] float32: log(1 + count) of the tokens of each cell's span, the cells of all
-    readings one after the other; zero where nothing is read.
+def add_token_counts(
+    features: torch.Tensor, readings: Sequence[CriticReading], name: str, places: int
+) -> None:
+    """Write log(1 + count) of the tokens of each cell's span into the last ``places`` columns of
+    ``features`` [C, width], the cells of all readings one after the other; those columns are zero
+    before, and stay so where nothing is read.
 
     Args:
         name: ``observed`` or ``acted``.
@@ -31,10 +32,12 @@ def token_counts(
         for reading in readings
         for span in (getattr(cell, name) for cell in reading.cells)
     ]
+    device, first = features.device, features.shape[1] - places
     ids = torch.tensor([i for own in spans for i in own], dtype=torch.long, device=device)
     lengths = torch.tensor([len(own) for own in spans], dtype=torch.long, device=device)
     cell = torch.arange(len(spans), device=device).repeat_interleave(lengths)
-    counts = torch.zeros(len(spans) * places, device=device)
-    # Sums of ones are exact, in whatever order they are added.
-    counts.index_add_(0, cell * places + ids * STRIDE % places, torch.ones_like(ids).float())
-    return counts.view(len(spans), places).log1p()
+    # In place: a large batch's counts are most of what a critic keeps. Sums of ones are exact, in
+    # whatever order they are added.
+    where = cell, first + ids * STRIDE % places
+    features.index_put_(where, torch.ones_like(ids, dtype=features.dtype), accumulate=True)
+    features[:, first:].log1p_()

@@ -189,7 +189,7 @@ class ValueHead(nn.Module):
         if self.fitted[0]:
             return
         self.fitted[0] = True
-        acted = acted[acted.abs().sum(1) > 0]  # cells without an action are zero
+        acted = acted[acted.any(1)]  # cells without an action are zero
         for name, values in (("observed", observed), ("acted", acted)):
             if len(values) > 1:
                 getattr(self, f"{name}_mean").copy_(values.mean(0))

@@ -205,4 +205,5 @@ class Shapes:
         cells = sum(len(x.turns) for x in self.sample[0].trajectories) * self.config.batch
         read = self.width * (2 if self.options.critic_embeddings else 1)
         read = (read + self.options.critic_counts) * 2 * FLOAT
-        return self._forward(size * tokens) + 2 * cells * read
+        # Kept, put together for the first units, and the actions among them once more.
+        return self._forward(size * tokens) + cells * read * 5 // 2
