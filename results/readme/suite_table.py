@@ -23,7 +23,8 @@ SUITE = "v3-mini"
 LARGE = "v2"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 REPLAY = "+replay=3"
-VARIANTS = tuple(name + REPLAY for name in ORDER)
+COUNTS = "+critic_counts=1024"
+VARIANTS = tuple(name + change for change in (REPLAY, COUNTS) for name in ORDER)
 PAGE = ROOT / "results" / "suite" / "README.md"
 SHOWN = (*ORDER, "hier" + REPLAY)
 """Columns of README.md's table."""
@@ -33,8 +34,8 @@ Report = dict[str, Any]
 
 
 def report(name: str = SUITE) -> Report:
-    """A suite's report on the algorithms of :data:`ORDER` and their variants with replay, every
-    two of them compared; the variants come first, so that each is the ``ours`` of its pair."""
+    """A suite's report on the algorithms of :data:`ORDER` and their variants, every two of them
+    compared; the variants come first, so that each is the ``ours`` of its pair."""
     suite = load_suite(name)
     references = read_references(ROOT / "results" / "suite", suite)
     names = [name for name in (*VARIANTS, *ORDER) if name in references]
@@ -43,7 +44,13 @@ def report(name: str = SUITE) -> Report:
 
 def titled(name: str) -> str:
     """``hier --replay 3`` for ``hier+replay=3``."""
-    return f"`{name.replace('+', ' --').replace('=', ' ')}`"
+    name, _, change = name.partition("+")
+    return f"`{name} {flag(change)}`" if change else f"`{name}`"
+
+
+def flag(change: str) -> str:
+    """``--critic-counts 1024`` for ``critic_counts=1024``."""
+    return f"--{change.replace('_', '-').replace('=', ' ')}"
 
 
 def heading(data: Report, name: str) -> str:
@@ -101,8 +108,8 @@ def verdicts(data: Report, names: Sequence[str]) -> str:
 
 def variants(data: Report, variant: str) -> str:
     """A line for each algorithm and task on which the variant was run: with, without, compared."""
-    lines = [f"| `{variant[1:]}` | task | score with | without | difference | episodes to the "
-             "threshold with | without | ratio |", "|---" * 8 + "|"]
+    lines = [f"| `{flag(variant[1:])}` | task | score with | without | difference | episodes to "
+             "the threshold with | without | ratio |", "|---" * 8 + "|"]
     described = {task["id"]: task["algorithms"] for task in data["tasks"]}
     for pair in data["comparisons"]:
         if pair["ours"] != pair["theirs"] + variant:
@@ -146,6 +153,7 @@ def main() -> None:
     write_blocks(PAGE, blocks(
         large=table(large, large["algorithms"], "held-out score", score),
         large_samples=table(large, large["algorithms"], "episodes to the threshold", samples),
+        large_counts=variants(large, COUNTS),
     ))
 
 

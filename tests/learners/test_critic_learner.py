@@ -46,7 +46,9 @@ def everything(episodes):
 
 
 @every_algorithm
-@pytest.mark.parametrize(("kind", "micro_batch"), [("adapters", 1), ("full", 3), ("frozen", 3), ("frozen counts", 3)])
+@pytest.mark.parametrize(("kind", "micro_batch"), [
+    ("adapters", 1), ("full", 3), ("frozen", 3), ("frozen counts", 3),
+])
 def test_micro_batches_give_the_critics_gradient(model_folder, algo, kind, micro_batch):
     options = dict(max_grad_norm=1e9, env_options={**LEAVE, "cut": True}, critic_epochs=1,
                    **CRITICS[kind])

@@ -16,9 +16,15 @@ import pytest
 from colllm_bench.cli import load_toml
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = load_toml(str(ROOT / "colllm_bench/suites/v3-mini.toml"))
-TASKS = {task["id"]: task for task in SUITE["task"]}
-FOLDER = ROOT / "results" / "suite" / "v3-mini" / "reference"
+TASKS, LARGE = (
+    {task["id"]: task for task in load_toml(str(ROOT / f"colllm_bench/suites/{name}.toml"))["task"]}
+    for name in ("v3-mini", "v2")
+)
+OWN = [task for task in LARGE if task not in TASKS]
+"""Those of v2 that v3-mini has not: of the others v2 has no records."""
+FOLDER, LARGE_FOLDER = (
+    ROOT / "results" / "suite" / name / "reference" for name in ("v3-mini", "v2")
+)
 README, PAGE = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "results/suite/README.md")
 )
@@ -31,7 +37,8 @@ def block(text, name):
 
 
 def records(algo, task):
-    lines = (FOLDER / f"{algo}.jsonl").read_text().splitlines()
+    folder = FOLDER if task in TASKS else LARGE_FOLDER
+    lines = (folder / f"{algo}.jsonl").read_text().splitlines()
     found = [r for r in map(json.loads, lines) if r["task"] == task]
     assert len({r["seed"] for r in found}) == len(found)
     assert not found or len(found) >= 5
@@ -51,7 +58,8 @@ def samples(algo, task):
     found = []
     for record in records(algo, task):
         episodes = np.array(record["episodes"], float)
-        assert episodes[-1] == TASKS[task]["episodes"]
+        about = LARGE[task] | TASKS.get(task, {})
+        assert episodes[-1] == about["episodes"]
         sizes, values = np.diff(episodes, prepend=0), np.array(record["curve"])
         line = []
         for i in range(len(episodes)):
@@ -60,13 +68,13 @@ def samples(algo, task):
                 first -= 1
             line.append(np.average(values[first : i + 1], weights=sizes[first : i + 1]))
         place = next((i for i, value in enumerate(line)
-                      if value >= TASKS[task]["threshold"] and episodes[i] >= 64), None)
+                      if value >= about["threshold"] and episodes[i] >= 64), None)
         if place is None:
             found.append(math.nan)
         elif place == 0 or episodes[place - 1] < 64:
             found.append(episodes[place])
         else:
-            part = (TASKS[task]["threshold"] - line[place - 1]) / (line[place] - line[place - 1])
+            part = (about["threshold"] - line[place - 1]) / (line[place] - line[place - 1])
             found.append(episodes[place - 1] + part * sizes[place])
     return np.array(found)
 
@@ -120,25 +128,30 @@ def rows(lines):
 
 def label(name):
     """``hier+replay=3`` for ``hier --replay 3``."""
-    return name.replace(" --", "+").replace("replay ", "replay=")
+    algo, _, change = name.partition(" --")
+    return f"{algo}+{change.replace('-', '_').replace(' ', '=')}" if change else algo
 
 
 def of_tasks(lines):
     return {first.split()[0]: cells for first, cells in rows(lines).items()}
 
 
-SCORES, SAMPLES = (of_tasks(block(PAGE, name)) for name in ("scores", "samples"))
+SCORES, SAMPLES, LARGE_SCORES, LARGE_SAMPLES = (
+    of_tasks(block(PAGE, name)) for name in ("scores", "samples", "large", "large_samples")
+)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, *OWN])
 def test_scores_and_samples_recompute(task):
     assert set(SCORES) == set(SAMPLES) == set(TASKS)
-    for algo, cell in SCORES[task].items():
+    assert set(LARGE_SCORES) == set(LARGE_SAMPLES) == set(OWN)
+    shown, needing = (SCORES, SAMPLES) if task in TASKS else (LARGE_SCORES, LARGE_SAMPLES)
+    for algo, cell in shown[task].items():
         if not cell:
             assert not records(algo, task)
             continue
         assert float(cell.split()[0]) == pytest.approx(scores(algo, task).mean(), abs=6e-4)
-        cell, needed = SAMPLES[task][algo], samples(algo, task)
+        cell, needed = needing[task][algo], samples(algo, task)
         never = int(np.isnan(needed).sum())
         assert float(cell.split()[0]) == pytest.approx(np.exp(log(algo, task).mean()), abs=1)
         assert cell.endswith(f", {never} of {len(needed)} never") == bool(never)
@@ -172,16 +185,19 @@ ROUNDED = 5e-6
 NOBODY = "no run of either got there"
 
 
-def test_replay_recomputes():
+@pytest.mark.parametrize(("name", "change", "folder"), [
+    ("replay", "+replay=3", FOLDER), ("large_counts", "+critic_counts=1024", LARGE_FOLDER),
+])
+def test_variants_recompute(name, change, folder):
     lines = [[cell.strip() for cell in line.strip("|").split("|")]
-             for line in block(PAGE, "replay")[2:]]
+             for line in block(PAGE, name)[2:]]
     algorithms = list(dict.fromkeys(line[0].strip("`") for line in lines))
-    assert set(algorithms) == {path.name.partition("+")[0] for path in FOLDER.glob("*+*.jsonl")}
+    assert set(algorithms) == {path.name.partition("+")[0] for path in folder.glob("*+*.jsonl")}
     for algo in algorithms:
         own = [line for line in lines if line[0] == f"`{algo}`"]
         tests = {"score": [], "samples": []}
         for _, task, *cells in own:
-            sides = [(f"{algo}+replay=3", task), (algo, task)]
+            sides = [(algo + change, task), (algo, task)]
             ours, theirs = (scores(*side) for side in sides)
             told = [float(cells[k].split()[0]) for k in (0, 1, 2)]
             wanted = [ours.mean(), theirs.mean(), ours.mean() - theirs.mean()]
@@ -204,4 +220,4 @@ def test_replay_recomputes():
 
 
 def log(algo, task):
-    return np.log(np.nan_to_num(samples(algo, task), nan=TASKS[task]["episodes"]))
+    return np.log(np.nan_to_num(samples(algo, task), nan=LARGE[task]["episodes"]))
