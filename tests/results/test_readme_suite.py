@@ -128,8 +128,7 @@ def rows(lines):
 
 def label(name):
     """``hier+replay=3`` for ``hier --replay 3``."""
-    algo, _, change = name.partition(" --")
-    return f"{algo}+{change.replace('-', '_').replace(' ', '=')}" if change else algo
+    return re.sub(r" --([\w-]+) (\d+)", lambda x: f"+{x[1].replace('-', '_')}={x[2]}", name)
 
 
 def of_tasks(lines):
