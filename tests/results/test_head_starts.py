@@ -36,10 +36,14 @@ def test_what_a_condition_adds(scripts, tmp_path, monkeypatch):
     names = ("none", "levels", "backward", "anneal")
     assert [learn.config_of(("curriculum", name, 0), tmp_path).curriculum for name in names] == [
         *names]
+    changed = learn.config_of(("algorithms", "mc, levels", 0), tmp_path)
+    plain = learn.config_of(("curriculum", "levels", 0), tmp_path)
+    assert changed == plain.replace(algo="mc") and plain.algo == "cc"
 
 
 def test_a_curriculum_counts_what_was_played_on_the_full_task(scripts):
     count = scripts("page").full_task
     assert count({"curve": [0.0] * 6}) == 6
     assert count({"curriculum_weight": [1.0, 0.5, 0.0, 0.0]}) == 2
-    assert count({"condition": "levels", "curriculum_stage": [0, 1, 2, 3, 3, 3]}) == 3
+    for condition in ("levels", "dc, levels"):
+        assert count({"condition": condition, "curriculum_stage": [0, 1, 2, 3, 3, 3]}) == 3
