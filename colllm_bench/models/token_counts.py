@@ -1,7 +1,7 @@
 """How often each token occurs in what a critic reads, hashed into a few places.
 
 A mean of hidden states or embeddings says which words a text has only as far as the base is wide:
-64 numbers do not tell 1,536 words apart. Counts do (hashing: Weinberger et al. 2009, arXiv
+96 numbers do not tell 1,536 words apart. Counts do (hashing: Weinberger et al. 2009, arXiv
 0902.2206, equation 2, without the sign)."""
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ def _logs(
 
 def logrank_p(ours: Sequence[float], theirs: Sequence[float], budget: float) -> float | None:
     """Two-sided p of the log-rank test (Mantel 1966), over all ways of dealing the runs to two
-    sides: exact where both sides were followed to one budget, as they are here.
+    sides: exact (:func:`permutation_p`) where both were followed to one budget, as they are here.
 
     None where no run got there, where all runs have the same score, or with a single run on a
     side.

@@ -27,6 +27,7 @@ CRITICS = {
     "frozen no history": dict(critic_backbone="frozen", critic_history=False),
     "frozen counts": dict(critic_backbone="frozen", critic_counts=32),
     "adapters": dict(critic_backbone="adapters", critic_width=16),
+    "adapters counts": dict(critic_backbone="adapters", critic_width=16, critic_counts=32),
     "full": dict(critic_backbone="full", critic_readout="last", critic_embeddings=False),
 }
 every_algorithm = pytest.mark.parametrize("algo", ALGORITHMS)
@@ -48,6 +49,7 @@ def everything(episodes):
 @every_algorithm
 @pytest.mark.parametrize(("kind", "micro_batch"), [
     ("adapters", 1), ("full", 3), ("frozen", 3), ("frozen counts", 3),
+    ("adapters counts", 1),
 ])
 def test_micro_batches_give_the_critics_gradient(model_folder, algo, kind, micro_batch):
     options = dict(max_grad_norm=1e9, env_options={**LEAVE, "cut": True}, critic_epochs=1,
