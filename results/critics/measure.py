@@ -74,15 +74,14 @@ VARIANTS = {
     "cc old + replay 3": ("cc", {**OLD, "replay": 3}),
     "cc replay 3": ("cc", {"replay": 3}), "dc replay 3": ("dc", {"replay": 3}),
     "hier replay 3": ("hier", {"replay": 3}), "seq replay 3": ("seq", {"replay": 3}),
-    "cc counts + replay 3": ("cc", {"critic_counts": 1024, "replay": 3}),
 }
+"""One setting changed each; ``rank`` is that of adapters, 8 else. With ``replay`` a step is made
+from the last three iterations' episodes, all ratios 1: the team is the same."""
 LONG = {f"{algo} counts": (algo, {"critic_counts": 1024}) for algo in CRITICS} | {
     "cc as the probe": ("cc", {"offline": True}),
     "cc counts as the probe": ("cc", {"critic_counts": 1024, "offline": True}),
 }
 """Words are counted, too (``--critic-counts``); learned as the probe learns (``offline.py``)."""
-"""One setting changed each; ``rank`` is that of adapters, 8 else. With ``replay`` a step is made
-from the last three iterations' episodes, all ratios 1: the team is the same."""
 POINTS = (2, 5, 10, 20, 40)
 """Iterations after which a critic is asked."""
 

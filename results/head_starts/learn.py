@@ -31,6 +31,7 @@ ROWS = HERE / "rows.jsonl"
 CREDIT = {"env": "credit", "lr": 6e-3, "batch": 32, "episodes": 512, "eval_episodes": 128}
 """As in results/credit_map."""
 SIEGE = {"env": "strategy", "agents": 3, "algo": "cc", "batch": 64, "eval_episodes": 200}
+HARD = {**SIEGE, "batch": 32, "episodes": 1600, "env_options": {"level": "hard"}}
 WITH = {"critic_from": True, "critic_warmup": 0}
 """``critic_from`` is filled in with the source's critic; a critic that knows something need not
 warm up."""
@@ -80,12 +81,8 @@ STUDIES = {
         {name: CRITICS[name] for name in ("as usual", "as usual, no warm-up", "carried over")},
         {**SIEGE, "episodes": 1280, "env_options": {"level": 1}}, one_source=True,
     ),
-    "curriculum": Study(
-        {**SIEGE, "batch": 32, "episodes": 1600, "env_options": {"level": "hard"}}, CURRICULA,
-    ),
-    "algorithms": Study(
-        {**SIEGE, "batch": 32, "episodes": 1600, "env_options": {"level": "hard"}}, LEARNERS,
-    ),
+    "curriculum": Study(HARD, CURRICULA),
+    "algorithms": Study(HARD, LEARNERS),
 }
 
 Job = tuple[str, str, int]
