@@ -97,13 +97,14 @@ def policies() -> dict[str, tuple[RunConfig, int, int]]:
         options = {"reward": "sparse", "sees": sees}
         config = RunConfig.of(env="credit", algo="cc", agents=3, seed=SEED, env_options=options)
         found[f"credit-3-sees-{sees}"] = (config, 0, 40)
-    for agents, iterations in ((3, 40), (8, 10)):
+    eight = {"untrained": 10, "half": 20, "trained": 20}
+    for agents in (3, 8):
         two = {"env_options": {"turns": 2}}
         for env, options in (("writing", two), ("coding", {})):
             config = RunConfig.of(env=env, algo="cc", agents=agents, seed=SEED, **options)
             for stage, name in zip((0, 12, 40), ("untrained", "half", "trained")):
-                if agents == 3 or stage == 0:
-                    found[f"{env}-{agents}-{name}"] = (config, stage, iterations)
+                iterations = 40 if agents == 3 else eight[name]
+                found[f"{env}-{agents}-{name}"] = (config, stage, iterations)
     return found
 
 
