@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -24,6 +25,8 @@ SHORTHANDS: dict[str, Any] = {
     "data": str,
 }
 """Options of the built-in environments with a flag of their own."""
+NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+"""A number with a point that JSON does not read: ``.5``, ``5.``, ``+0.5``."""
 
 
 def add_config_options(
@@ -228,7 +231,7 @@ def parse_seeds(text: str | int | list) -> list[int]:
 
 
 def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
-    """``KEY=VALUE``, the value as JSON where it is some, else as text."""
+    """``KEY=VALUE``, the value as JSON (or a number such as ``.5``), else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         example = {"--env-option": "level=2", "--set": "replay=3"}.get(flag, "key=2")
@@ -239,7 +242,7 @@ def pair(text: str, flag: str = "--env-option") -> tuple[str, Any]:
     try:
         return key, json.loads(value)
     except ValueError:
-        return key, value
+        return key, float(value) if NUMBER.fullmatch(value) else value
 
 
 def _flag(name: str) -> str:

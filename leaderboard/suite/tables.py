@@ -152,7 +152,7 @@ def _mean_ratio(overall: dict[str, Any], tasks: int) -> str:
     if not timed:
         return ""
     text = between(overall["ratio"], overall["ratio_low"], overall["ratio_high"], ".2f")
-    return text if timed == tasks else f"{text}, of {timed} tasks"
+    return text if timed == tasks else f"{text}, of {timed} task{'s' * (timed > 1)}"
 
 
 def algorithms(data: dict[str, Any]) -> str:

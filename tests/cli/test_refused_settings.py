@@ -63,6 +63,14 @@ def test_hyphens_in_pairs():
     assert cli.pair("gae-lambda=0.5", "--algo-option") == ("gae_lambda", 0.5)
 
 
+@pytest.mark.parametrize("text, value", [
+    (".5", 0.5), ("-.5e1", -5.0), ("5.", 5.0), ("+0.25", 0.25),
+    ("1.2.3", "1.2.3"), (".", "."), ("e5", "e5"), ("5.txt", "5.txt"),
+])
+def test_numbers_as_people_write_them(text, value):
+    assert cli.pair(f"noise={text}") == ("noise", value)
+
+
 def test_a_game_of_no_agents(fails):
     assert "agents -1 is out of range; allowed: 1 or more" in fails(play, "--agents", "-1")
 

@@ -74,7 +74,7 @@ def test_a_task_that_nobody_got_to_the_threshold_of_is_not_in_the_mean_ratio(sui
     assert [overall[k] for k in ("ratio", "ratio_low", "ratio_high")] == pytest.approx(
         [first[k] for k in keys]
     ) and overall["ratio_tasks"] == 1
-    assert ", of 1 tasks |" in tables.comparison(found).splitlines()[-1]
+    assert ", of 1 task |" in tables.comparison(found).splitlines()[-1]
     nobody = {"a": [NEVER] * 5, "b": [NEVER] * 5}
     found = compared(suite, nobody, nobody)
     assert found["overall"]["ratio"] is None and found["overall"]["ratio_tasks"] == 0
