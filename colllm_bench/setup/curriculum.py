@@ -22,6 +22,9 @@ from colllm_bench.types import Episode
 
 WINDOW = 5
 """Iterations whose success decides whether a stage is over."""
+OWN = "own_task"
+"""In the lines of ``metrics.jsonl`` of a run with a curriculum: 1 where the iteration played the
+run's own task, 0 where an easier one."""
 ANNEALED = 2 / 3
 """Share of a run in which dense shaping fades; the rest trains on the true reward."""
 
@@ -74,11 +77,12 @@ class Curriculum:
         if self.kind == "anneal":
             weight = max(0.0, 1.0 - iteration / (ANNEALED * self.config.iterations))
             shaped = {**own, "reward": "dense", "shaping": weight} if weight else own
-            return Stage(shaped, metrics={"curriculum_weight": weight})
+            return Stage(shaped, metrics={"curriculum_weight": weight, OWN: float(not weight)})
         if not self.stages:
             return Stage(own)
         here = self.stages[self.stage]
-        number = {"curriculum_stage": self.stage}
+        last = self.stage + 1 == len(self.stages)
+        number = {"curriculum_stage": self.stage, OWN: float(last)}
         if self.kind == "levels":
             return Stage({**own, "level": here}, metrics=number)
         start = {"progress": here} if here else {}

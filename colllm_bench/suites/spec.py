@@ -20,7 +20,7 @@ from colllm_bench.errors import ConfigError, unknown_name
 from colllm_bench.suites.search import Search
 
 FOLDER = Path(__file__).parent
-FIXED = ("model", "eval_episodes", "lr_schedule")
+FIXED = ("model", "eval_episodes", "lr_schedule", "curriculum")
 """Settings of RunConfig that a suite fixes for all tasks and algorithms, in ``[settings]``."""
 
 

@@ -19,6 +19,7 @@ from colllm_bench.leaderboard.statistics import training_curves as curves
 from colllm_bench.leaderboard.statistics.estimators import estimate
 from colllm_bench.leaderboard.statistics.samples import Samples, crossing
 from colllm_bench.seeding import derive
+from colllm_bench.setup.curriculum import OWN
 
 POINTS = 100
 """Most points of a curve in ``data.json``."""
@@ -66,6 +67,12 @@ def curve(run: Run, measure: str) -> np.ndarray | None:
         return None
     floor, ceiling = run.references
     return (run.metrics["return"] - floor) / (ceiling - floor)
+
+
+def own_curve(run: Run, measure: str) -> np.ndarray | None:
+    """[I] :func:`curve`, NaN where the run's curriculum played an easier task."""
+    values, own = curve(run, measure), run.metrics.get(OWN)
+    return values if values is None or own is None else np.where(own == 0, np.nan, values)
 
 
 def counts(run: Run, unit: str) -> np.ndarray | None:
@@ -155,7 +162,7 @@ def samples(group: Group, threshold: float, unit: str) -> Samples | None:
         values, x = curve(run, measure), counts(run, unit)
         if values is None or x is None or not np.isfinite(values).all() or x[0] <= 0:
             return None
-        place = crossing(run.metrics["episodes"], values, threshold)
+        place = crossing(run.metrics["episodes"], own_curve(run, measure), threshold)
         budgets.append(float(x[-1]))
         steps.append(float(x[-1]) / len(x))
         reached.append(place is not None)

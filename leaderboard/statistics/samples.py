@@ -34,14 +34,15 @@ def crossing(
 
     Args:
         episodes: [I] growing counts at the end of each iteration.
-        values: [I] of the curve, not smoothed.
+        values: [I] of the curve, not smoothed; NaN where an iteration played an easier task.
 
     Returns:
         A place in 0 .. I - 1, between two iterations by a straight line; None where the curve
         never is there. Points that look back on fewer than ``least`` episodes are passed over.
     """
     line = smooth(episodes, values, look_back)
-    enough = episodes >= min(least, episodes[-1])
+    seen = np.cumsum(np.where(np.isfinite(values), np.diff(episodes, prepend=0), 0))
+    enough = seen >= min(least, episodes[-1])
     there = np.flatnonzero(enough & (line >= threshold))
     if not len(there):
         return None
@@ -52,12 +53,12 @@ def crossing(
 
 
 def episodes_to(
-    episodes: Sequence[float], values: Sequence[float], threshold: float, **how: int
+    episodes: Sequence[float], values: Sequence[float | None], threshold: float, **how: int
 ) -> float | None:
     """Episodes until the curve comes to ``threshold``, between two iterations by a line; None
-    where it never does. Arguments as of :func:`crossing`."""
+    where it never does. Arguments as of :func:`crossing`; None for NaN."""
     counts = np.asarray(episodes, dtype=float)
-    place = crossing(counts, np.asarray(values), threshold, **how)
+    place = crossing(counts, np.asarray(values, dtype=float), threshold, **how)
     return None if place is None else float(np.interp(place, np.arange(len(counts)), counts))
 
 

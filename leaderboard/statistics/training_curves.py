@@ -1,7 +1,8 @@
 """Numbers of training curves: smoothing, area, dispersion and risk.
 
 Pure functions of arrays. A *curve* is [I] values, one an iteration, with [I] growing counts of
-episodes beside it.
+episodes beside it. An iteration without a value (NaN: it played an easier task) is passed over by
+:func:`smooth`; the other functions want all values.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ TAIL = 0.05
 
 def smooth(episodes: np.ndarray, values: np.ndarray, look_back: int = SMOOTHING) -> np.ndarray:
     """[I] mean over the last iterations that have ``look_back`` episodes together, each weighed
-    by its episodes; over all of them where there are fewer."""
-    sizes = np.diff(episodes, prepend=0)
-    sums = np.concatenate([[0.0], np.cumsum(values * sizes)])
+    by its episodes; over all of them where there are fewer; NaN where none of them has a value."""
+    known = np.isfinite(values)
+    sizes = np.where(known, np.diff(episodes, prepend=0), 0)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0) * sizes)])
+    counts = np.concatenate([[0], np.cumsum(sizes)])
     before = np.concatenate([[0], episodes])
     # The last start from which a window has enough episodes.
     start = np.searchsorted(before, episodes - look_back, side="right") - 1
     start = np.maximum(start, 0)
     end = np.arange(1, len(episodes) + 1)
-    return (sums[end] - sums[start]) / (before[end] - before[start])
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no iteration of the window has a value
+        return (sums[end] - sums[start]) / (counts[end] - counts[start])
 
 
 def area_under(episodes: np.ndarray, values: np.ndarray) -> float:

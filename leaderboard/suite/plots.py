@@ -24,8 +24,9 @@ def draw(data: dict[str, Any], path: Path) -> Path:
 
 def figure(data: dict[str, Any]) -> Figure:
     """Left the training score, mean over seeds, with the threshold, smoothed as where samples to
-    it are looked for; right every seed's held-out score with the mean and its 95% interval.
-    Below them the best of k draws, a panel for the searches that compare."""
+    it are looked for, with a gap where a run plays an easier task of its curriculum; right every
+    seed's held-out score with the mean and its 95% interval. Below them the best of k draws, a
+    panel for the searches that compare."""
     searches = comparable(data.get("searches", {}))
     names = [*dict.fromkeys([*data["algorithms"], *(name for each in searches for name in each)])]
     looks = style.styles(names)
@@ -56,7 +57,7 @@ def _curve(axis: Any, curves: list[dict[str, Any]], look: dict[str, Any]) -> Any
     size = min(len(curve["x"]) for curve in curves)
     x = np.asarray(curves[0]["x"][:size])
     lines = [
-        smooth(np.asarray(curve["x"][:size]), np.asarray(curve["y"][:size]), LOOK_BACK)
+        smooth(np.asarray(curve["x"][:size]), np.array(curve["y"][:size], float), LOOK_BACK)
         for curve in curves
     ]
     own = {key: look[key] for key in ("color", "linestyle")}

@@ -8,9 +8,10 @@ package), ``settings`` (that its search chose, of so many ``draws``; None: nobod
 ``returns`` and ``successes`` (of each held-out task; the latter None where there is no verdict),
 ``range`` (the returns of scores 0 and 1), ``references`` (returns of the random team and of the
 expert on them, whose means the range mostly is), ``episodes`` and ``curve`` (training score an
-iteration), ``agent_turns``, ``tokens`` and ``seconds`` (of training), ``cpu``, ``commit`` (that the
-run was begun at, with a + where tracked code differed from it; missing in records before
-November 28, 2026); ``code`` names the source file of an algorithm that is not built in.
+iteration, None where a curriculum played an easier task), ``agent_turns``, ``tokens`` and
+``seconds`` (of training), ``cpu``, ``commit`` (that the run was begun at, with a + where tracked
+code differed from it; missing in records before November 28, 2026); ``code`` names the source
+file of an algorithm that is not built in.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from colllm_bench import registry
 from colllm_bench.errors import ConfigError, RunError
 from colllm_bench.leaderboard.data.run_reader import ExcludedRun, Run, read_run
-from colllm_bench.leaderboard.statistics.measures import curve, seconds_of
+from colllm_bench.leaderboard.statistics.measures import own_curve, seconds_of
 from colllm_bench.runs import files
 from colllm_bench.suites import Suite, load_suite
 
@@ -55,7 +56,7 @@ def record_of(
     run = read_run(path)
     if isinstance(run, ExcludedRun):
         raise RunError(f"{path}: {run.reason}")
-    scores = curve(run, "score")
+    scores = own_curve(run, "score")
     if scores is None:
         raise RunError(f"{path}: no score, its environment has no random team and expert")
     seconds = seconds_of(run)
@@ -85,9 +86,9 @@ def _mean(run: Run, team: str) -> float:
     return float((run.held_out(team).mean() - floor) / (ceiling - floor))
 
 
-def _short(values: np.ndarray) -> list[float]:
-    """Five digits: an episode's return, or the mean of a batch, says no more."""
-    return [float(f"{value:.5g}") for value in values]
+def _short(values: np.ndarray) -> list[float | None]:
+    """Five digits: an episode's return, or the mean of a batch, says no more. None for NaN."""
+    return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
 
 
 def _sum(run: Run, name: str) -> int | None:

@@ -17,7 +17,8 @@ How to read the tables:
 - **Samples**: training episodes until the training score, smoothed over 160 episodes, is at the
   task's threshold. A run that never gets there is censored at its budget and counts as the whole of
   it. Ratio: of the geometric means; below 1 ours are earlier, and 1 where no run got there (such
-  a task is left out of the mean over tasks).
+  a task is left out of the mean over tasks). Episodes of easier tasks that a suite's curriculum
+  begins with are counted, their scores are not.
 - **p**: a permutation test over runs, of mean scores, or of the logarithms of samples. Both are
   corrected for the number of tasks (Holm), and **verdicts rest on these two alone**: the chance of
   any wrong "better" or "worse" is at most 5% for each question against each algorithm.
@@ -66,7 +67,8 @@ def markdown(data: dict[str, Any], figure: str | None = None) -> str:
         parts += [title, effort(compared), comparison(compared)]
     parts += [
         "## Every algorithm",
-        "Training score: the end of the smoothed curve, on the tasks that a team learns from.",
+        "Training score: the end of the smoothed curve, on the tasks that a team learns from; none "
+        "where a run's curriculum had not come to them.",
         algorithms(data),
         "## The tasks",
         "Best known: the highest mean over seeds, of these algorithms or stated with the suite.",

@@ -19,6 +19,7 @@ import numpy as np
 from colllm_bench.leaderboard.statistics.differences import Comparison, compare, holm, smallest_p
 from colllm_bench.leaderboard.statistics.estimators import estimate
 from colllm_bench.leaderboard.statistics.held_out_tasks import measurement_noise, on_such_tasks
+from colllm_bench.leaderboard.statistics.measures import number
 from colllm_bench.leaderboard.statistics.samples import Samples, episodes_to, sample_ratio
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 from colllm_bench.leaderboard.suite.records import Record, by_task, score_table
@@ -84,8 +85,8 @@ def _best(task: Task, algorithms: Iterable[dict[str, list[Record]]]) -> float | 
 def described(task: Task, records: Sequence[Record]) -> dict[str, Any]:
     """An algorithm's runs of a task: ``score`` (its interval is on these held-out tasks;
     ``on_such_tasks`` on others of the kind) and ``samples`` with every seed's number, the curves,
-    ``training`` (mean training score at the end, smoothed as for samples), ``commits``, and
-    ``all_succeed`` (the share of held-out tasks that every run wins)."""
+    ``training`` (mean training score at the end, smoothed; None where a run's curriculum had not
+    come to the task), ``commits``, and ``all_succeed`` (held-out tasks that every run wins)."""
     scores, needed = scores_of(records), samples_of(task, records)
     span = _range(task, scores)
     mean = estimate(scores, **span, noise=_noise(records))
@@ -97,15 +98,17 @@ def described(task: Task, records: Sequence[Record]) -> dict[str, Any]:
         "on_such_tasks": [wider.low, wider.high],
         "samples": samples.to_dict() | {"seeds": list(needed.values), "reached":
                                         list(needed.reached), "bound": needed.bound},
-        "training": fmean(
-            float(smooth(np.asarray(r["episodes"]), np.asarray(r["curve"]))[-1]) for r in records
-        ),
+        "training": number(fmean(_trained(record) for record in records)),
         "commits": sorted({r.get("commit") or "not recorded" for r in records}),
         "all_succeed": _all_succeed(records),
         "settings": records[0]["settings"],
         "curves": [{"x": r["episodes"], "y": r["curve"], "seed": r["seed"]} for r in records],
         "seconds": _mean([r.get("seconds") for r in records]),
     }
+
+
+def _trained(record: Record) -> float:
+    return float(smooth(np.asarray(record["episodes"]), np.array(record["curve"], float))[-1])
 
 
 def scores_of(records: Sequence[Record]) -> list[float]:

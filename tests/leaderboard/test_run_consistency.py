@@ -14,6 +14,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard import __main__ as leaderboard
 from colllm_bench.leaderboard.data import read
 from colllm_bench.leaderboard.report_data import build_data
+from colllm_bench.leaderboard.statistics.measures import samples
 from colllm_bench.leaderboard.submissions.verified import read_reports, with_verified
 from colllm_bench.leaderboard.suite.records import record_of
 from colllm_bench.leaderboard.verify import verify
@@ -81,6 +82,19 @@ def test_another_scale_than_the_known_one_is_not_taken(recycling, change, says):
     edit(recycling / "summary.json",
          lambda data: data.update(change) if change else data.pop("score_range"))
     assert says in excluded(recycling, "edited")
+
+
+def test_wins_on_an_easier_task_of_a_curriculum_are_no_samples(tmp_path):
+    """Half of the games are won after one iteration; the first seven are on an easier level."""
+    path = make_run(tmp_path / "results", curriculum="levels", env_options={"level": "hard"})
+    (plain,) = read(path).groups
+    assert samples(plain, 0.5, "episodes").values[0] < 320
+    edit_lines(path / "metrics.jsonl", lambda row: row.update(own_task=float(row["iteration"] > 6)))
+    (masked,) = read(path).groups
+    assert 448 < samples(masked, 0.5, "episodes").values[0] <= 512
+    record = record_of(path, load_suite("v3-mini"), "strategy-2", {})
+    assert record["curve"][:7] == [None] * 7 and None not in record["curve"][7:]
+    assert record["episodes"][0] == 64
 
 
 def test_an_environment_without_a_known_scale_is_given_none(results):

@@ -12,6 +12,7 @@ from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.statistics.samples import (
     Samples,
     crossing,
+    episodes_to,
     logrank_p,
     logrank_scores,
     restricted_mean_ratio,
@@ -43,6 +44,19 @@ def test_few_episodes_are_no_level():
         8 + (0.14 - 0.06) / (0.26 - 0.06)
     )
     assert crossing(np.array([8, 16]), np.array([0.0, 1.0]), 0.5) == 1.0, "a short run"
+
+
+def test_wins_of_an_easier_task_are_no_crossing():
+    """Two iterations on an easier task, all won; then the task itself."""
+    values = np.array([np.nan, np.nan, 0.2, 0.6])
+    assert crossing(EPISODES, np.array([1.0, 1.0, 0.2, 0.6]), 0.5, look_back=64) == 0.0
+    assert crossing(EPISODES, values, 0.5, look_back=64) == pytest.approx(2.75)
+    assert crossing(EPISODES, values, 0.1) == 2.0, "episodes before it count, of course"
+    assert crossing(EPISODES, np.full(4, np.nan), 0.1) is None, "it never came to the task"
+    half = np.array([np.nan, 1.0, 0.0, 0.0])
+    episodes = np.array([32, 64, 96, 128])
+    assert crossing(episodes, half, 0.4, look_back=64) == 2.0, "32 of its own are no level"
+    assert episodes_to([32, 64, 96, 128], [None, 1.0, 0.0, 0.0], 0.4, look_back=64) == 96.0
 
 
 def test_samples_average_on_the_logarithm():

@@ -11,7 +11,7 @@ import pytest
 from suite_files import make_records, make_suite
 
 from colllm_bench.errors import ConfigError, RunError
-from colllm_bench.leaderboard.suite import power, tables, verdicts
+from colllm_bench.leaderboard.suite import plots, power, tables, verdicts
 from colllm_bench.leaderboard.suite.records import (
     by_task,
     find_suites,
@@ -43,6 +43,25 @@ def test_a_clear_difference_is_better_one_way_and_worse_the_other(suite):
     assert row["low"] < row["difference"] < row["high"] and row["low"] > 0
     assert row["p"] == pytest.approx(2 * 2 / math.comb(10, 5)), "Holm: times two tasks"
     assert row["effect"] > 2 and row["improvement"]["value"] == 1.0
+
+
+def test_easier_tasks_of_a_curriculum_are_episodes_and_not_scores(suite):
+    """Ten of twenty iterations are on an easier task, and won; of one run all are."""
+    one, two, *_ = by_task(make_records(suite, "cc", 0.5))["a"]
+    easier = one["curve"][:10]
+    late = one | {"curve": [None] * 10 + [0.1] * 5 + [0.5] * 5}
+    task = suite.task("a")
+    assert max(easier) < task.threshold <= 0.5
+    found = verdicts.described(task, [late, late | {"seed": 1}])
+    assert found["training"] == pytest.approx(0.3) and found["samples"]["reached"] == [True, True]
+    assert found["samples"]["seeds"] == pytest.approx([560, 560], abs=1), "five of 32 at .1, then"
+    never = two | {"curve": [None] * 20}
+    found = verdicts.described(task, [late, never])
+    assert found["training"] is None and found["samples"]["reached"] == [True, False]
+    assert found["samples"]["seeds"][1] == 640
+    shown = plots.figure(verdicts.results(suite, {"cc": [late, never]}))
+    drawn = shown.axes[0].lines[0].get_ydata()
+    assert math.isnan(drawn[9]) and drawn[10] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("changes, says", [

@@ -19,6 +19,15 @@ def test_smoothing_looks_back_on_so_many_episodes():
     np.testing.assert_allclose(curves.smooth(uneven, np.array([0.0, 1.0]), 999), [0, 0.75])
 
 
+def test_smoothing_passes_over_iterations_without_a_value():
+    values = np.array([np.nan, 1.0, np.nan, 3.0])
+    np.testing.assert_allclose(curves.smooth(EPISODES, values, 20), [np.nan, 1.0, 1.0, 3.0])
+    np.testing.assert_allclose(curves.smooth(EPISODES, values, 10), values)
+    uneven = np.array([10, 40, 50])  # of 40 episodes that have a value 30 have 0
+    found = curves.smooth(uneven, np.array([np.nan, 0.0, 1.0]), 999)
+    np.testing.assert_allclose(found, [np.nan, 0.0, 0.25])
+
+
 def test_the_area_is_the_mean_over_episodes():
     assert curves.area_under(EPISODES, np.array([0.0, 0.5, 1.0, 1.0])) == 0.625
     assert curves.area_under(np.array([10, 40]), np.array([0.0, 1.0])) == 0.75

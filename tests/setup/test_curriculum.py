@@ -125,7 +125,7 @@ def test_environments_that_a_curriculum_replaces_are_closed(model_folder, monkey
 def test_the_trainer_plays_what_the_curriculum_says(model_folder):
     trainer = Trainer(config_of(model_folder, "anneal"))
     first = trainer.learn(trainer.play(0), 0)
-    assert first["curriculum_weight"] == 1 and trainer.envs[0].reward == "dense"
+    assert first["curriculum_weight"] == 1 and first["own_task"] == 0 and trainer.envs[0].reward == "dense"
     returns = {e.return_ for e in trainer.play(4)}
     assert returns == {2 * 0.5} and trainer.envs[0].shaping == 0.5
     trainer.play(9)
@@ -138,10 +138,9 @@ def test_backward_moves_to_the_beginning_and_evaluation_starts_there(model_folde
     )
     trainer = Trainer(config)
     assert trainer.curriculum.stages == [0.75, 0.5, 0.25, 0.0]
-    seen = []
-    for iteration in range(12):
-        metrics = trainer.learn(trainer.play(iteration), iteration)
-        seen.append(metrics["curriculum_progress"])
+    rows = [trainer.learn(trainer.play(iteration), iteration) for iteration in range(12)]
+    seen = [row["curriculum_progress"] for row in rows]
+    assert {row["own_task"] for row in rows} == {0.0}
     assert seen == [0.75] * 5 + [0.5] * 5 + [0.25] * 2  # from .25 on nobody wins
     assert trainer.envs[0].progress == 0.25
     assert {e.success for e in evaluate_team(config, trainer.team)} == {False}
@@ -160,6 +159,8 @@ def test_a_resumed_run_stands_where_it_stood(kind, env_options, model_folder, tm
     rows = [json.loads(line) for line in lines.splitlines()]
     if kind != "anneal":
         assert [row["curriculum_stage"] for row in rows] == [0] * 5 + [1] * 3
+    if kind == "levels":  # the second of two
+        assert [row["own_task"] for row in rows] == [0] * 5 + [1] * 3
     (tmp_path / "a/checkpoints/iteration-000008.pt").unlink()
     with RunFolder.resume(tmp_path / "a") as folder:
         train(config, folder)
