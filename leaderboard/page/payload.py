@@ -29,9 +29,10 @@ READING = (
      "though none did here, at a prior of one run in ten, and so are wide below five seeds."),
     ("These tasks, such tasks", "All runs play the same held-out tasks. The interval of a score is "
      "for other runs on these tasks; the one on such tasks holds for other tasks of the kind too."),
-    ("Samples to a threshold", "Counted on the smoothed training score. A run that never got there "
-     "is censored: its seed is drawn as an arrowhead, and it counts as its budget in the mean (a "
-     "restricted mean); > where no run got there."),
+    ("Samples to a threshold", "Counted on the smoothed training score (with a "
+     "curriculum, of the run's own task alone). A run that never got there is censored: its seed "
+     "is drawn as an arrowhead, and it counts as its budget in the mean (a restricted mean); > "
+     "where no run got there."),
     ("Pairs", "Differences and ratios with intervals for runs of the kinds that were seen. p is of "
      "a permutation test, corrected for the number of pairs by Holm's method. The probability of "
      "improvement, how likely a run of the first is to beat one of the second on held-out tasks, "

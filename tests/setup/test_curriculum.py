@@ -125,7 +125,8 @@ def test_environments_that_a_curriculum_replaces_are_closed(model_folder, monkey
 def test_the_trainer_plays_what_the_curriculum_says(model_folder):
     trainer = Trainer(config_of(model_folder, "anneal"))
     first = trainer.learn(trainer.play(0), 0)
-    assert first["curriculum_weight"] == 1 and first["own_task"] == 0 and trainer.envs[0].reward == "dense"
+    assert (first["curriculum_weight"], first["own_task"]) == (1, 0)
+    assert trainer.envs[0].reward == "dense"
     returns = {e.return_ for e in trainer.play(4)}
     assert returns == {2 * 0.5} and trainer.envs[0].shaping == 0.5
     trainer.play(9)
