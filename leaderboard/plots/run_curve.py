@@ -17,6 +17,7 @@ from colllm_bench.leaderboard.data.columns import read_columns
 from colllm_bench.leaderboard.plots import style
 from colllm_bench.leaderboard.statistics.training_curves import smooth
 from colllm_bench.runs import files
+from colllm_bench.setup.curriculum import OWN
 
 REFERENCES = {
     "scripted": ("scripted expert", "#444444"),
@@ -28,7 +29,8 @@ def learning_curve(folders: str | Path | Sequence[str | Path], path: str | Path)
     """Win rate and return against training episodes, from ``metrics.jsonl`` alone.
 
     The faint line is each iteration's mean, the strong one the mean of the last
-    320 episodes, and points are held-out evaluations during training (``--eval-every``). Where
+    320 episodes, and points are held-out evaluations during training (``--eval-every``); of a
+    single run with a curriculum the part is grey that played an easier task. Where
     ``summary.json`` exists, the held-out results of the expert and the untrained model are
     horizontal lines, and the trained team's is a point with its 95% interval at the end.
 
@@ -99,6 +101,8 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
                 markeredgecolor="black", markeredgewidth=0.4, label=f"{name}, held-out tasks",
             )
         _final(axis, run, key, episodes[-1] if len(episodes) else 0, colour)
+    if len(runs) == 1:
+        _easier(axis, runs[0]["metrics"])
     summary = next((run["summary"] for run in runs if run["summary"]), None)
     for team, (name, grey) in REFERENCES.items():
         if summary and team in summary.get(key, {}):
@@ -112,6 +116,16 @@ def _panel(axis: Any, runs: Sequence[dict[str, Any]], key: str, title: str) -> N
     axis.set_xlabel("training episodes")
     axis.set_ylabel(title)
     style.tidy(axis)
+
+
+def _easier(axis: Any, metrics: dict[str, np.ndarray]) -> None:
+    """Grey where the run's curriculum played an easier task than its own."""
+    easier = metrics.get(OWN, np.ones(1)) == 0
+    if not easier.any():
+        return
+    ends = np.concatenate([[0], metrics["episodes"]])
+    last = int(np.flatnonzero(easier)[-1]) + 1  # it never goes back
+    axis.axvspan(0, ends[last], color="#eeeeee", zorder=0, lw=0, label="an easier task")
 
 
 def _final(axis: Any, run: dict, key: str, episodes: int, colour: str) -> None:

@@ -5,7 +5,8 @@
 README.md has the mean held-out score over seeds. The page beside the references has those of
 variants too, the geometric mean of the training episodes to the task's threshold (a run that never
 gets there counts as the whole budget), each with its interval for other runs, the count of the
-verdicts of every two algorithms, and each variant against its algorithm.
+verdicts of every two algorithms, and each variant against its algorithm; of the suites v2 and
+v1-hard, too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from colllm_bench.leaderboard.suite.verdicts import BETTER, WORSE, results
 from colllm_bench.suites import load_suite
 
 SUITE = "v3-mini"
-LARGE = "v2"
+LARGE, HARD = "v2", "v1-hard"
 ORDER = ("mc", "dc", "cc", "seq", "hier", "central")
 REPLAY = "+replay=3"
 COUNTS = "+critic_counts=1024"
@@ -57,6 +58,11 @@ def heading(data: Report, name: str) -> str:
     """A column's title: the algorithm and its runs on each task."""
     counts = {task["algorithms"][name]["n"] for task in data["tasks"] if name in task["algorithms"]}
     return f"{titled(name)}, n = {'/'.join(map(str, sorted(counts)))}"
+
+
+def columns(data: Report) -> list[str]:
+    """The algorithms, then their variants."""
+    return [name for name in (*ORDER, *VARIANTS) if name in data["algorithms"]]
 
 
 def score(found: Report) -> str:
@@ -141,7 +147,7 @@ def blocks(**tables: str) -> dict[str, str]:
 
 def main() -> None:
     data = report()
-    names = [name for name in (*ORDER, *VARIANTS) if name in data["algorithms"]]
+    names = columns(data)
     shown = [name for name in names if name in SHOWN]
     write_blocks(ROOT / "README.md", blocks(suite=table(data, shown, "held-out score", score)))
     write_blocks(PAGE, blocks(
@@ -149,11 +155,14 @@ def main() -> None:
         samples=table(data, names, "episodes to the threshold", samples),
         verdicts=verdicts(data, names), replay=variants(data, REPLAY),
     ))
-    large = report(LARGE)
+    large, hard = report(LARGE), report(HARD)
     write_blocks(PAGE, blocks(
-        large=table(large, large["algorithms"], "held-out score", score),
-        large_samples=table(large, large["algorithms"], "episodes to the threshold", samples),
+        large=table(large, columns(large), "held-out score", score),
+        large_samples=table(large, columns(large), "episodes to the threshold", samples),
         large_counts=variants(large, COUNTS),
+        hard=table(hard, columns(hard), "held-out score", score),
+        hard_samples=table(hard, columns(hard), "episodes to the threshold", samples),
+        hard_verdicts=verdicts(hard, columns(hard)),
     ))
 
 

@@ -57,6 +57,20 @@ def test_smoothing_looks_back_on_so_many_episodes():
     assert known(columns, "y")[1].tolist() == []
 
 
+def test_easier_tasks_of_a_curriculum_are_grey(tmp_path):
+    grey = "#eeeeee"
+    plain, eased = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    rows = [row | {"own_task": float(row["iteration"] > 4)}
+            for row in files.read_lines(eased / "metrics.jsonl")]
+    (eased / "metrics.jsonl").unlink()
+    files.append_lines(eased / "metrics.jsonl", rows)
+    for folder in (plain, eased):
+        learning_curve(folder, folder / "curve.png")
+    learning_curve([plain, eased], tmp_path / "both.png")
+    assert share(eased / "curve.png", grey) > 0.1 > share(plain / "curve.png", grey)
+    assert share(tmp_path / "both.png", grey) < 0.1, "each has a curriculum of its own"
+
+
 def test_a_curve_with_and_without_a_summary(tmp_path):
     bare = learning_curve(make_run(tmp_path / "a"), tmp_path / "a.png")
     full = learning_curve(make_run(tmp_path / "b", summary=True), tmp_path / "b.png")

@@ -16,15 +16,15 @@ import pytest
 from colllm_bench.cli import load_toml
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS, LARGE = (
-    {task["id"]: task for task in load_toml(str(ROOT / f"colllm_bench/suites/{name}.toml"))["task"]}
-    for name in ("v3-mini", "v2")
-)
-OWN = [task for task in LARGE if task not in TASKS]
-"""Those of v2 that v3-mini has not: of the others v2 has no records."""
-FOLDER, LARGE_FOLDER = (
-    ROOT / "results" / "suite" / name / "reference" for name in ("v3-mini", "v2")
-)
+BLOCKS = {"v3-mini": ("scores", "samples"), "v2": ("large", "large_samples"),
+          "v1-hard": ("hard", "hard_samples")}
+"""Each suite's tables on the page of the suites."""
+ABOUT = {}
+"""Of each task what its suite says; of those that v2 shares with v3-mini v2 has no records."""
+for suite in BLOCKS:
+    for task in load_toml(str(ROOT / f"colllm_bench/suites/{suite}.toml"))["task"]:
+        ABOUT.setdefault(task["id"], {**task, "suite": suite})
+TASKS = {suite: [t for t, about in ABOUT.items() if about["suite"] == suite] for suite in BLOCKS}
 README, PAGE = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "results/suite/README.md")
 )
@@ -36,9 +36,12 @@ def block(text, name):
     return found.strip().splitlines()
 
 
+def folder(suite):
+    return ROOT / "results" / "suite" / suite / "reference"
+
+
 def records(algo, task):
-    folder = FOLDER if task in TASKS else LARGE_FOLDER
-    lines = (folder / f"{algo}.jsonl").read_text().splitlines()
+    lines = (folder(ABOUT[task]["suite"]) / f"{algo}.jsonl").read_text().splitlines()
     found = [r for r in map(json.loads, lines) if r["task"] == task]
     assert len({r["seed"] for r in found}) == len(found)
     assert not found or len(found) >= 5
@@ -54,27 +57,29 @@ def scores(algo, task):
 
 
 def samples(algo, task):
-    """Episodes to the threshold on the curve smoothed over 160 episodes, from 64 on; nan: never."""
+    """Episodes to the threshold on the curve smoothed over 160 episodes, from 64 on; nan: never.
+    Iterations without a score, on an easier task of a curriculum, are left out of the means."""
     found = []
     for record in records(algo, task):
         episodes = np.array(record["episodes"], float)
-        about = LARGE[task] | TASKS.get(task, {})
-        assert episodes[-1] == about["episodes"]
-        sizes, values = np.diff(episodes, prepend=0), np.array(record["curve"])
+        assert episodes[-1] == ABOUT[task]["episodes"]
+        sizes, values = np.diff(episodes, prepend=0), np.array(record["curve"], float)
+        own = np.where(np.isnan(values), 0, sizes)
         line = []
         for i in range(len(episodes)):
             first = i  # the fewest last iterations that have 160 episodes together
             while first and sizes[first : i + 1].sum() < 160:
                 first -= 1
-            line.append(np.average(values[first : i + 1], weights=sizes[first : i + 1]))
-        place = next((i for i, value in enumerate(line)
-                      if value >= about["threshold"] and episodes[i] >= 64), None)
+            part = slice(first, i + 1)
+            line.append(np.nansum(values[part] * sizes[part]) / max(own[part].sum(), 1e-9))
+        enough, threshold = own.cumsum() >= 64, ABOUT[task]["threshold"]
+        place = next((i for i, value in enumerate(line) if value >= threshold and enough[i]), None)
         if place is None:
             found.append(math.nan)
-        elif place == 0 or episodes[place - 1] < 64:
+        elif place == 0 or not enough[place - 1]:
             found.append(episodes[place])
         else:
-            part = (about["threshold"] - line[place - 1]) / (line[place] - line[place - 1])
+            part = (threshold - line[place - 1]) / (line[place] - line[place - 1])
             found.append(episodes[place - 1] + part * sizes[place])
     return np.array(found)
 
@@ -135,41 +140,45 @@ def of_tasks(lines):
     return {first.split()[0]: cells for first, cells in rows(lines).items()}
 
 
-SCORES, SAMPLES, LARGE_SCORES, LARGE_SAMPLES = (
-    of_tasks(block(PAGE, name)) for name in ("scores", "samples", "large", "large_samples")
+SCORES, SAMPLES = (
+    {suite: of_tasks(block(PAGE, names[k])) for suite, names in BLOCKS.items()} for k in (0, 1)
 )
 
 
-@pytest.mark.parametrize("task", [*TASKS, *OWN])
+@pytest.mark.parametrize("task", ABOUT)
 def test_scores_and_samples_recompute(task):
-    assert set(SCORES) == set(SAMPLES) == set(TASKS)
-    assert set(LARGE_SCORES) == set(LARGE_SAMPLES) == set(OWN)
-    shown, needing = (SCORES, SAMPLES) if task in TASKS else (LARGE_SCORES, LARGE_SAMPLES)
-    for algo, cell in shown[task].items():
+    suite = ABOUT[task]["suite"]
+    assert set(SCORES[suite]) == set(SAMPLES[suite]) == set(TASKS[suite])
+    for algo, cell in SCORES[suite][task].items():
         if not cell:
             assert not records(algo, task)
             continue
         assert float(cell.split()[0]) == pytest.approx(scores(algo, task).mean(), abs=6e-4)
-        cell, needed = needing[task][algo], samples(algo, task)
+        cell, needed = SAMPLES[suite][task][algo], samples(algo, task)
         never = int(np.isnan(needed).sum())
         assert float(cell.split()[0]) == pytest.approx(np.exp(log(algo, task).mean()), abs=1)
         assert cell.endswith(f", {never} of {len(needed)} never") == bool(never)
 
 
 def test_the_readme_shows_the_same_scores():
-    shown = of_tasks(block(README, "suite"))
-    assert shown == {task: {algo: SCORES[task][algo] for algo in shown[task]} for task in TASKS}
+    shown, whole = of_tasks(block(README, "suite")), SCORES["v3-mini"]
+    assert set(shown) == set(whole)
+    assert all(whole[task][algo] == shown[task][algo] for task in shown for algo in shown[task])
 
 
-def test_verdicts_recompute():
-    algorithms = list(SCORES["strategy-2"])
-    assert set(algorithms) == {path.stem for path in FOLDER.glob("*.jsonl")}
-    table = {label(name): cells for name, cells in rows(block(PAGE, "verdicts")).items()}
+@pytest.mark.parametrize(("suite", "name"), [
+    ("v3-mini", "verdicts"), ("v1-hard", "hard_verdicts"),
+])
+def test_verdicts_recompute(suite, name):
+    tasks = SCORES[suite]
+    algorithms = list(next(iter(tasks.values())))
+    assert set(algorithms) == {path.stem for path in folder(suite).glob("*.jsonl")}
+    table = {label(name): cells for name, cells in rows(block(PAGE, name)).items()}
     for ours, theirs in itertools.combinations(algorithms, 2):
-        tasks = [t for t in TASKS if SCORES[t][ours] and SCORES[t][theirs]]
+        both = [task for task, cells in tasks.items() if cells[ours] and cells[theirs]]
         told, mirrored = [], []
         for measure, sign in ((scores, 1), (log, -1)):
-            pairs = [(measure(ours, task), measure(theirs, task)) for task in tasks]
+            pairs = [(measure(ours, task), measure(theirs, task)) for task in both]
             p = holm(np.array([permutation_p(a, b) for a, b in pairs]))
             gain = np.array([sign * (a.mean() - b.mean()) for a, b in pairs])
             won, lost = (np.sum((p <= 0.05) & (gain * side > 0)) for side in (1, -1))
@@ -184,14 +193,15 @@ ROUNDED = 5e-6
 NOBODY = "no run of either got there"
 
 
-@pytest.mark.parametrize(("name", "change", "folder"), [
-    ("replay", "+replay=3", FOLDER), ("large_counts", "+critic_counts=1024", LARGE_FOLDER),
+@pytest.mark.parametrize(("name", "change", "suite"), [
+    ("replay", "+replay=3", "v3-mini"), ("large_counts", "+critic_counts=1024", "v2"),
 ])
-def test_variants_recompute(name, change, folder):
+def test_variants_recompute(name, change, suite):
     lines = [[cell.strip() for cell in line.strip("|").split("|")]
              for line in block(PAGE, name)[2:]]
     algorithms = list(dict.fromkeys(line[0].strip("`") for line in lines))
-    assert set(algorithms) == {path.name.partition("+")[0] for path in folder.glob("*+*.jsonl")}
+    there = folder(suite).glob("*+*.jsonl")
+    assert set(algorithms) == {path.name.partition("+")[0] for path in there}
     for algo in algorithms:
         own = [line for line in lines if line[0] == f"`{algo}`"]
         tests = {"score": [], "samples": []}
@@ -219,4 +229,4 @@ def test_variants_recompute(name, change, folder):
 
 
 def log(algo, task):
-    return np.log(np.nan_to_num(samples(algo, task), nan=LARGE[task]["episodes"]))
+    return np.log(np.nan_to_num(samples(algo, task), nan=ABOUT[task]["episodes"]))
