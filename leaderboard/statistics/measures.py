@@ -72,7 +72,8 @@ def curve(run: Run, measure: str) -> np.ndarray | None:
 def own_curve(run: Run, measure: str) -> np.ndarray | None:
     """[I] :func:`curve`, NaN where the run's curriculum played an easier task."""
     values, own = curve(run, measure), run.metrics.get(OWN)
-    return values if values is None or own is None else np.where(own == 0, np.nan, values)
+    eased = run.config.get("curriculum", "none") != "none" and own is not None
+    return np.where(own == 0, np.nan, values) if eased and values is not None else values
 
 
 def counts(run: Run, unit: str) -> np.ndarray | None:

@@ -13,7 +13,7 @@ from colllm_bench.leaderboard.submissions.differences import describe_difference
 from colllm_bench.leaderboard.submissions.machine import other_machine
 from colllm_bench.leaderboard.submissions.reading import Submission, playable
 from colllm_bench.leaderboard.submissions.strict_json import rows_of
-from colllm_bench.leaderboard.submissions.training_record import returns_of
+from colllm_bench.leaderboard.submissions.training_record import own_task_faults, returns_of
 from colllm_bench.runs.naming import agent_folder
 from colllm_bench.setup.curriculum import Curriculum
 from colllm_bench.setup.environments import make_env
@@ -171,13 +171,18 @@ def _training_faults(
     every = [x for team in again.teams.values() for x in team["returns"]]
     every += again.on_training_tasks["returns"]
     env = make_env(config, split="train")
-    claimed = returns_of(submission, config.seed, Curriculum(config, env))
+    curriculum = Curriculum(config, env)
+    claimed = returns_of(submission, config.seed, curriculum)
     env.close()
-    return training_returns.first_faults(
-        first, describe(episodes), [episode.return_ for episode in episodes], exact=exact
-    ) + training_returns.last_faults(
-        config, claimed, again.on_training_tasks["returns"], max(every) - min(every),
-    )
+    return [
+        *own_task_faults(submission, config.seed, curriculum),
+        *training_returns.first_faults(
+            first, describe(episodes), [episode.return_ for episode in episodes], exact=exact
+        ),
+        *training_returns.last_faults(
+            config, claimed, again.on_training_tasks["returns"], max(every) - min(every),
+        ),
+    ]
 
 
 def retrain(

@@ -16,7 +16,7 @@ from colllm_bench.errors import ColllmError
 from colllm_bench.leaderboard.submissions.document import check_type
 from colllm_bench.leaderboard.submissions.reading import Submission
 from colllm_bench.leaderboard.submissions.strict_json import InvalidSubmission, rows_of
-from colllm_bench.setup.curriculum import Curriculum
+from colllm_bench.setup.curriculum import OWN, Curriculum
 
 PLAYED = frozenset(
     {"iteration", "episodes", "return", "length", "invalid", "agent_turns", "tokens"}
@@ -65,6 +65,17 @@ def returns_of(submission: Submission, seed: int, curriculum: Curriculum) -> lis
         row["return"] for row in rows
         if type(row.get("return")) in (int, float) and curriculum.is_over(row)
     ]
+
+
+def own_task_faults(submission: Submission, seed: int, curriculum: Curriculum) -> Iterator[str]:
+    """Lines that say of an easier task that it was the run's own, or the reverse: samples to a
+    score are counted on the run's own."""
+    where = f"seed{seed}/metrics.jsonl"
+    rows = islice(rows_of(submission.folder / where, where), submission.configs[seed].iterations)
+    for count, row in enumerate(rows, 1):
+        if OWN in row and row[OWN] != float(curriculum.is_over(row)):
+            yield f"line {count} of metrics.jsonl says {OWN} {row[OWN]!r:.20}, and it is not so"
+            return
 
 
 def _metrics_faults(config: RunConfig, rows: Any, run: dict[str, Any]) -> Iterator[str]:

@@ -114,6 +114,14 @@ def test_a_first_return_that_the_untrained_team_does_not_reach(copy):
     refused(copy, "seed 2: metrics.jsonl, iteration 0: return says", "the untrained team plays")
 
 
+def test_losses_said_to_be_of_an_easier_task(copy):
+    """Reports leave out what a curriculum played; this run has none."""
+    (row,) = rows_in(copy, "seed2/metrics.jsonl")
+    write_rows(copy, "seed2/metrics.jsonl", [row | {"own_task": 0.0}])
+    seal(copy, load(copy))
+    refused(copy, "seed 2: line 1 of metrics.jsonl says own_task 0.0, and it is not so")
+
+
 def test_a_last_return_that_the_trained_team_does_not_reach(tmp_path):
     from colllm_bench.runs.folder import RunFolder
     from colllm_bench.setup.resolve import resolve
