@@ -41,7 +41,7 @@ def figure(data: dict[str, Any]) -> Figure:
         for name, one in task["algorithms"].items():
             handles[name] = _curve(left, one["curves"], looks[name])
         left.axhline(task["threshold"], color=style.FAINT, linewidth=1.2)
-        left.set(xlabel="training episodes", ylabel="training score")
+        left.set(xlabel="training episodes", ylabel="training score", xlim=(0, None))
         left.set_title(task["id"], fontsize=9, loc="left")
         _finals(right, task["algorithms"], looks)
     for axis in axes[2 * len(shown) + len(searches):]:
