@@ -173,7 +173,8 @@ def _refuse_copies(path: Path, records: Sequence[Record]) -> None:
     """Two seeds of a task never play and learn the same to every digit."""
     seen: dict[str, Record] = {}
     for record in records:
-        key = json.dumps([record["task"], record["returns"], record["curve"]])
+        played = [record.get(name) for name in ("agent_turns", "tokens")]  # dead runs differ in it
+        key = json.dumps([record["task"], record["returns"], record["curve"], played])
         first = seen.setdefault(key, record)
         if first["seed"] != record["seed"]:
             raise ConfigError(

@@ -85,6 +85,17 @@ def test_one_run_under_two_seeds_is_refused(suite, tmp_path):
         read_records(tmp_path / "mc.jsonl", suite)
 
 
+def test_two_runs_that_never_came_to_the_task_are_two(suite, tmp_path):
+    dead = {"curve": [None] * 20, "returns": [0.0] * 40, "score": 0.0}
+    runs = [record | dead | {"tokens": 1000 + record["seed"]}
+            for record in make_records(suite, "mc", 0.5) if record["task"] == "a"]
+    write_records(tmp_path / "mc.jsonl", runs)
+    assert len(read_records(tmp_path / "mc.jsonl", suite)) == 5
+    write_records(tmp_path / "mc.jsonl", [run | {"tokens": 7} for run in runs])
+    with pytest.raises(ConfigError, match="seeds 0 and 1 are one run"):
+        read_records(tmp_path / "mc.jsonl", suite)
+
+
 def test_a_variants_settings_were_searched_without_it(suite):
     records = [r | {"draws": 8} for r in make_records(suite, "cc", 0.5)]
     compared = verdicts.against(suite, "cc+replay=3", by_task(records), "cc", by_task(records))
