@@ -77,16 +77,18 @@ class Curriculum:
         if self.kind == "anneal":
             weight = max(0.0, 1.0 - iteration / (ANNEALED * self.config.iterations))
             shaped = {**own, "reward": "dense", "shaping": weight} if weight else own
-            return Stage(shaped, metrics={"curriculum_weight": weight, OWN: float(not weight)})
+            return Stage(shaped, metrics=self._told({"curriculum_weight": weight}))
         if not self.stages:
             return Stage(own)
         here = self.stages[self.stage]
-        last = self.stage + 1 == len(self.stages)
-        number = {"curriculum_stage": self.stage, OWN: float(last)}
+        number = self._told({"curriculum_stage": self.stage})
         if self.kind == "levels":
             return Stage({**own, "level": here}, metrics=number)
         start = {"progress": here} if here else {}
         return Stage(own, start, {**number, "curriculum_progress": here})
+
+    def _told(self, numbers: dict[str, float]) -> dict[str, float]:
+        return {**numbers, OWN: float(self.is_over(numbers))}
 
     def is_over(self, row: Mapping[str, Any]) -> bool:
         """Whether an iteration played the run's own task, by its line of ``metrics.jsonl``."""

@@ -18,7 +18,7 @@ import numpy as np
 from colllm_bench.errors import ConfigError
 from colllm_bench.leaderboard.statistics.differences import compare, permutation_p
 from colllm_bench.leaderboard.statistics.estimators import LEVEL, Estimate, estimate
-from colllm_bench.leaderboard.statistics.training_curves import smooth
+from colllm_bench.leaderboard.statistics.training_curves import known_episodes, smooth
 
 LOOK_BACK = 160
 """Episodes that a point of the curve looks back on, where a threshold is looked for."""
@@ -41,8 +41,7 @@ def crossing(
         never is there. Points that look back on fewer than ``least`` episodes are passed over.
     """
     line = smooth(episodes, values, look_back)
-    seen = np.cumsum(np.where(np.isfinite(values), np.diff(episodes, prepend=0), 0))
-    enough = seen >= min(least, episodes[-1])
+    enough = np.cumsum(known_episodes(episodes, values)) >= min(least, episodes[-1])
     there = np.flatnonzero(enough & (line >= threshold))
     if not len(there):
         return None

@@ -19,12 +19,16 @@ TAIL = 0.05
 """Share of the worst that risk is the mean of."""
 
 
+def known_episodes(episodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """[I] episodes of each iteration, 0 where it has no value."""
+    return np.where(np.isfinite(values), np.diff(episodes, prepend=0), 0)
+
+
 def smooth(episodes: np.ndarray, values: np.ndarray, look_back: int = SMOOTHING) -> np.ndarray:
     """[I] mean over the last iterations that have ``look_back`` episodes together, each weighed
     by its episodes; over all of them where there are fewer; NaN where none of them has a value."""
-    known = np.isfinite(values)
-    sizes = np.where(known, np.diff(episodes, prepend=0), 0)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0) * sizes)])
+    sizes = known_episodes(episodes, values)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(values), values, 0.0) * sizes)])
     counts = np.concatenate([[0], np.cumsum(sizes)])
     before = np.concatenate([[0], episodes])
     # The last start from which a window has enough episodes.

@@ -2,7 +2,7 @@
 
     python results/suite/dead_run.py        # writes dead_run.jsonl beside it
 
-`cc` on strategy-hard-3 with seed 10 ends at 0: from the seventh iteration on it wins no game of the
+`cc` on strategy-hard-3 with seed 10 ends at 0: from the eighth iteration on it wins no game of the
 easiest level, and a quarter to half of its orders are invalid. A line a variant: of each iteration
 the share of games won, of invalid orders, and the entropy of the sampled tokens.
 """
