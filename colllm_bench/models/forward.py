@@ -226,6 +226,10 @@ def _cache_agrees(group: RowGroup, layout: AttentionWindows, context_length: int
     )
     rows = torch.arange(2, device=device)
     whole = group.logits((rows, first + second - 1), input_ids=ids, use_cache=False)
-    # A wrong cache is off by the logits' own spread; rounding by far less.
-    allowed = 1e-3 if whole.dtype == torch.float32 else 0.15
-    return bool((split - whole).float().abs().max() <= allowed * whole.float().std())
+    # A wrong cache is off by the logits' own spread; rounding by far less. Half precision amplifies
+    # it: two pieces moved single ones of 262,144 logits of Gemma 3 270M by .29 of the spread, those
+    # of one row by .16 on average (root mean square), and in float32 all by less than .00002.
+    gap, spread = (split - whole).float(), whole.float().std()
+    if whole.dtype == torch.float32:
+        return bool(gap.abs().max() <= 1e-3 * spread)
+    return bool(gap.square().mean(-1).max().sqrt() <= 0.3 * spread)

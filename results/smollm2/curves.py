@@ -1,12 +1,12 @@
 """Learning curves of a real model: SmolLM2-135M-Instruct, warm-started, two agents.
 
     python results/smollm2/curves.py credit MODEL_FOLDER      # trains what is missing; resumes
-    python results/smollm2/curves.py coding MODEL_FOLDER 0    # the other task; of this seed alone
+    python results/smollm2/curves.py coding MODEL_FOLDER 0    # or strategy; of this seed alone
     python results/smollm2/curves.py --page                   # rows, figures and page from it
 
 MODEL_FOLDER is what the task's first command in README.md wrote. Runs go one after another into
-``results/smollm2/runs`` (not committed); their rows are committed in ``curves.jsonl`` (`credit`)
-and ``curves_coding.jsonl``.
+``results/smollm2/runs`` (not committed); their rows are committed in ``curves.jsonl`` (`credit`),
+``curves_coding.jsonl`` and ``curves_strategy.jsonl``.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ TASKS = {
     "coding": Task(
         (0, 1), 9, ("--max-action-tokens", "96", "--eval-episodes", "16"),
         ("--critic-warmup", "1"), "return", None, "_coding",
+    ),
+    "strategy": Task(
+        (0, 1), 10, ("--level", "1", "--eval-episodes", "32"), ("--critic-warmup", "1"),
+        "games won", None, "_strategy",
     ),
 }
 

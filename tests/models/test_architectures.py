@@ -8,6 +8,7 @@ from helpers import batch_of, build_team, config_for, play, shake
 
 from colllm_bench.baselines.options import ActorCriticOptions
 from colllm_bench.models.critic import Critic
+from colllm_bench.models.forward import kv_cache_matches_full_forward
 from colllm_bench.objectives import critic_inputs
 
 FAMILIES = ["Llama", "Qwen2", "Qwen3", "GPT2", "Mistral", "Gemma", "Gemma2", "Phi", "OPT"]
@@ -48,21 +49,45 @@ def test_windows_shorter_than_transcripts(model_folder, family, changes):
     assert parity(wide, episodes) > 1e-2  # the window matters here
 
 
-@pytest.mark.parametrize(
-    "family,changes",
-    [
-        ("Bloom", {"n_layer": 2, "n_head": 4}),  # positions by a bias that needs a plain mask
-        ("Mamba", {"state_size": 8}),  # no attention at all
-        ("GPTNeo", {"num_layers": 2, "num_heads": 4, "window_size": 16,
-                    "attention_types": [[["global", "local"], 1]]}),  # windows of its own kind
-    ],
-)
+UNCACHED = [
+    ("Bloom", {"n_layer": 2, "n_head": 4}),  # positions by a bias that needs a plain mask
+    ("Mamba", {"state_size": 8}),  # no attention at all
+    ("GPTNeo", {"num_layers": 2, "num_heads": 4, "window_size": 16,
+                "attention_types": [[["global", "local"], 1]]}),  # windows of its own kind
+]
+
+
+@pytest.mark.parametrize("family,changes", UNCACHED)
 def test_families_whose_caches_cannot_hold_rows_are_recomputed(model_folder, family, changes):
     team = build_team(model_folder(family, **changes), 2)
     shake(team)
     with pytest.warns(UserWarning, match="whole transcript"):
         assert not team.supports_kv_cache
     assert parity(team, play(team, turns=4, drop={1: [2, 0]})) < 1e-4
+
+
+@pytest.mark.parametrize("family,changes", UNCACHED)
+def test_their_caches_are_refused_in_half_precision_too(model_folder, family, changes):
+    with pytest.warns(UserWarning, match="whole transcript"):
+        assert not build_team(model_folder(family, **changes), 2, dtype="bfloat16").supports_kv_cache
+
+
+@pytest.mark.parametrize("share,kept", [(0.1, True), (0.4, False)])
+def test_a_cache_is_not_refused_for_rounding_of_half_precision(model_folder, share, kept):
+    """Gemma 3 270M: logits moved by .16 of their spread where a row is read in two pieces, by
+    .00002 in float32. Here each pass moves them, so two differ by 1.4 times the share."""
+    for dtype, expected in (("bfloat16", kept), ("float32", False)):
+        team = build_team(model_folder("Llama"), 2, dtype=dtype)
+        (group,) = team.row_groups(torch.tensor([0, 1]))
+        assert kv_cache_matches_full_forward(group, team.layout, None)
+        generator = torch.Generator().manual_seed(0)
+
+        def moved(_module, _args, output, generator=generator):
+            noise = torch.randn(output.shape, generator=generator)
+            return output + share * output.std() * noise.to(output.dtype)
+
+        group.model.lm_head.register_forward_hook(moved)
+        assert kv_cache_matches_full_forward(group, team.layout, None) == expected
 
 
 def test_bfloat16_base_keeps_float32_adapters(model_folder):

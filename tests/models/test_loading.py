@@ -118,6 +118,23 @@ def test_a_gguf_file(tmp_path):
     assert len(play(build_team(str(file), 2))) == 3
 
 
+def test_weights_of_a_gguf_file_are_unpacked(tmp_path, caplog):
+    """transformers keeps some packed, in layers that take no adapters, unless told not to."""
+    pytest.importorskip("gguf")
+    from transformers.utils import logging
+
+    file = write_gguf(tmp_path, quantized=True)
+    logging.enable_propagation()
+    try:
+        model = load_base(str(file), device="cpu", dtype="bfloat16").model
+    finally:
+        logging.disable_propagation()
+    assert "packed" not in caplog.text
+    assert {type(m) for m in model.modules() if hasattr(m, "in_features")} == {torch.nn.Linear}
+    quantization = getattr(model.config, "quantization_config", None)
+    assert quantization is None or quantization.dequantize
+
+
 def test_a_folder_with_a_gguf_file_in_it(tmp_path):
     pytest.importorskip("gguf")
     file = write_gguf(tmp_path)

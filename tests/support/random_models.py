@@ -77,11 +77,12 @@ def make_model(config, seed: int = 0):
     return model
 
 
-def write_gguf(folder: Path, template: bool = True) -> Path:
-    """A Llama of two layers with a byte-level BPE, as llama.cpp's converter writes it."""
+def write_gguf(folder: Path, template: bool = True, quantized: bool = False) -> Path:
+    """A Llama of two layers with a byte-level BPE, as llama.cpp's converter writes it; its
+    matrices in 8 bits where ``quantized``."""
     import json
 
-    from gguf import GGUFWriter
+    from gguf import GGMLQuantizationType, GGUFWriter, quants
 
     tokenizer = make_tokenizer()
     model = make_model(make_config("Llama", num_key_value_heads=4))
@@ -117,7 +118,11 @@ def write_gguf(folder: Path, template: bool = True) -> Path:
             name = name.replace(mine, its)
         name = name.replace("model.layers.", "blk.").replace("model.embed_tokens", "token_embd")
         name = name.replace("model.norm", "output_norm").replace("lm_head", "output")
-        writer.add_tensor(name, tensor.numpy())
+        blocks = None
+        if quantized and tensor.dim() > 1 and tensor.shape[-1] % 32 == 0:
+            blocks = GGMLQuantizationType.Q8_0
+        data = tensor.numpy() if blocks is None else quants.quantize(tensor.numpy(), blocks)
+        writer.add_tensor(name, data, raw_dtype=blocks)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
