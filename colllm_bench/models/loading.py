@@ -132,16 +132,16 @@ def _tokenizer_and_model(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path, options = Path(source), {"trust_remote_code": trust_remote_code}
-    whole: dict[str, Any] = {}
     if path.is_file():
         require_gguf(f"model {name!r}")
         source, options["gguf_file"] = str(path.parent), path.name
-        whole = dequantized()
     elif (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
         return _with_adapter(name, path, dtype, trust_remote_code)
     tokenizer = _pretrained(AutoTokenizer, name, source, **options)
+    if "gguf_file" in options:
+        options |= dequantized()
     model, info = _pretrained(
-        AutoModelForCausalLM, name, source, dtype=dtype, output_loading_info=True, **whole, **options
+        AutoModelForCausalLM, name, source, dtype=dtype, output_loading_info=True, **options
     )
     missing = sorted(info["missing_keys"])
     if missing:

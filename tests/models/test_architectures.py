@@ -68,8 +68,9 @@ def test_families_whose_caches_cannot_hold_rows_are_recomputed(model_folder, fam
 
 @pytest.mark.parametrize("family,changes", UNCACHED)
 def test_their_caches_are_refused_in_half_precision_too(model_folder, family, changes):
+    team = build_team(model_folder(family, **changes), 2, dtype="bfloat16")
     with pytest.warns(UserWarning, match="whole transcript"):
-        assert not build_team(model_folder(family, **changes), 2, dtype="bfloat16").supports_kv_cache
+        assert not team.supports_kv_cache
 
 
 @pytest.mark.parametrize("share,kept", [(0.1, True), (0.4, False)])
