@@ -76,7 +76,8 @@ def print_report(console: Console, path: Path, summary: dict[str, Any]) -> None:
     if share >= MANY_INVALID:
         console.print(
             f"{share:.0%} of the trained team's actions were invalid: the transcripts show what "
-            "it wrote; --style full, or more --max-action-tokens where actions are cut off\n",
+            "it wrote; more --max-action-tokens where actions are cut off; --style full, or a warm "
+            "start (python -m colllm_bench.pretrain --help), for a model that lacks the form\n",
             highlight=False,
         )
     places = {"run folder": path}
