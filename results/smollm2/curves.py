@@ -59,8 +59,8 @@ TASKS = {
         ("--critic-warmup", "1"), "return", None, "_coding",
     ),
     "strategy": Task(
-        (0, 1), 10, ("--level", "1", "--eval-episodes", "32"), ("--critic-warmup", "1"),
-        "games won", None, "_strategy",
+        (0,), 10, ("--level", "1", "--reward", "milestone", "--eval-episodes", "32"),
+        ("--critic-warmup", "1"), "return (milestones)", None, "_strategy",
     ),
 }
 
