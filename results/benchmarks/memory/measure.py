@@ -35,6 +35,10 @@ QWEN3_06B = {
 SMALL = {"style": "brief", "agents": 2, "eval_episodes": 2, "threads": 1}
 CASES: dict[str, dict[str, Any]] = {
     "tiny-strategy": {"env": "strategy", "algo": "cc", "agents": 3},
+    "tiny-strategy-8": {"env": "strategy", "algo": "cc", "agents": 8},
+    "tiny-strategy-8-counts": {
+        "env": "strategy", "algo": "cc", "agents": 8, "algo_options": {"critic_counts": 1024},
+    },
     "tiny-coding": {"env": "coding", "algo": "mc", "agents": 4},
     "smollm2-mc": {
         **SMALL, "shape": "smollm2", "env": "coding", "algo": "mc", "batch": 4, "group": 4,
