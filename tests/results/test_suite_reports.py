@@ -89,4 +89,5 @@ def test_best_of_k_draws(name):
         expected = [
             fmean(map(max, itertools.combinations(scores, k))) for k in range(1, len(scores) + 1)
         ]
-        assert rows[path.stem] == [f"{value:.3f}" for value in expected]
+        # To half a unit of the last digit: 0.1025 may be printed either way.
+        assert list(map(float, rows[path.stem])) == pytest.approx(expected, abs=5.1e-4)
