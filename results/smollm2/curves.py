@@ -121,7 +121,7 @@ def figure(task: Task, rows: list[dict[str, Any]]) -> None:
     plot = Figure(figsize=(6.4, 3.4), layout="constrained")
     FigureCanvasSVG(plot)
     axes = plot.add_subplot()
-    for algo in ALGORITHMS:
+    for algo in (name for name in ALGORITHMS if any(row["algo"] == name for row in rows)):
         look = {**styles(ALGORITHMS)[algo], "marker": ""}
         curves: dict[int, list[float]] = {}
         for row in rows:
@@ -186,9 +186,13 @@ def comparisons(about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def of_64_tasks() -> str:
-    """The table of ``coding_64.json``: trained teams against the untrained one, task by task."""
-    held_out = json.loads((HERE / "coding_64.json").read_text())["held_out"]
+PAIRED = ("coding_64", "strategy_96")
+"""Evaluations of trained teams and the untrained one on the same tasks, so many."""
+
+
+def paired(name: str) -> str:
+    """The table of an evaluation: trained teams against the untrained one, task by task."""
+    held_out = json.loads((HERE / f"{name}.json").read_text())["held_out"]
     before = held_out["untrained"]["returns"]
     lines = ["| team | return | games won | return less untrained | invalid |", "|---" * 5 + "|"]
     for name, team in held_out.items():
@@ -232,7 +236,8 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
         for name in TASKS:
             page(name)
-        write_block("coding_64", of_64_tasks())
+        for name in PAIRED:
+            write_block(name, paired(name))
     elif len(sys.argv) >= 3 and sys.argv[1] in TASKS:
         train(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]]
               or TASKS[sys.argv[1]].seeds)

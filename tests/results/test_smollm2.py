@@ -19,7 +19,7 @@ def script():
     return load_script(FOLDER / "curves.py")
 
 
-@pytest.mark.parametrize("env", ["credit", "coding"])
+@pytest.mark.parametrize("env", ["credit", "coding", "strategy"])
 def test_the_table_is_that_of_the_rows(env):
     curves = script()
     task = curves.TASKS[env]
@@ -31,8 +31,9 @@ def test_the_table_is_that_of_the_rows(env):
     assert all(0.0 <= row["return"] <= 1.0 for row in rows)
 
 
-def test_the_table_of_64_tasks_is_that_of_the_evaluation():
-    assert script().of_64_tasks() in (FOLDER / "README.md").read_text()
+@pytest.mark.parametrize("name", ["coding_64", "strategy_96"])
+def test_the_table_of_the_same_tasks_is_that_of_the_evaluation(name):
+    assert script().paired(name) in (FOLDER / "README.md").read_text()
 
 
 def test_the_means_that_pages_state_are_those_of_the_runs():
