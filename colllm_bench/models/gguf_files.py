@@ -20,7 +20,7 @@ def require_gguf(what: str) -> None:
 
 def dequantized() -> dict[str, Any]:
     """Keyword arguments of a model's ``from_pretrained`` by which a GGUF file's weights are plain
-    tensors. Where a kernel for it is installed transformers (5.21 and later) would leave them
+    tensors. Where a kernel for it is installed newer versions of transformers would leave them
     packed in layers of its own, which take no adapters and cannot be trained."""
     try:
         from transformers import GgufConfig
