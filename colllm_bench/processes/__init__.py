@@ -71,6 +71,10 @@ def join() -> None:
     if announced < 2 or "RANK" not in os.environ or _Here.size > 1:
         return
     import torch
+
+    # Loaded later (optimizers and transformers do), it would hold the group beyond `leave`: gloo's
+    # threads would still run when the interpreter ends, which now and then aborts the process.
+    import torch._dynamo
     from torch import distributed
 
     if torch.cuda.is_available():

@@ -144,6 +144,36 @@ def test_what_cannot_be_shared_is_refused_in_words(found):
     )
 
 
+PART = """
+import os
+from pathlib import Path
+from colllm_bench import processes
+
+processes.join()
+import torch._dynamo  # as optimizers and transformers do
+
+processes.gather([processes.rank()])
+rank = processes.rank()
+def threads():
+    return [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+
+met = threads()
+processes.leave()
+Path(f"threads.{rank}").write_text("\\n".join(["met", *met, "left", *threads()]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are read from /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path):
+    """One that does may want the interpreter while it ends, and aborts the process then."""
+    (tmp_path / "part.py").write_text(PART)
+    done = together(tmp_path, "part.py")
+    assert done.returncode == 0, done.stderr[-9000:]
+    for rank in range(2):
+        met, _, left = (tmp_path / f"threads.{rank}").read_text().partition("\nleft\n")
+        assert "gloo" in met and "gloo" not in left
+
+
 ARGV = ("--env credit --algo cc --agents 2 --env-option turns=3 --batch 6 --eval-episodes 5 "
         "--checkpoint-every 1 --critic-warmup 0 --out runs --quiet").split()
 
