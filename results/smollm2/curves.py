@@ -29,6 +29,8 @@ SETTINGS = [
     "--agents", "2", "--style", "brief", "--dtype", "bfloat16", "--device", "cpu", "--threads", "1",
     "--lr", "1e-3", "--batch", str(BATCH), "--minibatches", "4", "--gradient-snr-every", "0",
 ]
+PAIRED = ("coding_64", "strategy_96")
+"""Evaluations of trained teams and the untrained one on the same tasks, so many."""
 KEPT = ("iteration", "episodes", "return", "invalid", "tokens", "kl", "explained_variance")
 
 
@@ -121,12 +123,14 @@ def figure(task: Task, rows: list[dict[str, Any]]) -> None:
     plot = Figure(figsize=(6.4, 3.4), layout="constrained")
     FigureCanvasSVG(plot)
     axes = plot.add_subplot()
-    for algo in (name for name in ALGORITHMS if any(row["algo"] == name for row in rows)):
+    for algo in ALGORITHMS:
         look = {**styles(ALGORITHMS)[algo], "marker": ""}
         curves: dict[int, list[float]] = {}
         for row in rows:
             if row["algo"] == algo:
                 curves.setdefault(row["seed"], []).append(row["return"])
+        if not curves:
+            continue
         episodes = [BATCH * (i + 1) for i in range(task.iterations)]
         for curve in curves.values():
             axes.plot(episodes[: len(curve)], curve, linewidth=0.6, alpha=0.5, **look)
@@ -184,10 +188,6 @@ def comparisons(about: dict[str, Any]) -> str:
             f"({one.low:+.3f} to {one.high:+.3f}) | {p:.3f} |"
         )
     return "\n".join(lines)
-
-
-PAIRED = ("coding_64", "strategy_96")
-"""Evaluations of trained teams and the untrained one on the same tasks, so many."""
 
 
 def paired(name: str) -> str:
